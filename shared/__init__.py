@@ -1,0 +1,1 @@
+"""What web and workers both stand on."""

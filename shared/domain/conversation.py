@@ -1,0 +1,104 @@
+"""What the router reads of a conversation."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from shared.errors import BadRequest
+
+MAX_TOKENS = 2048
+MAX_MESSAGES = 16
+_BYTES_A_TOKEN = 4  # the estimate of the router protocol: len(utf-8 bytes) // 4
+_ROLES = frozenset({"user", "assistant"})
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One turn, as text."""
+
+    role: str
+    content: str
+
+
+class _Turn(msgspec.Struct):
+    role: str = ""
+    content: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Part(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+
+
+_turns = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_turn = msgspec.json.Decoder(_Turn).decode
+_content = msgspec.json.Decoder(str | list[_Part] | None).decode
+
+
+def read(raw: bytes) -> list[Message]:
+    """The last turns of a request's `messages` that hold text, oldest first, cut to the router's window.
+
+    System, developer and tool messages, tool calls and messages without text are left out.
+    Raises BadRequest when it is not a list of objects.
+    """
+    try:
+        turns = _turns(raw)
+    except msgspec.DecodeError:
+        raise BadRequest("messages is not a list of objects", param="messages") from None
+    kept: list[Message] = []
+    for n in range(len(turns) - 1, -1, -1):
+        message = _text_of(turns[n], f"messages[{n}]")
+        if message:
+            kept.append(message)
+        if len(kept) == MAX_MESSAGES:
+            break
+    return cut(kept[::-1], MAX_TOKENS)
+
+
+def cut(messages: Sequence[Message], tokens: int) -> list[Message]:
+    """The newest messages that fit into `tokens`, oldest first, at most 16 and at least the last.
+
+    The first one that does not fit is kept, cut in its middle, if it is the user's or the last one of all.
+    """
+    kept: list[Message] = []
+    left = tokens
+    for message in list(reversed(messages))[:MAX_MESSAGES]:
+        size = estimate(message.content)
+        if size <= left:
+            kept.append(message)
+            left -= size
+            continue
+        if not kept or (message.role == "user" and left > 0):
+            kept.append(Message(message.role, _shortened(message.content, max(left, 1))))
+        break
+    return kept[::-1]
+
+
+def estimate(text: str) -> int:
+    """How many tokens a text has, about."""
+    return len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN
+
+
+def _shortened(text: str, tokens: int) -> str:
+    """The text's beginning and end, its middle left out: what is asked stands at either end."""
+    data = text.encode("utf-8", "replace")
+    half = tokens * _BYTES_A_TOKEN // 2
+    return data[:half].decode("utf-8", "ignore") + data[-half:].decode("utf-8", "ignore")
+
+
+def _text_of(raw: msgspec.Raw, place: str) -> Message | None:
+    try:
+        turn = _turn(raw)
+    except msgspec.DecodeError:
+        raise BadRequest(f"{place} is not an object with a role", param=place) from None
+    if turn.role not in _ROLES:
+        return None
+    try:
+        content = _content(turn.content)
+    except msgspec.DecodeError:
+        return None  # the provider may know this kind of content; the router does not
+    text = content if isinstance(content, str) else _joined(content or ())
+    return Message(turn.role, text) if text.strip() else None
+
+
+def _joined(parts: Iterable[_Part]) -> str:
+    return "\n".join(part.text for part in parts if part.type == "text" and part.text)

@@ -1,0 +1,45 @@
+"""A question that a request asks, and the decision it gets."""
+
+import msgspec
+
+from shared.domain.catalog import Model
+from shared.domain.routes import Route
+from shared.domain.sessions import Session
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """What ties a request to its traces: ids as in W3C Trace Context."""
+
+    request_id: str
+    traceparent: str
+
+    @property
+    def trace_id(self) -> str:
+        """32 hexadecimal digits."""
+        return self.traceparent[3:35]
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model shall answer this request?"""
+
+    model: Model
+    """The request's own model: what serves it when no route fits or something is away."""
+    session: Session | None
+    routes: tuple[Route, ...]
+    inline: bool
+    """Whether the routes came with the request."""
+    messages: bytes
+    """The conversation as the client wrote it: one JSON array, not yet decoded."""
+    trace: Trace
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model answers, and which follow when it fails."""
+
+    models: tuple[str, ...]
+    """Qualified names, the first one to use first; never empty."""
+    route: str | None = None
+    pinned: bool = False
+    """True exactly when a pin that stood already decided."""
+    degraded: str | None = None
+    """The part of the pool that was away: redis, router or queue."""

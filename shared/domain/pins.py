@@ -1,0 +1,28 @@
+"""What a session was given, and how that is written down."""
+
+import msgspec
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The model a session was given.
+
+    `models` holds the ranked candidates only when they came with the request; the config names them otherwise.
+    """
+
+    model_name: str
+    route_name: str | None
+    models: tuple[str, ...] | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Pin).decode
+
+
+def encode(pin: Pin) -> bytes:
+    """The pin as it stands in Redis: `{"model_name":…,"route_name":…}`."""
+    return _encode(pin)
+
+
+def decode(value: bytes) -> Pin:
+    """The pin that was written; raises msgspec.DecodeError when the value is not one."""
+    return _decode(value)

@@ -1,0 +1,105 @@
+"""What a router may choose from: named routes and their candidate models."""
+
+import enum
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from shared.errors import BadRequest
+
+MAX_INLINE_BYTES = 32 * 1024
+"""A request's own routes travel through the queue and into the prompt: they have a limit."""
+
+NO_ROUTE = "other"
+"""The word a router answers with when nothing fits; no route may have it as its name."""
+
+
+class Prefer(enum.StrEnum):
+    """What a route's candidates are ranked by."""
+
+    CHEAPEST = "cheapest"
+    FASTEST = "fastest"
+    NONE = "none"
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A kind of request, described for the router, and the models that serve it, best first.
+
+    `models` are qualified names (`provider/model`).
+    """
+
+    name: str
+    description: str
+    models: tuple[str, ...]
+    prefer: Prefer = Prefer.NONE
+
+
+class _Policy(msgspec.Struct):
+    prefer: str | None = None
+
+
+class _Preference(msgspec.Struct):
+    name: str
+    description: str
+    models: list[str]
+    selection_policy: _Policy | None = None
+
+
+_decode = msgspec.json.Decoder(list[_Preference]).decode
+_FIELD = "routing_preferences"
+
+
+def from_request(raw: bytes, qualify: Callable[[str], str]) -> tuple[Route, ...]:
+    """The routes that a request brings along in `routing_preferences`; null counts as none.
+
+    `qualify` turns a model's name into its qualified one or raises UnknownModel.
+    Raises BadRequest, naming the place, for anything that is not a list of preferences.
+    """
+    if len(raw) > MAX_INLINE_BYTES:
+        raise BadRequest(f"{_FIELD} has {len(raw)} bytes; at most {MAX_INLINE_BYTES} are allowed", param=_FIELD)
+    if raw.strip() == b"null":
+        return ()
+    try:
+        preferences = _decode(raw)
+    except msgspec.DecodeError as error:
+        message, _, place = str(error).partition(" - at `$")
+        param = _FIELD + place.removesuffix("`")
+        raise BadRequest(f"{param}: {message[:1].lower()}{message[1:]}", param=param) from None
+    _refuse_odd_names(preferences)
+    return tuple(_route(entry, f"{_FIELD}[{n}]", qualify) for n, entry in enumerate(preferences))
+
+
+def _route(entry: _Preference, place: str, qualify: Callable[[str], str]) -> Route:
+    if not entry.models:
+        raise BadRequest(f"{place}.models is empty; name at least one model", param=f"{place}.models")
+    prefer = (entry.selection_policy and entry.selection_policy.prefer) or Prefer.NONE
+    if prefer not in list(Prefer):
+        param = f"{place}.selection_policy.prefer"
+        raise BadRequest(f"{param} is {prefer!r}; it is one of {', '.join(Prefer)}", param=param)
+    models = []
+    for n, name in enumerate(entry.models):
+        try:
+            models.append(qualify(name))
+        except BadRequest as error:
+            raise BadRequest(f"{place}.models[{n}]: {error}", param=f"{place}.models[{n}]") from None
+    return Route(entry.name, entry.description, tuple(dict.fromkeys(models)), Prefer(prefer))
+
+
+def _refuse_odd_names(preferences: Iterable[_Preference]) -> None:
+    seen: set[str] = set()
+    for n, entry in enumerate(preferences):
+        fault = name_fault(entry.name, seen)
+        if fault:
+            raise BadRequest(f"{_FIELD}[{n}].name {fault}", param=f"{_FIELD}[{n}].name")
+        seen.add(entry.name)
+
+
+def name_fault(name: str, taken: Iterable[str]) -> str | None:
+    """Why a route cannot have this name, or None."""
+    if not name.strip():
+        return "is blank; a route needs a name"
+    if name == NO_ROUTE:
+        return f"is {NO_ROUTE!r}, the router's word for no route; choose another"
+    if name in taken:
+        return f"{name!r} is there twice; a route's name is unique"
+    return None

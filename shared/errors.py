@@ -1,0 +1,105 @@
+"""Everything that can be wrong, as one tree.
+
+PlanoError
+├── ConfigError             the config file or the environment is wrong; lists every fault
+├── BadRequest              the client sent something unusable; says what, where and what would be right
+│   └── UnknownModel        … a model that is not configured
+├── Denied                  the client's key is missing or wrong
+│   └── NotAllowed          … or does not cover the model
+├── Away                    a part of the pool does not answer
+│   ├── StoreDown           … Redis, where the pins are
+│   ├── QueueDown           … Redis, where the jobs are
+│   ├── RouterDown          … the router model, or the worker that would ask it
+│   └── TooManyWaiting      … there is no room for one more waiting decision
+├── Unavailable             an outage, and the operator chose to reject rather than to serve
+│   └── Overloaded          … or too many requests wait already
+└── UpstreamFailed          a provider gave no usable answer
+    ├── UpstreamUnreachable … no connection, or it broke
+    └── UpstreamTimeout     … no byte in time
+
+A class says what is wrong, never an HTTP status: the table of those is in web/errors.py.
+"""
+
+from collections.abc import Sequence
+
+
+class PlanoError(Exception):
+    """The root of the tree."""
+
+
+class ConfigError(PlanoError):
+    """The config file or the environment is wrong."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+class BadRequest(PlanoError):
+    """The client sent something unusable."""
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class UnknownModel(BadRequest):
+    """The client asked for a model that is not configured."""
+
+
+class Denied(PlanoError):
+    """The client's key is missing or wrong."""
+
+
+class NotAllowed(Denied):
+    """The client's key does not cover the model."""
+
+
+class Away(PlanoError):
+    """A part of the pool does not answer; `part` is what the client is told."""
+
+    part = "redis"
+
+
+class StoreDown(Away):
+    """The Redis that holds the pins does not answer."""
+
+
+class QueueDown(Away):
+    """The Redis that holds the queue does not answer."""
+
+    part = "queue"
+
+
+class RouterDown(Away):
+    """The router model, or the worker that would ask it, does not answer."""
+
+    part = "router"
+
+
+class TooManyWaiting(Away):
+    """There is no room for one more waiting decision in this process."""
+
+    part = "queue"
+
+
+class Unavailable(PlanoError):
+    """Something is away, and the operator chose to reject rather than to serve."""
+
+    retry_after_s = 2
+
+
+class Overloaded(Unavailable):
+    """Too many requests wait already."""
+
+
+class UpstreamFailed(PlanoError):
+    """A provider gave no usable answer."""
+
+
+class UpstreamUnreachable(UpstreamFailed):
+    """No connection to the provider could be made, or it broke before its answer."""
+
+
+class UpstreamTimeout(UpstreamFailed):
+    """The provider sent no byte in time."""

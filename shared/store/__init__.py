@@ -1,0 +1,1 @@
+"""All of Redis, and only here."""

@@ -1,0 +1,1 @@
+"""One module an endpoint; each view parses, asks, answers."""

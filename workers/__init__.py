@@ -1,0 +1,1 @@
+"""The slow calls: asking the router model, ranking, settling pins."""
