@@ -1,0 +1,108 @@
+"""What a checked config file says; every field is ready for use."""
+
+import enum
+
+import msgspec
+
+from shared.domain.catalog import Catalog
+from shared.domain.routes import Route
+
+
+class CacheType(enum.StrEnum):
+    """Where pins live."""
+
+    REDIS = "redis"
+    MEMORY = "memory"
+
+
+class Listener(msgspec.Struct, frozen=True):
+    """Where the gateway listens, and how long a provider may be silent (seconds)."""
+
+    address: str = "0.0.0.0"
+    port: int = 12000
+    timeout_s: float = 300.0
+
+
+class Router(msgspec.Struct, frozen=True, kw_only=True):
+    """What chooses a route: a router model over HTTP when `url` is set, else the embedded router."""
+
+    url: str | None = None
+    """The base of an OpenAI-compatible API, `http://host:8000/v1`."""
+    model: str = "Arch-Router"
+    api_key: str | None = None
+    prompt_file: str | None = None
+    timeout_ms: int = 3000
+
+    def __repr__(self) -> str:
+        """Never shows the credential."""
+        return f"Router(url={self.url!r}, model={self.model!r})"
+
+
+class Routing(msgspec.Struct, frozen=True, kw_only=True):
+    """How sessions are pinned and first requests decided."""
+
+    session_ttl_s: int = 600
+    session_max_entries: int = 10000
+    session_ttl_mode: str = "fixed"
+    cache_type: CacheType = CacheType.REDIS
+    cache_url: str | None = None
+    """None: REDIS_URL, or redis://localhost:6379 without it."""
+    tenant_header: str | None = None
+    decision_timeout_ms: int = 5000
+    on_outage: str = "serve"
+    response_model: str = "qualified"
+
+
+class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A client's key: its SHA-256 digest only, and what it opens."""
+
+    name: str
+    digest: bytes
+    tenant: str | None = None
+    models: tuple[str, ...] | None = None
+    """Qualified names it may use; None: all."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one request, and one process, may take up."""
+
+    body_bytes: int = 20 * 1024 * 1024
+    waiting_decisions: int = 200
+
+
+class MetricSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Where prices or latencies come from."""
+
+    type: str
+    """cost or latency"""
+    provider: str
+    """digitalocean, models.dev, prometheus or observed"""
+    url: str | None = None
+    query: str | None = None
+    refresh_interval_s: int = 3600
+    model_aliases: dict[str, str] = {}
+    """The source's own name of a model -> ours."""
+
+
+class Tracing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where traces go, and how many of a hundred requests are traced."""
+
+    endpoint: str | None = None
+    random_sampling: float = 100.0
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole file."""
+
+    catalog: Catalog
+    routes: tuple[Route, ...] = ()
+    listener: Listener = Listener()
+    routing: Routing = Routing()
+    router: Router = Router()
+    access_keys: tuple[AccessKey, ...] = ()
+    limits: Limits = Limits()
+    sources: tuple[MetricSource, ...] = ()
+    tracing: Tracing = Tracing()
+    warnings: tuple[str, ...] = ()
+    digest: str = ""
+    """The first 12 hexadecimal digits of the SHA-256 of the file: replicas compare it."""

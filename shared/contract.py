@@ -1,0 +1,43 @@
+"""What web and workers say to each other: the names of jobs and the values that travel through the queue."""
+
+import msgspec
+
+from shared.domain.conversation import Message
+from shared.domain.routes import Route
+from shared.domain.sessions import Session
+
+DECIDE = "workers.jobs.decide"
+"""The job that asks the router, ranks and settles: takes an Order, announces a Verdict."""
+
+REFRESH_METRICS = "workers.jobs.refresh_metrics"
+"""The job that reads every metric source into one snapshot."""
+
+BUILD_DECIDER = "workers.decide:build"
+"""How a process without a queue gets the decider that a worker runs."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """All a worker needs for one decision; the routes travel along, so the asking replica's config decides."""
+
+    model_name: str
+    """The request's own model, for when no route fits."""
+    session: Session | None
+    ttl_s: int
+    """How long the pin will live, in seconds."""
+    routes: tuple[Route, ...]
+    inline: bool
+    messages: tuple[Message, ...]
+    request_id: str
+    traceparent: str
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of an order."""
+
+    models: tuple[str, ...] = ()
+    """Ranked; empty when the router failed."""
+    route: str | None = None
+    pinned: bool = False
+    """A pin that stood before this order decided."""
+    fault: str | None = None
+    """Why there is no decision."""
