@@ -21,6 +21,7 @@ A class says what is wrong, never an HTTP status: the table of those is in web/e
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class PlanoError(Exception):
@@ -94,7 +95,9 @@ class Overloaded(Unavailable):
 
 
 class UpstreamFailed(PlanoError):
-    """A provider gave no usable answer."""
+    """A provider gave no usable answer; `decision` is the Decision that led to it, where there was one."""
+
+    decision: Any = None
 
 
 class UpstreamUnreachable(UpstreamFailed):

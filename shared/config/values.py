@@ -4,6 +4,7 @@ import enum
 
 import msgspec
 
+from shared.config.urls import without_credentials
 from shared.domain.catalog import Catalog
 from shared.domain.routes import Route
 
@@ -52,6 +53,11 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     on_outage: str = "serve"
     response_model: str = "qualified"
 
+    def __repr__(self) -> str:
+        """Never shows the password of Redis."""
+        url = without_credentials(self.cache_url or "")
+        return f"Routing(cache={self.cache_type.value!r}, url={url!r}, ttl_s={self.session_ttl_s})"
+
 
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
     """A client's key: its SHA-256 digest only, and what it opens."""
@@ -61,6 +67,10 @@ class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str | None = None
     models: tuple[str, ...] | None = None
     """Qualified names it may use; None: all."""
+
+    def __repr__(self) -> str:
+        """Never shows the digest."""
+        return f"AccessKey(name={self.name!r}, tenant={self.tenant!r}, models={self.models!r})"
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,12 +93,22 @@ class MetricSource(msgspec.Struct, frozen=True, kw_only=True):
     model_aliases: dict[str, str] = {}
     """The source's own name of a model -> ours."""
 
+    def __repr__(self) -> str:
+        """Never shows a password in the URL."""
+        url = without_credentials(self.url or "")
+        return f"MetricSource({self.type!r}, {self.provider!r}, url={url!r})"
+
 
 class Tracing(msgspec.Struct, frozen=True, kw_only=True):
     """Where traces go, and how many of a hundred requests are traced."""
 
     endpoint: str | None = None
     random_sampling: float = 100.0
+
+    def __repr__(self) -> str:
+        """Never shows a password in the URL."""
+        endpoint = without_credentials(self.endpoint or "")
+        return f"Tracing(endpoint={endpoint!r}, random_sampling={self.random_sampling})"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

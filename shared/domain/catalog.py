@@ -65,11 +65,15 @@ class Catalog:
         """
         if name is None:
             if self.default is None:
-                raise BadRequest("model is missing and no provider is the default; name a model", param="model")
+                raise BadRequest(
+                    "model is missing and no provider is the default; name a model", param="model"
+                )
             return self.default
         model = self.find(name)
         if model is None:
-            raise UnknownModel(f"The model {name!r} is not configured; GET /v1/models lists those that are", param="model")
+            raise UnknownModel(
+                f"The model {name!r} is not configured; GET /v1/models lists those that are", param="model"
+            )
         return model
 
     def qualify(self, name: str) -> str:

@@ -31,6 +31,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     messages: bytes
     """The conversation as the client wrote it: one JSON array, not yet decoded."""
     trace: Trace
+    allowed: frozenset[str] | None = None
+    """The models that the client's key covers, by qualified name; None: all."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,10 @@
 """What a session was given, and how that is written down."""
 
+from collections.abc import Iterable
+
 import msgspec
+
+from shared.domain.routes import Route
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -26,3 +30,10 @@ def encode(pin: Pin) -> bytes:
 def decode(value: bytes) -> Pin:
     """The pin that was written; raises msgspec.DecodeError when the value is not one."""
     return _decode(value)
+
+
+def candidates(pin: Pin, routes: Iterable[Route]) -> tuple[str, ...]:
+    """The pinned model, then what else may serve the session: from the pin itself, else from its route."""
+    route = next((route for route in routes if route.name == pin.route_name), None)
+    others = pin.models or (route.models if route else ())
+    return tuple(dict.fromkeys((pin.model_name, *others)))

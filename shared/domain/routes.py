@@ -56,7 +56,9 @@ def from_request(raw: bytes, qualify: Callable[[str], str]) -> tuple[Route, ...]
     Raises BadRequest, naming the place, for anything that is not a list of preferences.
     """
     if len(raw) > MAX_INLINE_BYTES:
-        raise BadRequest(f"{_FIELD} has {len(raw)} bytes; at most {MAX_INLINE_BYTES} are allowed", param=_FIELD)
+        raise BadRequest(
+            f"{_FIELD} has {len(raw)} bytes; at most {MAX_INLINE_BYTES} are allowed", param=_FIELD
+        )
     if raw.strip() == b"null":
         return ()
     try:

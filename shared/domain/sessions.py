@@ -23,7 +23,9 @@ def identifier(value: str, *, header: str) -> str | None:
     if not text.isascii():
         text = _decoded(text)
     if len(text) > MAX_LENGTH:
-        raise BadRequest(f"{header} has {len(text)} characters; at most {MAX_LENGTH} are allowed", param=header)
+        raise BadRequest(
+            f"{header} has {len(text)} characters; at most {MAX_LENGTH} are allowed", param=header
+        )
     if not (text.isascii() and text.isprintable()) and any(map(_is_control, text)):
         raise BadRequest(f"{header} holds a control character; send printable text", param=header)
     return text or None

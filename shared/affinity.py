@@ -1,0 +1,149 @@
+"""Which model answers: the session's pin, else a decision that becomes one."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from shared.contract import Order, Verdict
+from shared.domain import conversation
+from shared.domain.catalog import Catalog
+from shared.domain.decisions import Decision, Question
+from shared.domain.pins import Pin, candidates
+from shared.domain.routes import Route
+from shared.domain.sessions import Session
+from shared.errors import Away, NotAllowed, Overloaded, RouterDown, StoreDown, TooManyWaiting, Unavailable
+
+
+class Pins(Protocol):
+    """Where pins live; every method may raise StoreDown."""
+
+    def get(self, session: Session) -> Pin | None:
+        """The session's pin, or None."""
+
+    def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
+        """Pin the session unless it is pinned already; return the pin that stands."""
+
+    def drop(self, session: Session, seen: Pin) -> bool:
+        """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
+
+
+class Decisions(Protocol):
+    """Who routes and ranks."""
+
+    def ask(self, order: Order, budget_s: float) -> Verdict:
+        """What comes of an order; raises Away."""
+
+    def workers(self) -> int:
+        """How many processes decide; raises Away."""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How long pins live, how long decisions may take, and what to do when something is away."""
+
+    session_ttl_s: int
+    decision_budget_s: float
+    reject_on_outage: bool
+
+
+class Affinity:
+    """Answers questions; keeps nothing between two of them."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        routes: tuple[Route, ...],
+        pins: Pins,
+        decisions: Decisions,
+        policy: Policy,
+        note: Callable[[str], None] = lambda part: None,
+    ) -> None:
+        self._catalog = catalog
+        self._routes = routes
+        self._pins = pins
+        self._decisions = decisions
+        self._policy = policy
+        self._note = note
+
+    def resolve(self, question: Question) -> Decision:
+        """The decision for a request: the pin that stands, else a fresh decision, pinned for what follows.
+
+        When a part of the pool is away the request's own model serves it, unpinned, and the decision says so.
+        Raises Unavailable instead if the operator chose to reject; BadRequest for an unreadable conversation.
+        """
+        try:
+            return self._pinned(question) or self._decided(question)
+        except Away as away:
+            self._note(away.part)
+            if self._policy.reject_on_outage:
+                overloaded = isinstance(away, TooManyWaiting)
+                raise (Overloaded if overloaded else Unavailable)(str(away)) from away
+            return Decision(models=(question.model.name,), degraded=away.part)
+
+    def _pinned(self, question: Question) -> Decision | None:
+        if question.session is None:
+            return None
+        pin = self._pins.get(question.session)
+        if pin is None:
+            return None
+        if self._catalog.find(pin.model_name) is None:
+            self._pins.drop(question.session, pin)  # its model left the config: the pin is void
+            return None
+        return self._by_pin(pin, question)
+
+    def _by_pin(self, pin: Pin, question: Question) -> Decision:
+        """The pinned model, then what else its route may use: as far as it is configured and allowed."""
+        allowed = question.allowed
+        if allowed is not None and pin.model_name not in allowed:
+            raise NotAllowed(f"The session's model {pin.model_name} is not covered by this API key")
+        models = tuple(
+            name
+            for name in candidates(pin, self._routes)
+            if self._catalog.find(name) and (allowed is None or name in allowed)
+        )
+        return Decision(models=models, route=pin.route_name, pinned=True)
+
+    def _decided(self, question: Question) -> Decision:
+        messages = conversation.read(question.messages) if question.routes else []
+        if not messages:
+            return self._own(question)
+        order = Order(
+            model_name=question.model.name,
+            session=question.session,
+            ttl_s=self._policy.session_ttl_s,
+            routes=question.routes,
+            inline=question.inline,
+            messages=tuple(messages),
+            request_id=question.trace.request_id,
+            traceparent=question.trace.traceparent,
+        )
+        try:
+            verdict = self._decisions.ask(order, self._policy.decision_budget_s)
+        except RouterDown:
+            return self._settled_meanwhile(question)
+        return self._by_verdict(verdict)
+
+    def _own(self, question: Question) -> Decision:
+        """Nothing to route by: the request's own model, pinned all the same."""
+        own = Decision(models=(question.model.name,))
+        if question.session is None:
+            return own
+        proposed = Pin(model_name=question.model.name, route_name=None)
+        standing = self._pins.settle(question.session, proposed, self._policy.session_ttl_s)
+        return own if standing == proposed else self._by_pin(standing, question)
+
+    def _settled_meanwhile(self, question: Question) -> Decision:
+        """The verdict was not heard: perhaps it was announced while the subscription was broken."""
+        standing = self._pinned(question)
+        if standing is None:
+            raise RouterDown("no decision was heard in time")
+        return standing
+
+    @staticmethod
+    def _by_verdict(verdict: Verdict) -> Decision:
+        if verdict.fault == StoreDown.part:
+            raise StoreDown("a worker could not reach Redis")
+        if verdict.fault:
+            raise RouterDown(verdict.fault)
+        return Decision(models=verdict.models, route=verdict.route, pinned=verdict.pinned)

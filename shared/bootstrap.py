@@ -1,0 +1,183 @@
+"""Where the objects of a process meet. Nothing here opens a socket."""
+
+from collections.abc import Callable, Mapping
+from pkgutil import resolve_name
+from typing import Any
+
+import msgspec
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from shared import contract
+from shared.affinity import Affinity, Decisions, Pins, Policy
+from shared.config import Config, load
+from shared.config.values import CacheType
+from shared.domain.ranking import EMPTY, Snapshot
+from shared.errors import QueueDown, StoreDown
+from shared.memory.decisions import InPlace
+from shared.memory.pins import MemoryPins
+from shared.settings import Settings
+from shared.store.link import Link
+from shared.store.metrics import MetricsStore
+from shared.store.pins import PinStore
+from shared.store.queue import DecisionQueue
+from shared.store.replicas import Replicas
+from shared.store.replies import Replies
+
+DEFAULT_REDIS = "redis://localhost:6379"
+
+# A web process holds at most 4 + 2 + 1 connections: pins, queue, and the one that all waiters share.
+_PIN_CONNECTIONS = 4
+_QUEUE_CONNECTIONS = 2
+# No request waits longer than 300 ms for a Redis that is away: a turn, a connection, an answer.
+_TURN_S, _CONNECT_S, _ANSWER_S = 0.06, 0.08, 0.15
+# First requests come in bursts, and queueing one takes several commands: they wait longer for their turn,
+# but not for an answer.
+_QUEUE_TURN_S = 2.0
+
+# A worker holds at most 2 + 6 connections; its patience is longer, since a decision has a budget of its own.
+_WORKER_PIN_CONNECTIONS = 2
+_WORKER_QUEUE_CONNECTIONS = 6
+_WORKER_PATIENCE_S = 2.0
+
+
+class Web(msgspec.Struct, frozen=True, kw_only=True):
+    """What a web process stands on."""
+
+    settings: Settings
+    config: Config
+    affinity: Affinity
+    decisions: Decisions
+    pins_link: Link | None
+    """None in memory mode."""
+    replicas: Replicas | None
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker process stands on."""
+
+    config: Config
+    pins: PinStore
+    metrics: MetricsStore
+    queue_client: "redis.Redis[Any]"
+
+
+class NoMetrics:
+    """What is known of the models where nothing measures them."""
+
+    def snapshot(self) -> Snapshot:
+        """Nothing."""
+        return EMPTY
+
+
+def web(settings: Settings, env: Mapping[str, str], note: Callable[[str], None]) -> Web:
+    """The parts of a web process; `note` hears which part of the pool was away. Raises ConfigError."""
+    config = load(settings.config, env)
+    if config.routing.cache_type is CacheType.MEMORY:
+        return _memory_web(settings, config, note)
+    pins_link = Link(
+        _client(_pins_url(settings, config), settings, _PIN_CONNECTIONS, _ANSWER_S, _CONNECT_S),
+        "pins",
+        StoreDown,
+        width=_PIN_CONNECTIONS,
+        patience_s=_TURN_S,
+    )
+    queue_link = Link(
+        _client(_queue_url(settings, config), settings, _QUEUE_CONNECTIONS + 1, _ANSWER_S, _CONNECT_S),
+        "queue",
+        QueueDown,
+        width=_QUEUE_CONNECTIONS,
+        patience_s=_QUEUE_TURN_S,
+    )
+    decisions = DecisionQueue(
+        queue_link, Replies(queue_link, _ANSWER_S), limit=config.limits.waiting_decisions
+    )
+    return Web(
+        settings=settings,
+        config=config,
+        affinity=_affinity(config, PinStore(pins_link), decisions, note),
+        decisions=decisions,
+        pins_link=pins_link,
+        replicas=Replicas(pins_link),
+    )
+
+
+def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
+    """The parts of a worker process; raises ConfigError."""
+    config = load(settings.config, env)
+    pins_client = _client(
+        _pins_url(settings, config), settings, _WORKER_PIN_CONNECTIONS, _WORKER_PATIENCE_S, _WORKER_PATIENCE_S
+    )
+    link = Link(pins_client, "pins", StoreDown, width=_WORKER_PIN_CONNECTIONS, patience_s=_WORKER_PATIENCE_S)
+    pool = redis.BlockingConnectionPool.from_url(
+        _queue_url(settings, config),
+        max_connections=_WORKER_QUEUE_CONNECTIONS,
+        timeout=_WORKER_PATIENCE_S,
+        **_connection(settings, _queue_url(settings, config), _WORKER_PATIENCE_S, _WORKER_PATIENCE_S),
+    )
+    return Worker(
+        config=config,
+        pins=PinStore(link),
+        metrics=MetricsStore(link),
+        queue_client=redis.Redis(connection_pool=pool),
+    )
+
+
+def _memory_web(settings: Settings, config: Config, note: Callable[[str], None]) -> Web:
+    pins = MemoryPins(config.routing.session_max_entries, config.routing.session_ttl_s)
+    # The decider is a worker's; web and shared know it by name only, as the queue does.
+    decider = resolve_name(contract.BUILD_DECIDER)(config, pins, NoMetrics())
+    decisions = InPlace(decider.decide, limit=config.limits.waiting_decisions)
+    return Web(
+        settings=settings,
+        config=config,
+        affinity=_affinity(config, pins, decisions, note),
+        decisions=decisions,
+        pins_link=None,
+        replicas=None,
+    )
+
+
+def _affinity(config: Config, pins: Pins, decisions: Decisions, note: Callable[[str], None]) -> Affinity:
+    routing = config.routing
+    policy = Policy(
+        session_ttl_s=routing.session_ttl_s,
+        decision_budget_s=routing.decision_timeout_ms / 1000,
+        reject_on_outage=routing.on_outage == "reject",
+    )
+    return Affinity(
+        catalog=config.catalog, routes=config.routes, pins=pins, decisions=decisions, policy=policy, note=note
+    )
+
+
+def _pins_url(settings: Settings, config: Config) -> str:
+    return settings.redis_url or config.routing.cache_url or DEFAULT_REDIS
+
+
+def _queue_url(settings: Settings, config: Config) -> str:
+    return settings.queue_redis_url or _pins_url(settings, config)
+
+
+def _client(
+    url: str, settings: Settings, connections: int, answer_s: float, connect_s: float
+) -> "redis.Redis[Any]":
+    pool = redis.ConnectionPool.from_url(
+        url, max_connections=connections, **_connection(settings, url, answer_s, connect_s)
+    )
+    return redis.Redis(connection_pool=pool)
+
+
+def _connection(settings: Settings, url: str, answer_s: float, connect_s: float) -> dict[str, Any]:
+    """The one place for time limits: redis-py by itself would try ten times, five seconds each."""
+    options: dict[str, Any] = {
+        "socket_timeout": answer_s,
+        "socket_connect_timeout": connect_s,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+    }
+    if url.startswith("unix:"):
+        del options["socket_connect_timeout"]
+    if url.startswith("rediss:") and not settings.redis_tls_verify:
+        options |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
+    return options

@@ -1,0 +1,1 @@
+"""The single-process mode: no Redis, no queue."""

@@ -1,0 +1,82 @@
+"""What the environment says, read once at an edge."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from shared.errors import ConfigError
+
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The environment of one process; None: not set."""
+
+    config: Path = Path("config.yaml")
+    port: int | None = None
+    redis_url: str | None = None
+    queue_redis_url: str | None = None
+    redis_tls_verify: bool = True
+    web_concurrency: int = 1
+    worker_concurrency: int = 64
+    graceful_timeout_s: int = 25
+    admin_token: str | None = None
+    log_format: str = "text"
+
+    def __repr__(self) -> str:
+        """Never shows a credential."""
+        return f"Settings(config={str(self.config)!r}, port={self.port})"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Settings":
+        """The settings; raises ConfigError with every variable that is wrong."""
+        read = _Reader(env)
+        settings = cls(
+            config=Path(env.get("PLANO_CONFIG") or "config.yaml"),
+            port=read.integer("PORT", None, 1, 65535),
+            redis_url=read.redis("REDIS_URL"),
+            queue_redis_url=read.redis("QUEUE_REDIS_URL"),
+            redis_tls_verify=read.choice("REDIS_TLS_VERIFY", "1", ("0", "1")) == "1",
+            web_concurrency=read.integer("WEB_CONCURRENCY", 1, 1, 256) or 1,
+            worker_concurrency=read.integer("WORKER_CONCURRENCY", 64, 1, 1024) or 64,
+            graceful_timeout_s=read.integer("GRACEFUL_TIMEOUT", 25, 1, 3600) or 25,
+            admin_token=env.get("PLANO_ADMIN_TOKEN") or None,
+            log_format=read.choice("LOG_FORMAT", "text", ("text", "json")),
+        )
+        if read.faults:
+            raise ConfigError(read.faults)
+        return settings
+
+
+class _Reader:
+    """Reads variables and keeps what is wrong with them."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.faults: list[str] = []
+
+    def integer(self, name: str, default: int | None, low: int, high: int) -> int | None:
+        text = self._env.get(name)
+        if not text:
+            return default
+        if text.isdecimal() and low <= int(text) <= high:
+            return int(text)
+        self.faults.append(f"{name}: is {text!r}; it is a whole number from {low} to {high}")
+        return default
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        text = self._env.get(name) or default
+        if text not in allowed:
+            self.faults.append(f"{name}: is {text!r}; it is one of {', '.join(allowed)}")
+        return text
+
+    def redis(self, name: str) -> str | None:
+        url = self._env.get(name)
+        if url and urlsplit(url).scheme not in _REDIS_SCHEMES:
+            # The value may hold a password, so it is not shown.
+            self.faults.append(
+                f"{name}: is not a Redis address; it starts with redis://, rediss:// or unix://"
+            )
+        return url or None

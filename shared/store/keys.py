@@ -1,0 +1,50 @@
+"""Every key this product owns in Redis.
+
+| key                                                  | type    | content                        | ttl             |
+| ---------------------------------------------------- | ------- | ------------------------------ | --------------- |
+| plano:affinity:<tenant>:<session>                    | string  | the pin, as JSON               | session_ttl_s   |
+| plano:affinity:<session>                             | string  | … of a session without tenant  | session_ttl_s   |
+| plano:metrics:snapshot                               | string  | cost and latency, as JSON      | 3 refreshes     |
+| plano:replica:<id>                                   | hash    | address, version, config digest| 30 s, renewed   |
+| plano:decided:<job>                                  | channel | the verdict, as JSON           | –               |
+
+Everything under `rq:` belongs to RQ.
+"""
+
+import hashlib
+from urllib.parse import quote
+
+from shared.domain.sessions import Session
+
+AFFINITY = "plano:affinity:"
+METRICS_SNAPSHOT = "plano:metrics:snapshot"
+
+# Printable ASCII stays readable for redis-cli; what separates or escapes is percent-encoded,
+# so that two different tenant and session pairs never share a key.
+_VERBATIM = "!\"#$&'()*+,/;<=>?@[\\]^`{|}"
+
+
+def affinity(session: Session) -> str:
+    """Where the session's pin stands."""
+    if session.tenant is None:
+        return AFFINITY + _escaped(session.id)
+    return f"{AFFINITY}{_escaped(session.tenant)}:{_escaped(session.id)}"
+
+
+def decision_job(session: Session) -> str:
+    """The id of the one decision a session can have under way: RQ allows letters, digits, _ and - in it."""
+    return "decide-" + hashlib.sha256(affinity(session).encode()).hexdigest()[:40]
+
+
+def decided(job_id: str) -> str:
+    """The channel on which a job's verdict is announced."""
+    return f"plano:decided:{job_id}"
+
+
+def replica(replica_id: str) -> str:
+    """Where a web process says that it lives."""
+    return f"plano:replica:{replica_id}"
+
+
+def _escaped(text: str) -> str:
+    return quote(text, safe=_VERBATIM, errors="surrogatepass")

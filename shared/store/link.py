@@ -1,0 +1,88 @@
+"""One Redis as this process sees it: answering, or known to be away."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import redis
+
+from shared.errors import Away
+
+log = logging.getLogger("plano.redis")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FAILURES_TO_OPEN = 2
+PROBE_EVERY_S = 0.25
+
+
+class Link:
+    """A circuit breaker around one Redis client, and the queue for its few connections.
+
+    After failures in a row it stops asking, so that no request waits for a Redis that is away: those who
+    queue for a connection are told at once. A background thread then probes, and the first answer closes it
+    again. Each change is logged once.
+    """
+
+    def __init__(
+        self, client: "redis.Redis[Any]", name: str, error: type[Away], *, width: int, patience_s: float
+    ) -> None:
+        """`width` commands run at once; others wait up to `patience_s` seconds for their turn."""
+        self.client = client
+        self._name = name
+        self._error = error
+        self._turns = threading.BoundedSemaphore(width)
+        self._patience_s = patience_s
+        self._failures = 0
+        self._away = False
+        self._lock = threading.Lock()
+
+    @property
+    def away(self) -> bool:
+        """Whether this Redis is known not to answer."""
+        return self._away
+
+    def call(self, command: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What the command returns; raises the link's error when Redis does not answer in time or refuses."""
+        if not self._turns.acquire(timeout=self._patience_s):
+            raise self._error(f"{self._name} is too slow: no turn within {self._patience_s * 1000:.0f} ms")
+        try:
+            if self._away:
+                raise self._error(f"{self._name} is away")
+            result = command(*args, **kwargs)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            self._note_failure(error)
+            raise self._error(f"{self._name}: {type(error).__name__}") from error
+        except redis.RedisError as error:  # it answers, but not this: read-only, out of memory, …
+            raise self._error(f"{self._name}: {error}") from error
+        finally:
+            self._turns.release()
+        self._failures = 0
+        return result
+
+    def answers(self) -> bool:
+        """Whether it answers a PING now."""
+        with self._turns:
+            try:
+                return bool(self.client.ping())
+            except redis.RedisError:
+                return False
+
+    def _note_failure(self, error: Exception) -> None:
+        with self._lock:
+            self._failures += 1
+            if self._away or self._failures < FAILURES_TO_OPEN:
+                return
+            self._away = True
+        log.warning("%s is away: %s", self._name, type(error).__name__)
+        threading.Thread(target=self._probe, name=f"probe-{self._name}", daemon=True).start()
+
+    def _probe(self) -> None:
+        pause = threading.Event()
+        while not self.answers():
+            pause.wait(PROBE_EVERY_S)
+        self._failures = 0
+        self._away = False
+        log.warning("%s is back", self._name)

@@ -1,0 +1,106 @@
+"""The job queue, as web and the clock see it: RQ, with one decision a session at a time."""
+
+import math
+import threading
+import uuid
+from typing import Any
+
+import msgspec
+import redis
+from rq import Queue
+from rq.exceptions import DuplicateJobError
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker_registration import get_keys
+
+from shared import contract
+from shared.contract import Order, Verdict
+from shared.errors import RouterDown, TooManyWaiting
+from shared.store import keys
+from shared.store.link import Link
+from shared.store.replies import Replies
+
+QUEUE = "plano"
+_read_verdict = msgspec.json.Decoder(Verdict).decode
+
+
+def rq_queue(client: "redis.Redis[Any]") -> Queue:
+    """The one queue, with JSON jobs: nothing is ever unpickled."""
+    return Queue(QUEUE, connection=client, serializer=JSONSerializer)
+
+
+class DecisionQueue:
+    """Has decisions made by workers, and waits for them."""
+
+    def __init__(self, link: Link, replies: Replies, *, limit: int) -> None:
+        self._link = link
+        self._queue = rq_queue(link.client)
+        self._replies = replies
+        self._limit = limit
+        self._waiting = 0
+        self._count = threading.Lock()
+
+    def ask(self, order: Order, budget_s: float) -> Verdict:
+        """What a worker makes of the order; requests of one session, on any replica, share one job.
+
+        Raises QueueDown, TooManyWaiting, or RouterDown when no answer came within `budget_s` seconds.
+        """
+        with self._count:
+            if self._waiting >= self._limit:
+                raise TooManyWaiting(f"{self._limit} decisions are waiting already")
+            self._waiting += 1
+        try:
+            return self._ask(order, budget_s)
+        finally:
+            with self._count:
+                self._waiting -= 1
+
+    def workers(self) -> int:
+        """How many worker processes live; raises QueueDown."""
+        return self._link.call(self._living)
+
+    def _ask(self, order: Order, budget_s: float) -> Verdict:
+        job_id = keys.decision_job(order.session) if order.session else f"decide-{uuid.uuid4().hex}"
+        with self._replies.expect(keys.decided(job_id)) as reply:
+            # A worker frees the job's id before it announces: whoever finds the id taken, having
+            # listened before, is certain to hear the verdict.
+            ours = self._link.call(self._enqueue, job_id, order, math.ceil(budget_s))
+            heard = reply.wait(budget_s)
+        if heard is not None:
+            return _read_verdict(heard)
+        if ours:  # its worker is gone or far behind: let the session's next request be decided anew
+            self._link.call(self._link.client.delete, Job.key_for(job_id))
+        raise RouterDown(f"no decision within {budget_s * 1000:.0f} ms")
+
+    def _enqueue(self, job_id: str, order: Order, ttl_s: int) -> bool:
+        """Queue the job unless it is under way; return whether it was queued. It is dropped unrun after its ttl."""
+        try:
+            self._queue.enqueue_call(
+                contract.DECIDE,
+                args=(msgspec.to_builtins(order),),
+                job_id=job_id,
+                unique=True,
+                timeout=ttl_s,
+                ttl=ttl_s,
+                result_ttl=0,
+                failure_ttl=0,
+                description="a decision",  # RQ's default would repeat the conversation
+            )
+        except DuplicateJobError:
+            return False
+        return True
+
+    def _living(self) -> int:
+        registered = get_keys(self._queue)
+        return int(self._link.client.exists(*registered)) if registered else 0
+
+
+class Announcer:
+    """Tells every waiting replica what was decided."""
+
+    def __init__(self, client: "redis.Redis[Any]") -> None:
+        self._client = client
+
+    def announce(self, job_id: str, verdict: Verdict) -> None:
+        """Publish the verdict to whoever expects it."""
+        self._client.publish(keys.decided(job_id), msgspec.json.encode(verdict))

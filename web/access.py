@@ -1,0 +1,47 @@
+"""Who asks: the client's key, and the tenant its sessions belong to."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+
+from shared.config.values import AccessKey
+from shared.domain.sessions import identifier
+from shared.errors import BadRequest, Denied
+
+_BEARER = "bearer "
+
+
+class Access:
+    """Knows the keys by their digests only, and the header that names the tenant."""
+
+    def __init__(self, keys: Sequence[AccessKey], tenant_header: str | None) -> None:
+        self._keys = keys
+        self._tenant_header = tenant_header
+        self._tenant_variable = "HTTP_" + tenant_header.upper().replace("-", "_") if tenant_header else ""
+
+    def key(self, environ: Mapping[str, str]) -> AccessKey | None:
+        """The client's key; None when no keys are configured. Raises Denied."""
+        if not self._keys:
+            return None
+        credential = environ.get("HTTP_AUTHORIZATION", "")
+        if not credential.lower().startswith(_BEARER):
+            raise Denied("No API key was given; send it as `Authorization: Bearer <key>`")
+        digest = hashlib.sha256(credential[len(_BEARER) :].strip().encode("latin-1")).digest()
+        # Every key is compared, and in constant time: how long it takes tells nothing about the keys.
+        found = [key for key in self._keys if hmac.compare_digest(key.digest, digest)]
+        if not found:
+            raise Denied("The API key is not known here")
+        return found[0]
+
+    def tenant(self, environ: Mapping[str, str], key: AccessKey | None) -> str | None:
+        """The tenant: the key's own, else the header's. Raises BadRequest when the header is due and missing."""
+        if key and key.tenant:
+            return key.tenant
+        if not self._tenant_header:
+            return None
+        tenant = identifier(environ.get(self._tenant_variable, ""), header=self._tenant_header)
+        if tenant is None:
+            raise BadRequest(
+                f"The header {self._tenant_header} is missing; it names the tenant", param=self._tenant_header
+            )
+        return tenant

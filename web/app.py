@@ -1,0 +1,18 @@
+"""The Flask application around its services."""
+
+from flask import Flask
+
+from web import errors
+from web.services import EXTENSION, Services
+from web.views import chat, decisions, health, metrics, models
+
+
+def create_app(services: Services) -> Flask:
+    """An application that serves with these services."""
+    app = Flask("plano", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = services.config.limits.body_bytes
+    app.extensions[EXTENSION] = services
+    errors.install(app)
+    for view in (chat, decisions, models, health, metrics):
+        app.register_blueprint(view.bp)
+    return app

@@ -1,0 +1,55 @@
+"""gunicorn's settings: `gunicorn -c python:web.gunicorn_conf web.wsgi:app`."""
+
+from gevent import monkey
+
+monkey.patch_all()  # first of all: the application is loaded before the workers fork
+
+import gc  # noqa: E402
+import os  # noqa: E402
+import shutil  # noqa: E402
+import sys  # noqa: E402
+import tempfile  # noqa: E402
+from typing import Any  # noqa: E402
+
+from shared import telemetry  # noqa: E402
+from shared.config import load  # noqa: E402
+from shared.errors import ConfigError  # noqa: E402
+from shared.settings import Settings  # noqa: E402
+
+try:
+    _settings = Settings.from_env(os.environ)
+    _config = load(_settings.config, os.environ)
+except ConfigError as error:
+    sys.exit(str(error))
+telemetry.set_up_logging(_settings.log_format)
+_counters = tempfile.mkdtemp(prefix="plano-metrics-")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counters  # read when prometheus_client is imported, below
+
+bind = f"{_config.listener.address}:{_settings.port or _config.listener.port}"
+workers = _settings.web_concurrency
+worker_class = "web.server.Worker"
+worker_connections = 4096
+preload_app = True  # a config fault ends the start instead of a worker, again and again; and memory is shared
+keepalive = 95  # seconds, longer than balancers keep idle connections (Heroku's router: 90)
+graceful_timeout = _settings.graceful_timeout_s
+timeout = 60
+control_socket_disable = True
+accesslog = None
+logger_class = "web.server.Log"
+
+
+def when_ready(server: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """What was loaded stays: the collector need not look at it again, and forks share its pages."""
+    gc.freeze()
+
+
+def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """A process that is gone no longer counts as live."""
+    from prometheus_client import multiprocess  # noqa: PLC0415 - it reads the environment when it is imported
+
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """The counters of all processes go with the last of them."""
+    shutil.rmtree(_counters, ignore_errors=True)

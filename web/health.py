@@ -1,0 +1,36 @@
+"""How the replica and what it stands on are."""
+
+from typing import Any
+
+from shared.bootstrap import Web
+from shared.errors import Away
+
+
+class Health:
+    """Asks each part, with the same time limits as a request."""
+
+    def __init__(self, base: Web) -> None:
+        self._base = base
+
+    def report(self) -> tuple[bool, dict[str, Any]]:
+        """Whether this replica should get requests, and the state of each part.
+
+        Redis away is not ready, although requests are served: a balancer with another choice takes it. No
+        worker is no reason, since pinned sessions need none.
+        """
+        parts: dict[str, Any] = {"config": self._base.config.digest}
+        link = self._base.pins_link
+        redis_up = link is None or (not link.away and link.answers())
+        parts["redis"] = "memory" if link is None else _word(redis_up)
+        try:
+            parts["workers"] = self._base.decisions.workers()
+            parts["queue"] = _word(up=True)
+        except Away:
+            parts["workers"] = None
+            parts["queue"] = _word(up=False)
+        ready = redis_up and parts["queue"] == "up"
+        return ready, {"status": "ready" if ready else "not ready", **parts}
+
+
+def _word(up: bool) -> str:
+    return "up" if up else "away"

@@ -1,0 +1,83 @@
+"""Sends a request to the model that was decided on, and its answer back to the client."""
+
+from collections.abc import Iterator
+
+from flask import Response
+
+from shared.domain.decisions import Decision
+from shared.errors import UpstreamFailed
+from web import body, errors, outbound, wire
+from web.rewrite import Lines, Rewriter
+from web.services import services
+from web.upstream import Answer
+
+_EVENT_STREAM = "text/event-stream"
+_JSON = "application/json"
+_NOT_PASSED = frozenset(
+    {
+        "connection", "content-length", "date", "keep-alive", "proxy-authenticate", "proxy-connection", "server",
+        "te", "trailer", "transfer-encoding", "upgrade", "x-request-id",
+    }
+)  # fmt: skip
+"""Headers of an answer that belong to one connection or that are ours to set."""
+_STREAM_HEADERS = [("cache-control", "no-cache"), ("x-accel-buffering", "no")]
+"""Without them proxies in front collect a stream before they pass it on."""
+
+
+def answer(asked: wire.Call, made: Decision, path: str) -> Response:
+    """The chosen model's answer, as it arrives.
+
+    Raises UpstreamUnreachable or UpstreamTimeout when no byte of it came.
+    """
+    parts = services()
+    config = parts.config
+    model = config.catalog.get(made.models[0])
+    trace = asked.question.trace
+    try:
+        got = parts.upstream.post(
+            outbound.url(model, path),
+            outbound.headers(model, asked.environ, trace),
+            outbound.content(asked.fields, model),
+            model.provider.name,
+        )
+        rewriter = Rewriter(
+            model.name if config.routing.response_model == "qualified" else None, pinned=made.pinned
+        )
+        return _passed_on(got, rewriter, [*wire.headers(made), ("x-request-id", trace.request_id)])
+    except UpstreamFailed as error:
+        error.decision = made
+        raise
+
+
+def _passed_on(got: Answer, rewriter: Rewriter, ours: list[tuple[str, str]]) -> Response:
+    mime = next((value for name, value in got.headers if name == "content-type"), "")
+    headers = [(name, value) for name, value in got.headers if name not in _NOT_PASSED] + ours
+    if got.status >= 300:  # noqa: PLR2004 - an error is the provider's own, status and bytes
+        return Response(got.read(), got.status, headers)
+    if mime.startswith(_EVENT_STREAM):
+        kept = [pair for pair in headers if pair[0] != "cache-control"]
+        return Response(_events(got, rewriter), got.status, kept + _STREAM_HEADERS)
+    if mime.startswith(_JSON):
+        return Response(rewriter.whole(got.read()), got.status, headers)
+    return Response(got.chunks(), got.status, headers)
+
+
+def _events(got: Answer, rewriter: Rewriter) -> Iterator[bytes]:
+    """The stream, line by line as it arrives; when it breaks off, its last event says so.
+
+    Closing it, as the server does when the client has gone, ends the request at the provider.
+    """
+    lines = Lines()
+    try:
+        for chunk in got.chunks():
+            complete = b"".join(map(rewriter.line, lines.feed(chunk)))
+            if complete:
+                yield complete
+        rest = lines.rest()
+        if rest:
+            yield rewriter.line(rest)
+    except UpstreamFailed as error:
+        # A line that broke off would corrupt the event that follows it: it is left out.
+        yield b"\n\ndata: " + body.encode(errors.told(error)[1]) + b"\n\n"
+    finally:
+        got.close()

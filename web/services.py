@@ -1,0 +1,41 @@
+"""What views use: built once a process, found on the app."""
+
+from typing import cast
+
+import msgspec
+from flask import current_app
+
+from shared.affinity import Affinity
+from shared.bootstrap import Web
+from shared.config import Config
+from web.access import Access
+from web.health import Health
+from web.upstream import Upstream
+
+EXTENSION = "plano"
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """The services of a web process."""
+
+    config: Config
+    affinity: Affinity
+    access: Access
+    upstream: Upstream
+    health: Health
+
+    @classmethod
+    def of(cls, base: Web) -> "Services":
+        """The services on top of what the process stands on."""
+        return cls(
+            config=base.config,
+            affinity=base.affinity,
+            access=Access(base.config.access_keys, base.config.routing.tenant_header),
+            upstream=Upstream(base.config.listener.timeout_s),
+            health=Health(base),
+        )
+
+
+def services() -> Services:
+    """The services of the app that handles this request."""
+    return cast(Services, current_app.extensions[EXTENSION])

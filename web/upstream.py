@@ -1,0 +1,175 @@
+"""Connections to providers: pooled, each with time limits, answers read as they arrive.
+
+geventhttpclient's pool and its response parser in C, without its request builder: the head of a request to a
+provider hardly changes.
+"""
+
+import select
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent.socket
+from gevent import monkey
+from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
+from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError, HTTPSocketPoolResponse
+
+from shared.errors import UpstreamTimeout, UpstreamUnreachable
+
+CONNECT_TIMEOUT_S = 5.0
+_POOL_SIZE = 4096  # an upper limit only: connections are made as they are needed
+_BLOCK = 65536
+
+_poll = monkey.get_original("select", "poll")
+
+
+class _Liveness:
+    """Tells an idle connection that the provider closed from a live one, at any file descriptor number.
+
+    geventhttpclient asks select(), which knows none above 1023 and would then never reuse a connection.
+    """
+
+    def _is_socket_alive(self, sock: gevent.socket.socket | None) -> bool:
+        if sock is None or sock.fileno() < 0:
+            return False
+        watch = _poll()
+        watch.register(sock.fileno(), select.POLLIN)
+        return not watch.poll(0)
+
+
+class _PlainPool(_Liveness, ConnectionPool):
+    pass
+
+
+class _TlsPool(_Liveness, SSLConnectionPool):
+    pass
+
+
+class _Parser(HTTPSocketPoolResponse):
+    """A response whose body can be read as it comes."""
+
+    def some(self) -> bytes:
+        """The next bytes of the body, as soon as there are any; empty at its end."""
+        while not self._body_buffer and not self.message_complete:
+            sock = self._sock
+            if sock is None:
+                raise HTTPConnectionClosed("connection closed.")
+            data = sock.recv(_BLOCK)
+            self.feed(data)
+            if not data and not self.message_complete:
+                raise HTTPConnectionClosed("connection closed in mid-answer")
+        some = bytes(self._body_buffer)
+        del self._body_buffer[:]
+        return some
+
+    def abandon(self) -> None:
+        """Give the connection up, unless the answer has been read to its end."""
+        self.release()
+
+
+class Answer:
+    """A provider's answer: its head has arrived, its body may still be coming."""
+
+    def __init__(self, parser: _Parser, provider: str) -> None:
+        self._parser = parser
+        self._provider = provider
+        self.status: int = parser.status_code
+        self.headers: list[tuple[str, str]] = [(name.lower(), value) for name, value in parser.items()]
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it arrives; raises UpstreamUnreachable or UpstreamTimeout when it breaks off."""
+        try:
+            while some := self._parser.some():
+                yield some
+        except gevent.socket.timeout as error:
+            raise UpstreamTimeout(f"{self._provider} fell silent in mid-answer") from error
+        except (OSError, HTTPParseError) as error:
+            raise UpstreamUnreachable(f"{self._provider} broke off in mid-answer") from error
+        finally:
+            self.close()
+
+    def read(self) -> bytes:
+        """The whole body; raises as `chunks` does."""
+        return b"".join(self.chunks())
+
+    def close(self) -> None:
+        """End the request at the provider too, unless its answer is complete."""
+        self._parser.abandon()
+
+
+class Upstream:
+    """Sends requests to providers; one pool of connections for each scheme, host and port."""
+
+    def __init__(self, timeout_s: float) -> None:
+        """`timeout_s` bounds how long a provider may be silent, before its answer and within it."""
+        self._timeout_s = timeout_s
+        self._pools: dict[str, tuple[ConnectionPool, str]] = {}
+
+    def post(self, url: str, headers: Iterable[tuple[str, str]], content: bytes, provider: str) -> Answer:
+        """The provider's answer as soon as its head is there.
+
+        Raises UpstreamUnreachable without a connection, UpstreamTimeout when it stays silent.
+        """
+        scheme, _, rest = url.partition("://")
+        host, _, path = rest.partition("/")
+        pool, host_header = self._pool(f"{scheme}://{host}")
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        head = (
+            f"POST /{path} HTTP/1.1\r\nHost: {host_header}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
+        )
+        data = head.encode("latin-1") + content
+        try:
+            return Answer(self._exchange(pool, data, provider), provider)
+        except HTTPConnectionClosed:
+            # An idle connection that the provider closed just now: nothing of an answer had come.
+            try:
+                return Answer(self._exchange(pool, data, provider), provider)
+            except HTTPConnectionClosed as error:
+                raise UpstreamUnreachable(f"{provider} closed the connection without an answer") from error
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        for pool, _ in self._pools.values():
+            pool.close()
+
+    def _exchange(self, pool: ConnectionPool, data: bytes, provider: str) -> _Parser:
+        try:
+            sock = pool.get_socket()
+        except OSError as error:
+            raise UpstreamUnreachable(f"No connection to {provider}: {_reason(error)}") from error
+        try:
+            sock.sendall(data)
+        except OSError as error:
+            pool.release_socket(sock)
+            raise UpstreamUnreachable(f"{provider} broke the connection: {_reason(error)}") from error
+        try:
+            return _Parser(sock, pool, block_size=_BLOCK, method="POST")
+        except gevent.socket.timeout as error:
+            raise UpstreamTimeout(f"{provider} sent nothing for {self._timeout_s:g} s") from error
+        except HTTPConnectionClosed:
+            raise
+        except (OSError, HTTPParseError) as error:
+            raise UpstreamUnreachable(f"{provider} sent no usable answer: {_reason(error)}") from error
+
+    def _pool(self, origin: str) -> tuple[ConnectionPool, str]:
+        known = self._pools.get(origin)
+        if known is None:
+            parts = urlsplit(origin)
+            tls = parts.scheme == "https"
+            host, port = parts.hostname or "", parts.port or (443 if tls else 80)
+            limits: dict[str, Any] = {
+                "size": _POOL_SIZE,
+                "connection_timeout": CONNECT_TIMEOUT_S,
+                "network_timeout": self._timeout_s,
+            }
+            kind = _TlsPool if tls else _PlainPool
+            known = self._pools[origin] = (
+                kind(host, port, host, port, **limits),
+                parts.netloc.rpartition("@")[2],
+            )
+        return known
+
+
+def _reason(error: Exception) -> str:
+    """What the operating system says, without addresses."""
+    return getattr(error, "strerror", None) or type(error).__name__

@@ -1,0 +1,16 @@
+"""The gateway itself: a request in, the chosen model's answer out."""
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from web import relay, wire
+from web.services import services
+
+bp = Blueprint("chat", __name__)
+
+
+@bp.post("/v1/chat/completions")
+def complete() -> ResponseReturnValue:
+    """Route or reuse the pin, and relay to the model."""
+    asked = wire.call(request)
+    return relay.answer(asked, services().affinity.resolve(asked.question), "/chat/completions")

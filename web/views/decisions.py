@@ -1,0 +1,16 @@
+"""The decision alone, for clients that call the model themselves."""
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from web import wire
+from web.services import services
+
+bp = Blueprint("decisions", __name__)
+
+
+@bp.post("/routing/v1/chat/completions")
+def decide() -> ResponseReturnValue:
+    """Answer which model this request would go to."""
+    asked = wire.call(request)
+    return wire.decision(asked, services().affinity.resolve(asked.question))

@@ -1,0 +1,151 @@
+"""HTTP requests into questions, decisions into headers and bodies."""
+
+import re
+import secrets
+import uuid
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+from flask import Request, Response
+
+from shared.domain import routes
+from shared.domain.decisions import Decision, Question, Trace
+from shared.domain.routes import Route
+from shared.domain.sessions import Session, identifier
+from shared.errors import BadRequest, NotAllowed
+from web import body
+from web.services import services
+
+SESSION_HEADERS = {
+    "HTTP_X_MODEL_AFFINITY": "X-Model-Affinity",
+    "HTTP_X_ROUTING_SESSION_ID": "X-Routing-Session-Id",
+    "HTTP_X_SESSION_ID": "X-Session-Id",
+}
+"""WSGI's names and HTTP's; the first present one wins, the latter two are older names of the first."""
+
+_TRACE = "plano.trace"
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_SOME_LIST = re.compile(rb"\s*\[\s*[^\]\s]")
+_NULL = msgspec.Raw(b"null")
+_text = msgspec.json.Decoder(str | None).decode
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request that a model is to answer."""
+
+    question: Question
+    fields: body.Fields
+    """The body's top level without what is ours, each value byte for byte as it came."""
+    environ: dict[str, Any]
+
+
+def call(request: Request) -> Call:
+    """What a request asks; raises BadRequest or Denied before anything is done about it."""
+    environ = request.environ
+    parts = services()
+    key = parts.access.key(environ)
+    session = _session(environ, parts.access.tenant(environ, key))
+    fields = body.fields(request.get_data(cache=False))
+    catalog = parts.config.catalog
+    model = catalog.get(_model_name(fields))
+    inline = routes.from_request(bytes(fields.pop("routing_preferences", _NULL)), catalog.qualify)
+    allowed = frozenset(key.models) if key and key.models is not None else None
+    if allowed is not None and model.name not in allowed:
+        raise NotAllowed(f"The model {model.name} is not covered by this API key")
+    question = Question(
+        model=model,
+        session=session,
+        routes=_covered(inline or parts.config.routes, allowed),
+        inline=bool(inline),
+        messages=_messages(fields),
+        trace=trace(environ),
+        allowed=allowed,
+    )
+    return Call(question, fields, environ)
+
+
+def trace(environ: dict[str, Any]) -> Trace:
+    """The request's ids: the client's own where they are well formed, else new ones."""
+    known = environ.get(_TRACE)
+    if known is None:
+        request_id = environ.get("HTTP_X_REQUEST_ID", "")
+        parent = environ.get("HTTP_TRACEPARENT", "")
+        known = environ[_TRACE] = Trace(
+            request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex,
+            parent
+            if _TRACEPARENT.fullmatch(parent)
+            else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
+        )
+    return cast(Trace, known)
+
+
+def headers(decision: Decision) -> list[tuple[str, str]]:
+    """What every answer says about the decision behind it."""
+    said = [("x-plano-model", decision.models[0])]
+    if decision.route:
+        said.append(("x-plano-route", _header_text(decision.route)))
+    if decision.pinned:
+        said.append(("x-plano-pinned", "true"))
+    if decision.degraded:
+        said.append(("x-plano-degraded", decision.degraded))
+    return said
+
+
+def decision(asked: Call, made: Decision) -> Response:
+    """The decision itself as the answer."""
+    question = asked.question
+    said: dict[str, Any] = {
+        "models": made.models,
+        "route": made.route,
+        "trace_id": question.trace.trace_id,
+    }
+    if question.session:
+        said["session_id"] = question.session.id
+    said["pinned"] = made.pinned
+    return Response(
+        body.encode(said),
+        headers=[*headers(made), ("x-request-id", question.trace.request_id)],
+        content_type="application/json",
+    )
+
+
+def _session(environ: Mapping[str, str], tenant: str | None) -> Session | None:
+    for variable, name in SESSION_HEADERS.items():
+        if variable in environ:
+            session_id = identifier(environ[variable], header=name)
+            if session_id:
+                return Session(session_id, tenant)
+    return None
+
+
+def _model_name(fields: body.Fields) -> str | None:
+    try:
+        return _text(fields.get("model", _NULL)) or None
+    except msgspec.DecodeError:
+        raise BadRequest("model is not a string; send the name of a model", param="model") from None
+
+
+def _messages(fields: body.Fields) -> bytes:
+    """The conversation, looked at no further than that there is one."""
+    messages = bytes(fields.get("messages", b""))
+    if not _SOME_LIST.match(messages):
+        raise BadRequest("messages is missing or empty; send at least one message", param="messages")
+    return messages
+
+
+def _covered(known: tuple[Route, ...], allowed: frozenset[str] | None) -> tuple[Route, ...]:
+    """The routes as far as the client's key covers their models."""
+    if allowed is None:
+        return known
+    covered = (
+        msgspec.structs.replace(route, models=tuple(name for name in route.models if name in allowed))
+        for route in known
+    )
+    return tuple(route for route in covered if route.models)
+
+
+def _header_text(text: str) -> str:
+    """A route's name as a header can carry it: names may come from the client, in any script."""
+    return re.sub(r"[^\x20-\x7e]", "?", text)

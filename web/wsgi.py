@@ -1,0 +1,11 @@
+"""What gunicorn serves: `web.wsgi:app`. The one module whose import builds something."""
+
+import os
+
+from shared import bootstrap
+from shared.settings import Settings
+from web import counters
+from web.app import create_app
+from web.services import Services
+
+app = create_app(Services.of(bootstrap.web(Settings.from_env(os.environ), os.environ, counters.degraded)))

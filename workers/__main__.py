@@ -1,0 +1,68 @@
+"""The worker process: `python -m workers`."""
+
+from gevent import monkey
+
+monkey.patch_all()  # before anything opens a socket
+
+import logging  # noqa: E402
+import os  # noqa: E402
+import signal  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
+
+import gevent  # noqa: E402
+import redis  # noqa: E402
+
+from shared import bootstrap, telemetry  # noqa: E402
+from shared.errors import ConfigError  # noqa: E402
+from shared.settings import Settings  # noqa: E402
+from workers import decide  # noqa: E402
+from workers.parts import Parts  # noqa: E402
+from workers.pool import DRAIN_S, PoolWorker  # noqa: E402
+
+log = logging.getLogger("plano.worker")
+
+PAUSE_S = 1.0
+
+
+def main() -> int:
+    """Work until SIGTERM; an outage of Redis is waited out."""
+    try:
+        settings = Settings.from_env(os.environ)
+        telemetry.set_up_logging(settings.log_format)
+        base = bootstrap.worker(settings, os.environ)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    stop = _stop_on_signal()
+    parts = Parts(decider=decide.build(base.config, base.pins, base.metrics))
+    router = base.config.router.url or "embedded"
+    log.info("worker started concurrency=%d router=%s", settings.worker_concurrency, router)
+    while not stop.is_set():
+        try:
+            PoolWorker(parts, base.queue_client, settings.worker_concurrency, stop).work(
+                logging_level="WARNING"
+            )
+        except redis.RedisError as error:
+            log.warning("the queue is away: %s", type(error).__name__)
+        stop.wait(PAUSE_S)
+    log.info("worker stopped")
+    return 0
+
+
+def _stop_on_signal() -> threading.Event:
+    """An event that SIGTERM and SIGINT set; the process ends soon after it, whatever still hangs."""
+    stop = threading.Event()
+
+    def end() -> None:
+        stop.set()
+        threading.Event().wait(DRAIN_S + 1)
+        os._exit(1)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, end)
+    return stop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

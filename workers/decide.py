@@ -1,0 +1,86 @@
+"""Makes a decision: asks the router, ranks the candidates, settles the pin."""
+
+from typing import Protocol
+
+from shared.config import Config
+from shared.contract import Order, Verdict
+from shared.domain.decisions import Trace
+from shared.domain.pins import Pin, candidates
+from shared.domain.ranking import EMPTY, Snapshot, rank
+from shared.domain.routes import Prefer, Route
+from shared.domain.sessions import Session
+from shared.errors import Away, StoreDown
+from workers import router
+
+
+class Pins(Protocol):
+    """Where decisions are settled; raises StoreDown."""
+
+    def get(self, session: Session) -> Pin | None:
+        """The session's pin, or None."""
+
+    def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
+        """Pin the session unless it is pinned already; return the pin that stands."""
+
+
+class Metrics(Protocol):
+    """Where prices and latencies stand; raises StoreDown."""
+
+    def snapshot(self) -> Snapshot:
+        """What was measured last."""
+
+
+class Decider:
+    """Turns an order into a verdict; running one twice does no harm."""
+
+    def __init__(self, router: "router.Router", pins: Pins, metrics: Metrics) -> None:
+        self._router = router
+        self._pins = pins
+        self._metrics = metrics
+
+    def decide(self, order: Order) -> Verdict:
+        """The ranked models for an order, pinned if it has a session; a fault when something is away."""
+        try:
+            standing = self._pins.get(order.session) if order.session else None
+            if standing:  # settled between the asking replica's look and now: the router is not asked again
+                return _adopted(standing, order)
+            route = self._route(order)
+            models = self._ranked(route) if route else (order.model_name,)
+            return self._settled(order, models, route.name if route else None)
+        except Away as away:
+            return Verdict(fault=away.part)
+
+    def _route(self, order: Order) -> Route | None:
+        name = self._router.choose(order.routes, order.messages, Trace(order.request_id, order.traceparent))
+        return next((route for route in order.routes if route.name == name), None)
+
+    def _ranked(self, route: Route) -> tuple[str, ...]:
+        return rank(route.models, route.prefer, EMPTY if route.prefer is Prefer.NONE else self._snapshot())
+
+    def _snapshot(self) -> Snapshot:
+        try:
+            return self._metrics.snapshot()
+        except StoreDown:
+            return EMPTY  # the declared order serves; settling will tell whether Redis is away
+
+    def _settled(self, order: Order, models: tuple[str, ...], route_name: str | None) -> Verdict:
+        if order.session:
+            proposed = Pin(
+                model_name=models[0],
+                route_name=route_name,
+                models=models if order.inline and route_name else None,
+            )
+            standing = self._pins.settle(order.session, proposed, order.ttl_s)
+            if standing != proposed:
+                return _adopted(standing, order)
+        return Verdict(models=models, route=route_name)
+
+
+def _adopted(pin: Pin, order: Order) -> Verdict:
+    """Somebody else's pin stands: it decides."""
+    return Verdict(models=candidates(pin, order.routes), route=pin.route_name, pinned=True)
+
+
+def build(config: Config, pins: Pins, metrics: Metrics) -> Decider:
+    """The decider that a config asks for."""
+    return Decider(router.build(config.router), pins, metrics)

@@ -1,0 +1,144 @@
+"""An RQ worker that runs many jobs at once, each in a greenlet of one process.
+
+RQ forks for each job, or runs one at a time; a router call only waits, so here one process holds many of
+them. What RQ does around a job (registries, heartbeats, retries) stays RQ's. Written against RQ 2.12.
+"""
+
+import threading
+from typing import Any
+
+import gevent
+import msgspec
+import redis
+from gevent.local import local
+from gevent.pool import Pool
+from rq import Queue
+from rq.executions import Execution
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.timeouts import BaseDeathPenalty, JobTimeoutException
+from rq.worker import SimpleWorker
+
+from shared.contract import Verdict
+from shared.errors import RouterDown
+from shared.store.queue import Announcer, rq_queue
+from workers.parts import Parts
+
+IDLE_S = 1
+"""How long one blocking dequeue lasts: a stop is noticed no later than this."""
+HEARTBEAT_TTL_S = 30
+"""After so long without a sign of life a worker counts as gone."""
+DRAIN_S = 8
+"""How long jobs under way may take after SIGTERM; what is left is decided anew by its next request."""
+
+
+class GreenletDeathPenalty(BaseDeathPenalty):  # type: ignore[misc]
+    """Ends a job that takes too long; RQ's own uses SIGALRM, which knows no greenlets."""
+
+    def __init__(
+        self, timeout: float, exception: type[Exception] = JobTimeoutException, **kwargs: Any
+    ) -> None:
+        super().__init__(timeout, exception, **kwargs)
+        self._timer = gevent.Timeout(timeout, exception(f"the job took longer than {timeout} s"))
+
+    def setup_death_penalty(self) -> None:
+        """Start the clock."""
+        self._timer.start()
+
+    def cancel_death_penalty(self) -> None:
+        """The job ended in time."""
+        self._timer.close()
+
+
+class PooledJob(Job):  # type: ignore[misc]
+    """A job whose function is given the worker's parts, and which keeps its ttl while it runs.
+
+    RQ lifts the ttl of a running job; when its worker is then killed, its id would stay taken until some
+    other worker cleans up, and its session could not be decided.
+    """
+
+    parts: Parts
+
+    def perform(self) -> Any:
+        """The function's result."""
+        self._result = self.func(self.parts, *self.args)
+        return self._result
+
+
+class PoolWorker(SimpleWorker):  # type: ignore[misc]
+    """Runs up to `size` jobs of the queue at once, and announces each verdict once its job id is free again."""
+
+    job_class = PooledJob
+    death_penalty_class = GreenletDeathPenalty
+    log_result_lifespan = False
+    max_connection_wait_time = 1.0
+    dequeue_timeout = IDLE_S
+    connection_timeout = IDLE_S + 4
+
+    _of_greenlet = local()
+
+    def __init__(
+        self, parts: Parts, connection: "redis.Redis[Any]", size: int, stop: threading.Event
+    ) -> None:
+        super().__init__(
+            [rq_queue(connection)],
+            connection=connection,
+            serializer=JSONSerializer,
+            log_job_description=False,
+            worker_ttl=HEARTBEAT_TTL_S,
+        )
+        self._parts = parts
+        self._announcer = Announcer(connection)
+        self._greenlets = Pool(size)
+        self._stop = stop
+
+    @property
+    def execution(self) -> Execution | None:
+        """RQ keeps the running job's execution on the worker; here each greenlet has its own."""
+        return getattr(self._of_greenlet, "execution", None)
+
+    @execution.setter
+    def execution(self, value: Execution | None) -> None:
+        self._of_greenlet.execution = value
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """The next job once there is room for it; None, which ends the worker, when it is to stop."""
+        while not self._stop.is_set():
+            self._greenlets.wait_available()
+            found = super().dequeue_job_and_maintain_ttl(timeout, max_idle_time or IDLE_S)
+            if found:
+                return found
+        return None
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Start the job; the next one is dequeued meanwhile."""
+        self._greenlets.spawn(super().execute_job, job, queue)
+
+    def perform_job(self, job: Job, queue: Queue) -> bool:
+        """Run the job, then announce its verdict: whoever waits may ask again as soon as they hear."""
+        job.parts = self._parts
+        done = bool(super().perform_job(job, queue))
+        result = job._result if done else None  # noqa: SLF001 - return_value() would ask Redis
+        verdict = msgspec.convert(result, Verdict) if result else Verdict(fault=RouterDown.part)
+        self._announcer.announce(job.id, verdict)
+        return done
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ARG002
+        """Sign of life; always for the same time, whatever a single job's limit is."""
+        super().heartbeat(HEARTBEAT_TTL_S, pipeline)
+
+    def subscribe(self) -> None:
+        """RQ's remote commands are not served: their thread dies with a Redis restart (rq issue 1836)."""
+
+    def teardown(self) -> None:
+        """Let jobs under way end, then sign off."""
+        self._greenlets.join(timeout=DRAIN_S)
+        super().teardown()
+
+    def procline(self, message: str) -> None:
+        """The process keeps its name."""
+
+    def _install_signal_handlers(self) -> None:
+        """The process's own handler sets the stop event; RQ's would raise in whichever greenlet runs."""

@@ -1,0 +1,30 @@
+"""Who chooses a route: a router model over HTTP, or the embedded router."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from shared.config import values
+from shared.domain.conversation import Message
+from shared.domain.decisions import Trace
+from shared.domain.routes import Route
+from workers.router.arch import POOL_SIZE, ArchRouter
+from workers.router.embedded import EmbeddedRouter
+from workers.router.prompt import Prompt
+
+
+class Router(Protocol):
+    """Chooses the route that a conversation belongs to; many calls may run at once."""
+
+    def choose(self, routes: Sequence[Route], messages: Sequence[Message], trace: Trace) -> str | None:
+        """The route's name, or None when no route fits; raises RouterDown."""
+        ...
+
+
+def build(config: values.Router, *, pool_size: int = POOL_SIZE) -> Router:
+    """The router that the config asks for; `pool_size` is how many calls to a router model may be in flight.
+
+    Raises ConfigError for a prompt file that cannot be used.
+    """
+    if config.url is None:
+        return EmbeddedRouter()
+    return ArchRouter(config.url, config, Prompt.load(config.prompt_file), pool_size=pool_size)
