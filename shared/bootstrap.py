@@ -90,9 +90,7 @@ def web(settings: Settings, env: Mapping[str, str], note: Callable[[str], None])
         width=_QUEUE_CONNECTIONS,
         patience_s=_QUEUE_TURN_S,
     )
-    decisions = DecisionQueue(
-        queue_link, Replies(queue_link, _ANSWER_S), limit=config.limits.waiting_decisions
-    )
+    decisions = DecisionQueue(queue_link, Replies(queue_link, _ANSWER_S), limit=config.limits.waiting_decisions)
     return Web(
         settings=settings,
         config=config,
@@ -159,9 +157,7 @@ def _queue_url(settings: Settings, config: Config) -> str:
     return settings.queue_redis_url or _pins_url(settings, config)
 
 
-def _client(
-    url: str, settings: Settings, connections: int, answer_s: float, connect_s: float
-) -> "redis.Redis[Any]":
+def _client(url: str, settings: Settings, connections: int, answer_s: float, connect_s: float) -> "redis.Redis[Any]":
     pool = redis.ConnectionPool.from_url(
         url, max_connections=connections, **_connection(settings, url, answer_s, connect_s)
     )

@@ -10,10 +10,13 @@ DECIDE = "workers.jobs.decide"
 """The job that asks the router, ranks and settles: takes an Order, announces a Verdict."""
 
 REFRESH_METRICS = "workers.jobs.refresh_metrics"
-"""The job that reads every metric source into one snapshot."""
+"""The job that renews one kind of the snapshot: takes `cost` or `latency`; the worker's config names the source."""
 
 BUILD_DECIDER = "workers.decide:build"
 """How a process without a queue gets the decider that a worker runs."""
+
+BUILD_METRICS = "workers.metrics.local:build"
+"""How a process without Redis gets a snapshot that it refreshes itself."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

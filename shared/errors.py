@@ -11,6 +11,7 @@ PlanoError
 │   ├── QueueDown           … Redis, where the jobs are
 │   ├── RouterDown          … the router model, or the worker that would ask it
 │   └── TooManyWaiting      … there is no room for one more waiting decision
+├── SourceFailed            a metric source gave nothing usable; its last data stands
 ├── Unavailable             an outage, and the operator chose to reject rather than to serve
 │   └── Overloaded          … or too many requests wait already
 └── UpstreamFailed          a provider gave no usable answer
@@ -82,6 +83,10 @@ class TooManyWaiting(Away):
     """There is no room for one more waiting decision in this process."""
 
     part = "queue"
+
+
+class SourceFailed(PlanoError):
+    """A metric source gave nothing that can be used; what it said last stands."""
 
 
 class Unavailable(PlanoError):

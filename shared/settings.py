@@ -76,7 +76,5 @@ class _Reader:
         url = self._env.get(name)
         if url and urlsplit(url).scheme not in _REDIS_SCHEMES:
             # The value may hold a password, so it is not shown.
-            self.faults.append(
-                f"{name}: is not a Redis address; it starts with redis://, rediss:// or unix://"
-            )
+            self.faults.append(f"{name}: is not a Redis address; it starts with redis://, rediss:// or unix://")
         return url or None

@@ -10,7 +10,6 @@ import redis
 from tests.harness import RedisServer
 
 
-
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A private redis-server for the whole run."""

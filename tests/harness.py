@@ -49,7 +49,11 @@ class Process:
         self.log = log
         with log.open("ab") as output:
             self._popen = subprocess.Popen(
-                [path.get(program, program), *arguments], stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env=dict(env)
+                [path.get(program, program), *arguments],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env=dict(env),
             )
 
     @property
@@ -62,14 +66,14 @@ class Process:
         """Whether it still runs."""
         return self._popen.poll() is None
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         """Send it a signal."""
         self._popen.send_signal(number)
 
     def stop(self, number: int = signal.SIGTERM, *, within_s: float = 15.0) -> int:
         """End it and return its exit code; SIGKILL when it does not go by itself."""
         if self.alive:
-            self.signal(number)
+            self.send(number)
         try:
             return self._popen.wait(within_s)
         except subprocess.TimeoutExpired:
@@ -107,10 +111,10 @@ class RedisServer:
         if self._process:
             self._process.stop(signal.SIGKILL)
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         """Freeze it with SIGSTOP, thaw it with SIGCONT."""
         assert self._process
-        self._process.signal(number)
+        self._process.send(number)
 
     def _answers(self) -> bool:
         with contextlib.suppress(redis.RedisError), self.client() as client:
@@ -127,7 +131,13 @@ class Pool:
         self.config.write_text(config)
         self.processes: list[Process] = []
         clean = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
-        self._env = {**clean, "REDIS_URL": redis_url, "PLANO_CONFIG": str(self.config), "GRACEFUL_TIMEOUT": "5", **env}
+        self._env = {
+            **clean,
+            "REDIS_URL": redis_url,
+            "PLANO_CONFIG": str(self.config),
+            "GRACEFUL_TIMEOUT": "5",
+            **env,
+        }
 
     def web(self, port: int, **env: str) -> Process:
         """A web process that answers at the port."""

@@ -6,9 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest, multi
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
-DEGRADED = Counter(
-    "plano_degraded_total", "Requests served by their own model because a part was away", ["part"]
-)
+DEGRADED = Counter("plano_degraded_total", "Requests served by their own model because a part was away", ["part"])
 DECISIONS = Counter("plano_decisions_total", "Decisions, by what made them", ["by"])
 
 

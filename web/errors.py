@@ -32,9 +32,7 @@ def shape(message: str, kind: str, param: str | None = None, code: str | None = 
 
 def told(error: errors.PlanoError) -> tuple[int, dict[str, Any]]:
     """The status and the body for an error of ours."""
-    status, kind, code = next(
-        (row[1:] for row in _TABLE if isinstance(error, row[0])), (500, "server_error", None)
-    )
+    status, kind, code = next((row[1:] for row in _TABLE if isinstance(error, row[0])), (500, "server_error", None))
     return status, shape(str(error), kind, getattr(error, "param", None), code)
 
 
@@ -65,9 +63,7 @@ def _http(error: HTTPException) -> Response:
         message, code = f"There is nothing at {request.path}", "not_found"
     elif isinstance(error, MethodNotAllowed):
         message, code = f"{request.method} is not allowed at {request.path}", "method_not_allowed"
-    answer = _answer(
-        status, shape(message, "invalid_request_error" if status < 500 else "server_error", None, code)
-    )  # noqa: PLR2004
+    answer = _answer(status, shape(message, "invalid_request_error" if status < 500 else "server_error", None, code))  # noqa: PLR2004
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return answer
@@ -76,9 +72,7 @@ def _http(error: HTTPException) -> Response:
 def _unforeseen(error: Exception) -> Response:
     """A fault of ours: logged with its place, told without any detail."""
     log.error("unforeseen %s at %s", type(error).__name__, request.path, exc_info=error)
-    return _answer(
-        500, shape("The gateway failed; its log says where", "server_error", None, "internal_error")
-    )
+    return _answer(500, shape("The gateway failed; its log says where", "server_error", None, "internal_error"))
 
 
 def _answer(status: int, said: dict[str, Any], headers: Sequence[tuple[str, str]] = ()) -> Response:

@@ -10,7 +10,6 @@ from shared.domain.decisions import Trace
 from web import body
 
 _PASSED = {
-    "CONTENT_TYPE": "content-type",
     "HTTP_ACCEPT": "accept",
     "HTTP_USER_AGENT": "user-agent",
     "HTTP_X_MODEL_AFFINITY": "x-model-affinity",
@@ -33,7 +32,12 @@ def headers(model: Model, environ: Mapping[str, Any], trace: Trace) -> list[tupl
     provider = model.provider
     own = {name.lower() for name, _ in provider.headers}
     sent = [(name, value) for name, value in _passed(environ) if name not in own]
-    sent += [("x-request-id", trace.request_id), ("traceparent", trace.traceparent)]
+    # Always JSON: curl's -d, for one, would say that it sends a form.
+    sent += [
+        ("content-type", "application/json"),
+        ("x-request-id", trace.request_id),
+        ("traceparent", trace.traceparent),
+    ]
     sent += provider.headers
     credential = _credential(provider, environ)
     return [*sent, credential] if credential else sent

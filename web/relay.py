@@ -40,9 +40,7 @@ def answer(asked: wire.Call, made: Decision, path: str) -> Response:
             outbound.content(asked.fields, model),
             model.provider.name,
         )
-        rewriter = Rewriter(
-            model.name if config.routing.response_model == "qualified" else None, pinned=made.pinned
-        )
+        rewriter = Rewriter(model.name if config.routing.response_model == "qualified" else None, pinned=made.pinned)
         return _passed_on(got, rewriter, [*wire.headers(made), ("x-request-id", trace.request_id)])
     except UpstreamFailed as error:
         error.decision = made

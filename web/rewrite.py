@@ -49,9 +49,7 @@ class Lines:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that are complete by now, each with its end."""
-        lines = (
-            (self._tail + data).splitlines(keepends=True) if self._tail else data.splitlines(keepends=True)
-        )
+        lines = (self._tail + data).splitlines(keepends=True) if self._tail else data.splitlines(keepends=True)
         self._tail = b""
         if lines and not lines[-1].endswith((b"\n",)) and len(lines[-1]) < self.LONGEST:
             self._tail = lines.pop()

@@ -81,4 +81,4 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def _close_idle(self) -> None:
         for greenlet in tuple(self.idle):
-            gevent.kill(greenlet, refused.NoMoreData(), block=False)
+            greenlet.kill(refused.NoMoreData(), block=False)

@@ -114,9 +114,7 @@ class Upstream:
         host, _, path = rest.partition("/")
         pool, host_header = self._pool(f"{scheme}://{host}")
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        head = (
-            f"POST /{path} HTTP/1.1\r\nHost: {host_header}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
-        )
+        head = f"POST /{path} HTTP/1.1\r\nHost: {host_header}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
         data = head.encode("latin-1") + content
         try:
             return Answer(self._exchange(pool, data, provider), provider)

@@ -74,9 +74,7 @@ def trace(environ: dict[str, Any]) -> Trace:
         parent = environ.get("HTTP_TRACEPARENT", "")
         known = environ[_TRACE] = Trace(
             request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex,
-            parent
-            if _TRACEPARENT.fullmatch(parent)
-            else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
+            parent if _TRACEPARENT.fullmatch(parent) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
         )
     return cast(Trace, known)
 

@@ -3,9 +3,12 @@
 import msgspec
 
 from workers.decide import Decider
+from workers.metrics.refresh import Refresher
 
 
 class Parts(msgspec.Struct, frozen=True):
     """The services of a worker process."""
 
     decider: Decider
+    refresher: Refresher | None = None
+    """None: this process reads no metric source."""

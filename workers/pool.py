@@ -35,9 +35,7 @@ DRAIN_S = 8
 class GreenletDeathPenalty(BaseDeathPenalty):  # type: ignore[misc]
     """Ends a job that takes too long; RQ's own uses SIGALRM, which knows no greenlets."""
 
-    def __init__(
-        self, timeout: float, exception: type[Exception] = JobTimeoutException, **kwargs: Any
-    ) -> None:
+    def __init__(self, timeout: float, exception: type[Exception] = JobTimeoutException, **kwargs: Any) -> None:
         super().__init__(timeout, exception, **kwargs)
         self._timer = gevent.Timeout(timeout, exception(f"the job took longer than {timeout} s"))
 
@@ -77,9 +75,7 @@ class PoolWorker(SimpleWorker):  # type: ignore[misc]
 
     _of_greenlet = local()
 
-    def __init__(
-        self, parts: Parts, connection: "redis.Redis[Any]", size: int, stop: threading.Event
-    ) -> None:
+    def __init__(self, parts: Parts, connection: "redis.Redis[Any]", size: int, stop: threading.Event) -> None:
         super().__init__(
             [rq_queue(connection)],
             connection=connection,

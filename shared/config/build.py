@@ -29,9 +29,7 @@ _REFRESH_S = {"cost": 3600, "latency": 60}
 _DIGEST_LENGTH = 12
 
 
-def build(
-    file: File, now: Present, served: Served, *, folder: Path, warnings: Iterable[str], data: bytes
-) -> Config:
+def build(file: File, now: Present, served: Served, *, folder: Path, warnings: Iterable[str], data: bytes) -> Config:
     """The config; `now` and `served` were made from the same file, `data` are its bytes."""
     catalog = served.catalog
     return Config(

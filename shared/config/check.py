@@ -28,9 +28,7 @@ def check(file: File, routes: Iterable[RouteEntry], catalog: Catalog, folder: Pa
         _check_prompt(file.routing.router, folder, faults)
 
 
-def _check_routes(
-    routes: Iterable[RouteEntry], catalog: Catalog, sources: Iterable[str], faults: Faults
-) -> None:
+def _check_routes(routes: Iterable[RouteEntry], catalog: Catalog, sources: Iterable[str], faults: Faults) -> None:
     seen: set[str] = set()
     for route in routes:
         fault = name_fault(route.name, seen)
@@ -56,9 +54,7 @@ def _check_sources(sources: Iterable[SourceEntry], faults: Faults) -> None:
     for source in sources:
         first = seen.setdefault(source.type, source.place)
         if first != source.place:
-            faults.add(
-                f"{source.place}.type", f"is {source.type}, as in {first}", "keep one source of a type"
-            )
+            faults.add(f"{source.place}.type", f"is {source.type}, as in {first}", "keep one source of a type")
         if source.provider not in _SOURCES[source.type]:
             wrong = f"is {source.provider}, which is no source of type {source.type}"
             faults.add(f"{source.place}.provider", wrong, f"it is {listed(_SOURCES[source.type])}")
@@ -95,10 +91,7 @@ def _check_prompt(router: RouterEntry, folder: Path, faults: Faults) -> None:
     try:
         text = (folder / router.prompt_file).read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        faults.add(
-            place, "cannot be read", "it is a text file in UTF-8, its path starting at the config file"
-        )
+        faults.add(place, "cannot be read", "it is a text file in UTF-8, its path starting at the config file")
         return
-    for placeholder in _PLACEHOLDERS:
-        if placeholder not in text:
-            faults.add(place, f"has no {placeholder} in it", f"it holds {' and '.join(_PLACEHOLDERS)}")
+    if not all(placeholder in text for placeholder in _PLACEHOLDERS):
+        faults.add(place, "lacks a placeholder", f"its text holds {' and '.join(_PLACEHOLDERS)}")

@@ -14,9 +14,7 @@ def content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise ConfigError(
-            [f"{path}: does not exist; name a config file, or set PLANO_CONFIG to one"]
-        ) from None
+        raise ConfigError([f"{path}: does not exist; name a config file, or set PLANO_CONFIG to one"]) from None
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise ConfigError([f"{path}: cannot be read ({reason}); it is a readable file"]) from None

@@ -61,23 +61,18 @@ def fill(tree: Any, variables: Mapping[str, str], faults: Faults, place: str = "
 
 
 def _filled(text: str, variables: Mapping[str, str], faults: Faults, place: str) -> Any:
-    names = []
-    for found in _REFERENCE.finditer(text):
-        name = found["name"] or found["braced"]
-        if name is not None:
-            names.append(name)
-            _note_missing(name, variables, faults, place)
-    if not all(name in variables for name in names):
-        return msgspec.UNSET
-    whole = _REFERENCE.sub(lambda found: variables.get(found["name"] or found["braced"], "$"), text)
-    return Filled(whole, " and ".join(f"${name}" for name in names)) if names else whole
-
-
-def _note_missing(name: str, variables: Mapping[str, str], faults: Faults, place: str) -> None:
-    if not _NAME.fullmatch(name):
+    found = [match["name"] or match["braced"] for match in _REFERENCE.finditer(text)]
+    names = [name for name in found if name is not None]
+    if not all(_NAME.fullmatch(name) for name in names):
         faults.add(place, "${…} holds more than a name", "it is $NAME or ${NAME}, and $$ is a dollar sign")
-    elif name not in variables:
-        faults.add(place, f"${name} is not set", "export it or write it into .env beside the file")
+        return msgspec.UNSET
+    missing = [f"${name}" for name in dict.fromkeys(names) if name not in variables]
+    if missing:
+        wrong = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set"
+        faults.add(place, wrong, "export it or write it into .env beside the file")
+        return msgspec.UNSET
+    whole = _REFERENCE.sub(lambda match: variables.get(match["name"] or match["braced"], "$"), text)
+    return Filled(whole, " and ".join(f"${name}" for name in names)) if names else whole
 
 
 def _unquoted(value: str) -> str:

@@ -7,19 +7,22 @@ from shared.errors import ConfigError
 
 
 class Faults:
-    """The faults found so far, in the order of finding; one line each, never with a secret in it."""
+    """The faults found so far, in the order of finding; one line each, never with a secret in it.
+
+    A place has one fault, the first: what is found there later follows from it.
+    """
 
     def __init__(self) -> None:
-        self._lines: dict[str, None] = {}
+        self._lines: dict[str, str] = {}
 
     def add(self, place: str, wrong: str, right: str) -> None:
         """Note what is wrong at a place, and what would be right."""
-        self._lines[f"{place}: {wrong}; {right}"] = None
+        self._lines.setdefault(place, f"{place}: {wrong}; {right}")
 
     def raise_any(self) -> None:
         """Raise ConfigError when there is a fault."""
         if self._lines:
-            raise ConfigError(tuple(self._lines))
+            raise ConfigError(tuple(self._lines.values()))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -48,9 +48,7 @@ def _providers(file: File, faults: Faults, warnings: list[str]) -> list[Provider
     return (file.model_providers or []) + file.llm_providers
 
 
-def _routes(
-    file: File, providers: list[ProviderEntry], faults: Faults, warnings: list[str]
-) -> list[RouteEntry]:
+def _routes(file: File, providers: list[ProviderEntry], faults: Faults, warnings: list[str]) -> list[RouteEntry]:
     """The top-level routes, then those inside of providers; a known name gets one model more."""
     routes = list(file.routing_preferences or [])
     old = _version(file, faults) < _LATEST

@@ -31,9 +31,7 @@ def serve(file: Present, aliases: Mapping[str, AliasEntry], faults: Faults) -> S
     models = tuple(every[entry.place] for entry in entries if not _is_wildcard(entry))
     wildcards = tuple(every[entry.place].provider for entry in entries if _is_wildcard(entry))
     plain = Catalog(models, wildcards=wildcards)
-    names = {
-        e.name: e.model for e in entries if e.name and not _is_wildcard(e) and plain.find(e.name) is None
-    }
+    names = {e.name: e.model for e in entries if e.name and not _is_wildcard(e) and plain.find(e.name) is None}
     targets = _targets(Catalog(models, wildcards=wildcards, aliases=names), aliases, faults)
     default = _default(entries, router_entry, faults)
     catalog = Catalog(models, wildcards=wildcards, aliases=names | targets, default=default)
@@ -67,9 +65,7 @@ def _refuse_twins(entries: Iterable[ProviderEntry], faults: Faults) -> None:
             faults.add(f"{entry.place}.name", f"is {entry.name!r}, as in {first}", "choose another")
 
 
-def _default(
-    entries: Iterable[ProviderEntry], router_entry: ProviderEntry | None, faults: Faults
-) -> str | None:
+def _default(entries: Iterable[ProviderEntry], router_entry: ProviderEntry | None, faults: Faults) -> str | None:
     chosen: ProviderEntry | None = None
     if router_entry and router_entry.default:
         faults.add(f"{router_entry.place}.default", "is true for the router model", "choose one that answers")
@@ -93,9 +89,7 @@ def _targets(catalog: Catalog, aliases: Mapping[str, AliasEntry], faults: Faults
         if model:
             targets[alias] = model.name
         elif entry.target in aliases:
-            faults.add(
-                f"{entry.place}.target", f"is {entry.target!r}, an alias itself", "it is a model's name"
-            )
+            faults.add(f"{entry.place}.target", f"is {entry.target!r}, an alias itself", "it is a model's name")
         else:
             faults.add(f"{entry.place}.target", *unknown(entry.target, catalog))
     return targets

@@ -105,13 +105,13 @@ def _quoted(text: str) -> str:
 def _words(wanted: Any) -> str:
     """What would be right, as the rest of a sentence that begins with `it`."""
     described = [meta.description for meta in _metas(wanted) if meta.description]
-    return described[0] if described else "is " + listed(map(_word, _options(wanted)))
+    return described[0] if described else "is " + listed(w for option in _options(wanted) for w in _kinds(option))
 
 
-def _word(option: Any) -> str:
+def _kinds(option: Any) -> list[str]:
     if get_origin(option) is Literal:
-        return listed(map(str, get_args(option)))
-    return _KINDS.get(_kind(option), _MAPPING)
+        return [str(choice) for choice in get_args(option)]
+    return [_KINDS.get(_kind(option), _MAPPING)]
 
 
 def _is_secret(wanted: Any) -> bool:

@@ -56,7 +56,7 @@ class Catalog:
     def find(self, name: str) -> Model | None:
         """The model meant by an alias, a qualified name or a bare id; None when it is not configured."""
         name = self._aliases.get(name, name)
-        return self._named.get(name) or self._bare.get(name) or self._by_wildcard(name)
+        return self._named.get(name) or self._by_wildcard(name) or self._bare.get(name)
 
     def get(self, name: str | None) -> Model:
         """The model that a client asks for; the default one when it names none.
@@ -65,9 +65,7 @@ class Catalog:
         """
         if name is None:
             if self.default is None:
-                raise BadRequest(
-                    "model is missing and no provider is the default; name a model", param="model"
-                )
+                raise BadRequest("model is missing and no provider is the default; name a model", param="model")
             return self.default
         model = self.find(name)
         if model is None:

@@ -10,6 +10,7 @@ MAX_TOKENS = 2048
 MAX_MESSAGES = 16
 _BYTES_A_TOKEN = 4  # the estimate of the router protocol: len(utf-8 bytes) // 4
 _ROLES = frozenset({"user", "assistant"})
+_NOT_TEXT = (UnicodeDecodeError, RecursionError)  # what msgspec raises besides its own errors
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ def read(raw: bytes) -> list[Message]:
     """
     try:
         turns = _turns(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise BadRequest("messages is not a list of objects", param="messages") from None
     kept: list[Message] = []
     for n in range(len(turns) - 1, -1, -1):
@@ -88,7 +89,7 @@ def _shortened(text: str, tokens: int) -> str:
 def _text_of(raw: msgspec.Raw, place: str) -> Message | None:
     try:
         turn = _turn(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, *_NOT_TEXT):
         raise BadRequest(f"{place} is not an object with a role", param=place) from None
     if turn.role not in _ROLES:
         return None
@@ -96,6 +97,8 @@ def _text_of(raw: msgspec.Raw, place: str) -> Message | None:
         content = _content(turn.content)
     except msgspec.DecodeError:
         return None  # the provider may know this kind of content; the router does not
+    except _NOT_TEXT:
+        raise BadRequest(f"{place}.content is not UTF-8, or nested too deeply", param=f"{place}.content") from None
     text = content if isinstance(content, str) else _joined(content or ())
     return Message(turn.role, text) if text.strip() else None
 

@@ -29,7 +29,10 @@ def encode(pin: Pin) -> bytes:
 
 def decode(value: bytes) -> Pin:
     """The pin that was written; raises msgspec.DecodeError when the value is not one."""
-    return _decode(value)
+    try:
+        return _decode(value)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from None
 
 
 def candidates(pin: Pin, routes: Iterable[Route]) -> tuple[str, ...]:

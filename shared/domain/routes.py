@@ -56,17 +56,17 @@ def from_request(raw: bytes, qualify: Callable[[str], str]) -> tuple[Route, ...]
     Raises BadRequest, naming the place, for anything that is not a list of preferences.
     """
     if len(raw) > MAX_INLINE_BYTES:
-        raise BadRequest(
-            f"{_FIELD} has {len(raw)} bytes; at most {MAX_INLINE_BYTES} are allowed", param=_FIELD
-        )
+        raise BadRequest(f"{_FIELD} has {len(raw)} bytes; at most {MAX_INLINE_BYTES} are allowed", param=_FIELD)
     if raw.strip() == b"null":
         return ()
     try:
         preferences = _decode(raw)
-    except msgspec.DecodeError as error:
+    except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
         param = _FIELD + place.removesuffix("`")
         raise BadRequest(f"{param}: {message[:1].lower()}{message[1:]}", param=param) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"{_FIELD} is not JSON: {error}", param=_FIELD) from None
     _refuse_odd_names(preferences)
     return tuple(_route(entry, f"{_FIELD}[{n}]", qualify) for n, entry in enumerate(preferences))
 

@@ -19,15 +19,14 @@ def identifier(value: str, *, header: str) -> str | None:
 
     Raises BadRequest when it is longer than 256 characters or holds control characters.
     """
-    text = value.strip()
+    text = value.strip(" \t")  # no more than HTTP does: a byte of a UTF-8 character may look like white space
     if not text.isascii():
         text = _decoded(text)
-    if len(text) > MAX_LENGTH:
-        raise BadRequest(
-            f"{header} has {len(text)} characters; at most {MAX_LENGTH} are allowed", param=header
-        )
     if not (text.isascii() and text.isprintable()) and any(map(_is_control, text)):
         raise BadRequest(f"{header} holds a control character; send printable text", param=header)
+    text = text.strip()
+    if len(text) > MAX_LENGTH:
+        raise BadRequest(f"{header} has {len(text)} characters; at most {MAX_LENGTH} are allowed", param=header)
     return text or None
 
 

@@ -1,25 +1,118 @@
 """The snapshot of prices and latencies that every replica ranks by."""
 
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+
 import msgspec
+import redis
 
 from shared.domain.ranking import EMPTY, Snapshot
+from shared.errors import StoreDown
 from shared.store import keys
 from shared.store.link import Link
 
+log = logging.getLogger("plano.metrics")
+
+LOOK_EVERY_S = 1.0
+"""For so long a process ranks by what it has read, without asking Redis again."""
+
+_TRIES = 5
 _decode = msgspec.json.Decoder(Snapshot).decode
+_NO_STAMP = b""
+# The stored object's first field tells two snapshots apart, so that the few bytes up to its end are all
+# that a process reads as long as nothing has changed.
+_HEAD = b'{"stamp":"%b",'
+_STAMP_CHARS = 16
+_HEAD_BYTES = len(_HEAD % b"") + _STAMP_CHARS
 
 
 class MetricsStore:
-    """Reads and replaces the snapshot. Each method is one round trip and raises StoreDown."""
+    """Reads and replaces the snapshot. Each method but `update` is one round trip; all raise StoreDown."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
 
     def snapshot(self) -> Snapshot:
         """What was measured last; empty when nothing was."""
-        value = self._link.call(self._link.client.get, keys.METRICS_SNAPSHOT)
-        return _decode(value) if value else EMPTY
+        return self.stamped()[1]
+
+    def stamped(self) -> tuple[bytes, Snapshot]:
+        """The snapshot and its stamp."""
+        value = self._link.call(self._link.client.get, keys.METRICS_SNAPSHOT) or b""
+        return value[:_HEAD_BYTES], _snapshot_of(value)
+
+    def stamp(self) -> bytes:
+        """What differs between two snapshots; empty when there is none."""
+        return self._link.call(self._link.client.getrange, keys.METRICS_SNAPSHOT, 0, _HEAD_BYTES - 1)
 
     def replace(self, snapshot: Snapshot, ttl_s: int) -> None:
         """Put a whole new snapshot in the place of the last one."""
-        self._link.call(self._link.client.set, keys.METRICS_SNAPSHOT, msgspec.json.encode(snapshot), ex=ttl_s)
+        self._link.call(self._link.client.set, keys.METRICS_SNAPSHOT, _value_of(snapshot), ex=ttl_s)
+
+    def update(self, change: Callable[[Snapshot], Snapshot], ttl_s: int) -> None:
+        """Replace the snapshot by what `change` makes of it; nobody else's update is lost.
+
+        `change` is called again when somebody else was faster.
+        """
+        for _ in range(_TRIES):
+            if self._link.call(self._updated, change, ttl_s):
+                return
+        raise StoreDown(f"the snapshot was changed by others {_TRIES} times in a row")
+
+    def _updated(self, change: Callable[[Snapshot], Snapshot], ttl_s: int) -> bool:
+        with self._link.client.pipeline(transaction=True) as watching:
+            watching.watch(keys.METRICS_SNAPSHOT)
+            standing = _snapshot_of(watching.get(keys.METRICS_SNAPSHOT) or b"")
+            watching.multi()
+            watching.set(keys.METRICS_SNAPSHOT, _value_of(change(standing)), ex=ttl_s)
+            try:
+                watching.execute()
+            except redis.WatchError:
+                return False
+        return True
+
+
+class RecentSnapshot:
+    """The snapshot as it was at most a second ago, decoded once; while Redis is away, the last one read."""
+
+    def __init__(self, store: MetricsStore, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._look_at = clock()
+        self._stamp = _NO_STAMP
+        self._standing = EMPTY
+
+    def snapshot(self) -> Snapshot:
+        """What was measured last; empty when nothing was, or Redis has been away from the start."""
+        if self._clock() >= self._look_at:
+            with self._lock:  # who comes meanwhile waits: before the first look there is nothing to rank by
+                if self._clock() >= self._look_at:
+                    self._look()
+        return self._standing
+
+    def _look(self) -> None:
+        try:
+            if self._store.stamp() != self._stamp:
+                self._stamp, self._standing = self._store.stamped()
+        except StoreDown as error:
+            log.debug("the last snapshot stands: %s", error)
+        self._look_at = self._clock() + LOOK_EVERY_S
+
+
+def _value_of(snapshot: Snapshot) -> bytes:
+    body = msgspec.json.encode(snapshot)
+    stamp = hashlib.blake2b(body, digest_size=_STAMP_CHARS // 2).hexdigest()
+    return _HEAD % stamp.encode() + body[1:]
+
+
+def _snapshot_of(value: bytes) -> Snapshot:
+    """The snapshot; a value that is none counts as nothing, until the next refresh replaces it."""
+    try:
+        return _decode(value) if value else EMPTY
+    except msgspec.DecodeError:
+        log.warning("a value that is no snapshot is ignored: %s", keys.METRICS_SNAPSHOT)
+        return EMPTY

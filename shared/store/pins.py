@@ -8,6 +8,7 @@ import msgspec
 from shared.domain import pins as codec
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
+from shared.errors import StoreDown
 from shared.store import keys
 from shared.store.link import Link
 
@@ -19,33 +20,43 @@ class PinStore:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        script = resources.files("shared.store").joinpath("lua/drop_if_names.lua").read_text()
-        self._drop_if_names = link.client.register_script(script)
+        scripts = resources.files("shared.store").joinpath("lua")
+        register = link.client.register_script
+        self._drop_if_names = register(scripts.joinpath("drop_if_names.lua").read_text())
+        self._drop_if_same = register(scripts.joinpath("drop_if_same.lua").read_text())
 
     def get(self, session: Session) -> Pin | None:
         """The session's pin, or None; a value that is no pin is dropped and counts as none."""
-        value = self._link.call(self._link.client.get, keys.affinity(session))
+        key = keys.affinity(session)
+        return self._read(key, self._link.call(self._link.client.get, key))
+
+    def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
+        """Pin the session unless it is pinned already; return the pin that stands."""
+        key = keys.affinity(session)
+        # The second time is for a key that held no pin: reading it has dropped what it held.
+        standing = self._claimed(key, pin, ttl_s) or self._claimed(key, pin, ttl_s)
+        if standing is None:
+            raise StoreDown(f"something that is no pin keeps being written to {key}")
+        return standing
+
+    def drop(self, session: Session, seen: Pin) -> bool:
+        """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
+        return bool(self._link.call(self._drop_if_names, keys=[keys.affinity(session)], args=[seen.model_name]))
+
+    def _claimed(self, key: str, pin: Pin, ttl_s: int) -> Pin | None:
+        # Redis before 7 has no SET … NX GET; a transaction of both is as atomic, and one round trip too.
+        with self._link.client.pipeline(transaction=True) as both:
+            both.set(key, codec.encode(pin), nx=True, ex=ttl_s).get(key)
+            claimed, value = self._link.call(both.execute)
+        return pin if claimed else self._read(key, value)
+
+    def _read(self, key: str, value: bytes | None) -> Pin | None:
+        """The pin in a value; None when there is none in it, and then the value is dropped."""
         if value is None:
             return None
         try:
             return codec.decode(value)
         except msgspec.DecodeError:
-            log.warning("dropped a value that is no pin: %s", keys.affinity(session))
-            self._drop(session, "")
+            log.warning("dropped a value that is no pin: %s", key)
+            self._link.call(self._drop_if_same, keys=[key], args=[value])
             return None
-
-    def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
-        """Pin the session unless it is pinned already; return the pin that stands."""
-        key = keys.affinity(session)
-        # Redis before 7 has no SET … NX GET; a transaction of both is as atomic, and one round trip too.
-        with self._link.client.pipeline(transaction=True) as both:
-            both.set(key, codec.encode(pin), nx=True, ex=ttl_s).get(key)
-            claimed, value = self._link.call(both.execute)
-        return pin if claimed else codec.decode(value)
-
-    def drop(self, session: Session, seen: Pin) -> bool:
-        """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
-        return self._drop(session, seen.model_name)
-
-    def _drop(self, session: Session, model_name: str) -> bool:
-        return bool(self._link.call(self._drop_if_names, keys=[keys.affinity(session)], args=[model_name]))

@@ -1,4 +1,4 @@
-"""The job queue, as web and the clock see it: RQ, with one decision a session at a time."""
+"""The job queue, as web and the clock see it: RQ, one decision a session and one refresh a source at a time."""
 
 import math
 import threading
@@ -21,6 +21,8 @@ from shared.store.link import Link
 from shared.store.replies import Replies
 
 QUEUE = "plano"
+REFRESH_LIMIT_S = 30
+"""How long the refresh of one source may run; it may wait for a worker as long."""
 _read_verdict = msgspec.json.Decoder(Verdict).decode
 
 
@@ -93,6 +95,43 @@ class DecisionQueue:
     def _living(self) -> int:
         registered = get_keys(self._queue)
         return int(self._link.client.exists(*registered)) if registered else 0
+
+
+class RefreshQueue:
+    """Has metric sources read by workers."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._queue = rq_queue(link.client)
+
+    def refresh(self, kind: str, provider: str) -> bool:
+        """Have the source of a kind read, unless that is under way; return whether it was queued.
+
+        Raises QueueDown.
+        """
+        return self._link.call(self._enqueue, kind, refresh_job(kind, provider))
+
+    def _enqueue(self, kind: str, job_id: str) -> bool:
+        try:
+            self._queue.enqueue_call(
+                contract.REFRESH_METRICS,
+                args=(kind,),
+                job_id=job_id,
+                unique=True,
+                timeout=REFRESH_LIMIT_S,
+                ttl=2 * REFRESH_LIMIT_S,  # when its worker is killed, the id is free again after that
+                result_ttl=0,
+                failure_ttl=0,
+                description=job_id,
+            )
+        except DuplicateJobError:
+            return False
+        return True
+
+
+def refresh_job(kind: str, provider: str) -> str:
+    """The id of the one refresh a source can have under way, `refresh-cost-digitalocean`."""
+    return f"refresh-{kind}-{provider.replace('.', '_')}"
 
 
 class Announcer:

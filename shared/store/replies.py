@@ -78,12 +78,19 @@ class Replies:
             if channel is None:
                 channel = self._channels[name] = _Channel()
                 try:
-                    self._subscription().subscribe(name)
+                    self._subscribe(name)
                 except redis.RedisError:
                     del self._channels[name]
                     raise
             channel.replies.append(reply)
             return channel
+
+    def _subscribe(self, name: str) -> None:
+        """Subscribe; anew when Redis has closed the connection while nobody waited, as it does with idle ones."""
+        try:
+            self._subscription().subscribe(name)
+        except redis.ConnectionError:
+            self._subscription().subscribe(name)
 
     def _leave(self, name: str, reply: Reply) -> None:
         with self._lock:
@@ -126,13 +133,11 @@ class Replies:
     def _reconnect(self, pubsub: "redis.client.PubSub") -> None:
         """Connect again; redis-py then subscribes anew to every channel it knows."""
         pause = threading.Event()
-        while True:
-            pause.wait(_PAUSE_S)
-            if pubsub.connection is None:
-                return
+        while pubsub.connection is not None:
             try:
                 pubsub.connection.disconnect()
                 pubsub.connection.connect()
             except redis.RedisError:
-                continue
-            return
+                pause.wait(_PAUSE_S)
+            else:
+                return

@@ -56,7 +56,5 @@ def _signed(answer: Answer) -> Answer:
 
 
 def _models() -> bytes:
-    entries = [
-        {"id": name, "object": "model", "created": CREATED, "owned_by": "stand-in"} for name in _MODELS
-    ]
+    entries = [{"id": name, "object": "model", "created": CREATED, "owned_by": "stand-in"} for name in _MODELS]
     return dumps({"object": "list", "data": entries})

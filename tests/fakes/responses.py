@@ -31,9 +31,7 @@ def events(request: dict[str, Any]) -> list[bytes]:
 
 def _reply(request: dict[str, Any]) -> Reply:
     asked = request["input"]
-    return speech.reply(
-        request["model"], [{"role": "user", "content": asked}] if isinstance(asked, str) else asked
-    )
+    return speech.reply(request["model"], [{"role": "user", "content": asked}] if isinstance(asked, str) else asked)
 
 
 def _response(reply: Reply, *, status: str) -> dict[str, Any]:

@@ -35,9 +35,7 @@ class Router(StandIn):
         prompt = _prompt(request.json)
         routes, conversation = _listed("routes", prompt), _listed("conversation", prompt)
         if routes is None or not conversation:
-            return error(
-                400, "the prompt holds no <routes>[…]</routes> or no <conversation>[…]</conversation>"
-            )
+            return error(400, "the prompt holds no <routes>[…]</routes> or no <conversation>[…]</conversation>")
         said = self.answer
         if said is None:
             said = json.dumps({"route": pick(routes, speech.text_of(conversation[-1].get("content")))})

@@ -81,13 +81,9 @@ def stream(events: Iterable[bytes]) -> Answer:
     return Answer(headers=_SSE, events=tuple(events))
 
 
-def error(
-    status: int, message: str, *, kind: str = "invalid_request_error", code: str | None = None
-) -> Answer:
+def error(status: int, message: str, *, kind: str = "invalid_request_error", code: str | None = None) -> Answer:
     """An error in the shape of the OpenAI API."""
-    return whole(
-        dumps({"error": {"message": message, "type": kind, "param": None, "code": code}}), status=status
-    )
+    return whole(dumps({"error": {"message": message, "type": kind, "param": None, "code": code}}), status=status)
 
 
 def read(handler: BaseHTTPRequestHandler) -> Request:

@@ -95,9 +95,7 @@ def routed(router: Router, last: str) -> str:
 def test_the_official_client_is_answered_whole_and_streamed(provider: Provider) -> None:
     with openai.OpenAI(base_url=provider.url, api_key="k") as client:
         whole = client.chat.completions.create(**chat())
-        stream = list(
-            client.chat.completions.create(**chat(stream=True, stream_options={"include_usage": True}))
-        )
+        stream = list(client.chat.completions.create(**chat(stream=True, stream_options={"include_usage": True})))
         models = [model.id for model in client.models.list()]
         answered = client.responses.create(model="gpt-5.2", input="hi").output_text
 
@@ -176,9 +174,7 @@ def test_what_a_provider_would_refuse_is_refused(provider: Provider, path: str, 
 
 def test_requests_are_recorded_as_they_came(provider: Provider) -> None:
     with requests.Session() as client:
-        client.post(
-            f"{provider.url}/chat/completions?a=1", data=b'{"model":"m"}', headers={"x-OdD": "é".encode()}
-        )
+        client.post(f"{provider.url}/chat/completions?a=1", data=b'{"model":"m"}', headers={"x-OdD": "é".encode()})
         client.post(f"{provider.url}/chat/completions", data=iter([b'{"model":', b'"chunked"}']))
 
     first, second = provider.requests

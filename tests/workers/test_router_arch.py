@@ -44,9 +44,7 @@ def server() -> Iterator[Router]:
 def make() -> Iterator[Make]:
     made: list[ArchRouter] = []
 
-    def new(
-        url: str, *, timeout_ms: int = 3000, api_key: str | None = None, pool_size: int = 8
-    ) -> ArchRouter:
+    def new(url: str, *, timeout_ms: int = 3000, api_key: str | None = None, pool_size: int = 8) -> ArchRouter:
         config = values.Router(url=url, model="Arch-Router", api_key=api_key, timeout_ms=timeout_ms)
         made.append(ArchRouter(url, config, Prompt.load(), pool_size=pool_size))
         return made[-1]
@@ -176,9 +174,7 @@ def test_an_answer_may_be_loosely_written(server: Router, make: Make, answer: st
 def test_a_status_that_is_no_success_is_a_router_error(server: Router, make: Make, code: int) -> None:
     server.behave("status", code=code, headers={"Location": server.url, "Retry-After": "0"})
 
-    with pytest.raises(
-        RouterDown, match=rf"^the router at 127\.0\.0\.1:{server.port} answered with status {code}$"
-    ):
+    with pytest.raises(RouterDown, match=rf"^the router at 127\.0\.0\.1:{server.port} answered with status {code}$"):
         make(server.url).choose(ROUTES, ASKED, TRACE)
 
     assert server.calls == 1
@@ -216,9 +212,7 @@ def test_an_endless_answer_is_not_read(server: Router, make: Make) -> None:
 
 
 @pytest.mark.parametrize("kind", ["close", "half_body", "not_json"])
-def test_a_broken_answer_is_a_router_error_and_not_asked_for_again(
-    server: Router, make: Make, kind: str
-) -> None:
+def test_a_broken_answer_is_a_router_error_and_not_asked_for_again(server: Router, make: Make, kind: str) -> None:
     server.behave(kind)
 
     with pytest.raises(RouterDown):

@@ -96,9 +96,7 @@ FOREIGN = [
 ]
 """13 sentences that fit no route; three find one all the same."""
 
-LONG = (
-    "The castle lies on a hill above the river. Clubs met in the city for a final before a large crowd. " * 15
-)
+LONG = "The castle lies on a hill above the river. Clubs met in the city for a final before a large crowd. " * 15
 CODE = "for (int i = 0; i < n; i++) { total += values[i] * weights[i]; if (total > limit) return -1; }\n" * 20
 
 

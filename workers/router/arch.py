@@ -3,14 +3,12 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as SocketTimeout
 
 from shared.config import values
@@ -51,9 +49,7 @@ class ArchRouter:
     bounds all of it: the limits of requests are for each socket operation, and a name's look-up has none.
     """
 
-    def __init__(
-        self, url: str, config: values.Router, prompt: Prompt, *, pool_size: int = POOL_SIZE
-    ) -> None:
+    def __init__(self, url: str, config: values.Router, prompt: Prompt, *, pool_size: int = POOL_SIZE) -> None:
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         self._at = f"the router at {host}:{parts.port}" if parts.port else f"the router at {host}"
@@ -63,9 +59,7 @@ class ArchRouter:
         self._api_key = config.api_key
         self._timeout_ms = config.timeout_ms
         self._prompt = prompt
-        self._adapter = HTTPAdapter(
-            pool_connections=1, pool_maxsize=pool_size, max_retries=0, pool_block=False
-        )
+        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool_size, max_retries=0, pool_block=False)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.mount("http://", self._adapter)
@@ -91,9 +85,7 @@ class ArchRouter:
         self._calls.shutdown(wait=False, cancel_futures=True)
         self._session.close()
 
-    def _request(
-        self, routes: Sequence[Route], messages: Sequence[Message], trace: Trace
-    ) -> requests.Request:
+    def _request(self, routes: Sequence[Route], messages: Sequence[Message], trace: Trace) -> requests.Request:
         prompt = self._prompt.render(routes, messages)
         body = {
             "model": self._model,
@@ -115,9 +107,7 @@ class ArchRouter:
         """The answer's text; every fault on the way is a RouterDown that shows neither key nor content."""
         try:
             return (
-                _decode(self._answer(self._session.prepare_request(request), deadline))
-                .choices[0]
-                .message.content
+                _decode(self._exchange(self._session.prepare_request(request), deadline)).choices[0].message.content
             )
         except (msgspec.DecodeError, UnicodeError, RecursionError, IndexError):
             raise RouterDown(f"{self._at} answered with something that is not a chat completion") from None
@@ -125,21 +115,6 @@ class ArchRouter:
             raise self._late() from None
         except (requests.RequestException, HTTPError) as error:
             raise RouterDown(f"{self._at} could not be asked: {_cause(error)}") from None
-
-    def _answer(self, request: requests.PreparedRequest, deadline: float) -> bytes:
-        """The answer's bytes; asks a second time only if a kept connection turned out to be closed.
-
-        urllib3 2.8 looks whether the server has closed a kept connection before it uses it. What is left is a
-        server that closes in the moment of asking: not one byte comes back, and no connection was opened.
-        """
-        pool = cast("HTTPConnectionPool", self._adapter.get_connection_with_tls_context(request, verify=True))
-        opened = pool.num_connections
-        try:
-            return self._exchange(request, deadline)
-        except requests.ConnectionError as error:
-            if pool.num_connections != opened or not _closed_unanswered(error):
-                raise
-        return self._exchange(request, deadline)
 
     def _exchange(self, request: requests.PreparedRequest, deadline: float) -> bytes:
         left_s = deadline - time.monotonic()
@@ -162,14 +137,6 @@ class ArchRouter:
 
     def _late(self) -> RouterDown:
         return RouterDown(f"{self._at} gave no answer within {self._timeout_ms} ms")
-
-
-def _closed_unanswered(error: requests.ConnectionError) -> bool:
-    """Whether the peer closed the connection instead of answering."""
-    broken = error.args[0] if error.args else None
-    return isinstance(broken, ProtocolError) and isinstance(
-        broken.args[-1], ConnectionResetError | BrokenPipeError
-    )
 
 
 def _cause(error: BaseException) -> str:

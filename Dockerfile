@@ -1,0 +1,21 @@
+FROM python:3.12-slim
+
+WORKDIR /app
+RUN useradd --system --home-dir /app plano
+
+# Dependencies change less often than code: their layer comes first.
+COPY pyproject.toml README.md LICENSE Procfile ./
+COPY shared/__init__.py shared/
+COPY web/__init__.py web/
+COPY workers/__init__.py workers/
+RUN pip install --no-cache-dir .
+
+COPY . .
+RUN pip install --no-cache-dir --no-deps --force-reinstall .
+
+USER plano
+ENV PLANO_CONFIG=/app/config.yaml PYTHONUNBUFFERED=1
+EXPOSE 12000
+STOPSIGNAL SIGTERM
+# The three processes are the Procfile's; this one is the default.
+CMD ["gunicorn", "-c", "python:web.gunicorn_conf", "web.wsgi:app"]

@@ -1,0 +1,38 @@
+# make run    the gateway on this machine; nothing else needs to be installed but Python 3.11 or 3.12
+# make test   everything CI runs
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: run test format bench clean
+
+run: $(READY)
+	@if [ -n "$$OPENAI_API_KEY" ] || grep -qs '^OPENAI_API_KEY=.' .env; then \
+		exec $(BIN)/plano up config.yaml; \
+	else \
+		echo "OPENAI_API_KEY is not set: running demos/local with stand-in providers and router, which need no key"; \
+		exec $(BIN)/plano up demos/local/config.yaml --also demos/local/Procfile; \
+	fi
+
+test: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV)
+
+$(READY): pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or 3.12 was not found; install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
+	[ -d $(VENV) ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@

@@ -1,0 +1,1 @@
+"""Measurements of the pool, one file a question; see README.md."""

@@ -1,0 +1,177 @@
+"""A provider, or a router model, that costs next to nothing: `python -m bench.provider PORT`.
+
+It reads no more of a request than where it ends and whether it asks for a stream, and answers with bytes
+made at its start. `GET /_counts` tells {"calls", "most_open"} since it was asked last: how many requests
+came, and how many of them waited for their answer at the same time.
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import signal
+from functools import partial
+
+_LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
+_STREAM = re.compile(rb'"stream"\s*:\s*true')
+_DONE = b"data: [DONE]\n\n"
+_COMMON = {"id": "chatcmpl-bench", "created": 1_767_225_600, "model": "bench-model", "system_fingerprint": "fp_bench"}
+
+
+class Script:
+    """What is answered, and when."""
+
+    def __init__(self, *, content: str, delay_s: float, events: int, interval_s: float) -> None:
+        self.delay_s = delay_s
+        self.interval_s = interval_s
+        self.answer = _whole(_completion(content))
+        self.stream_head = (
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        self.stream = [_chunked(_event(n)) for n in range(events)] + [_chunked(_DONE) + b"0\r\n\r\n"]
+
+
+class Counts:
+    """What `/_counts` tells."""
+
+    def __init__(self) -> None:
+        self.calls = self.open = self.most_open = 0
+
+    def begin(self) -> None:
+        self.calls += 1
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+
+    def end(self) -> None:
+        self.open -= 1
+
+    def told(self) -> bytes:
+        """The counts as an answer; they start anew."""
+        said = {"calls": self.calls, "most_open": self.most_open}
+        self.calls, self.most_open = 0, self.open
+        return _whole(said)
+
+
+class Connection(asyncio.Protocol):
+    """One client; it sends its next request when it has the answer."""
+
+    def __init__(self, script: Script, counts: Counts) -> None:
+        self._script = script
+        self._counts = counts
+        self._buffer = b""
+        self._waiting = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The client is there."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer as soon as the request has arrived as a whole."""
+        self._buffer += data
+        head_end = self._buffer.find(b"\r\n\r\n")
+        if head_end < 0:
+            return
+        length = _LENGTH.search(self._buffer, 0, head_end)
+        if len(self._buffer) < head_end + 4 + (int(length[1]) if length else 0):
+            return
+        request, self._buffer = self._buffer, b""
+        if request.startswith(b"GET /_counts"):
+            self._transport.write(self._counts.told())
+            return
+        self._counts.begin()
+        self._waiting = True
+        answer = self._begin_stream if _STREAM.search(request, head_end) else self._answer
+        if self._script.delay_s:
+            self._loop.call_later(self._script.delay_s, answer)
+        else:
+            answer()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Whether it heard its answer or not, the client no longer waits."""
+        self._end()
+
+    def _answer(self) -> None:
+        self._transport.write(self._script.answer)
+        self._end()
+
+    def _begin_stream(self) -> None:
+        if self._script.interval_s:
+            self._transport.write(self._script.stream_head)
+            self._next_event(0, self._loop.time())
+        else:
+            self._transport.write(self._script.stream_head + b"".join(self._script.stream))
+            self._end()
+
+    def _next_event(self, n: int, due: float) -> None:
+        """Events are due at fixed times, so that a late one does not delay those after it."""
+        if self._transport.is_closing():
+            return
+        self._transport.write(self._script.stream[n])
+        if n + 1 < len(self._script.stream):
+            due += self._script.interval_s
+            self._loop.call_at(due, self._next_event, n + 1, due)
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            self._counts.end()
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m bench.provider", description=__doc__)
+    parser.add_argument("port", type=int)
+    parser.add_argument("--content", default="A short answer of the stand-in.", help="what an answer says")
+    parser.add_argument("--delay-ms", type=float, default=0, help="before each answer or stream")
+    parser.add_argument("--events", type=int, default=20, help="of a stream, without [DONE]")
+    parser.add_argument("--interval-ms", type=float, default=0, help="between a stream's events; 0: all at once")
+    asked = parser.parse_args()
+    script = Script(
+        content=asked.content,
+        delay_s=asked.delay_ms / 1000,
+        events=asked.events,
+        interval_s=asked.interval_ms / 1000,
+    )
+    asyncio.run(_serve(asked.port, script))
+
+
+async def _serve(port: int, script: Script) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await loop.create_server(partial(Connection, script, Counts()), "127.0.0.1", port, backlog=2048)
+    await stop.wait()
+
+
+def _completion(content: str) -> dict[str, object]:
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 20, "completion_tokens": 8, "total_tokens": 28}
+    return {**_COMMON, "object": "chat.completion", "choices": [choice], "usage": usage}
+
+
+def _event(n: int) -> bytes:
+    choice = {"index": 0, "delta": {"content": f"word{n} "}, "finish_reason": None}
+    return b"data: %b\n\n" % _json({**_COMMON, "object": "chat.completion.chunk", "choices": [choice]})
+
+
+def _whole(said: dict[str, object] | dict[str, int]) -> bytes:
+    body = _json(said)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
+def _chunked(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""The processes of one measurement: a Redis over TCP, stand-ins, a pool. All end with it, whatever happens."""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Set
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import redis
+
+from bench import load, machine
+from tests.fakes.ports import free_port
+from tests.harness import Pool, Process, RedisServer, wait_until
+
+CONFIG = """\
+version: v0.4.0
+model_providers:
+  - {{model: openai/gpt-4o-mini, base_url: {provider}, access_key: sk-bench, default: true}}
+  - {{model: openai/gpt-5.2, base_url: {provider}, access_key: sk-bench}}
+  - {{model: anthropic/claude-sonnet-4-20250514, base_url: {provider}, access_key: sk-bench}}
+routing_preferences:
+  - name: deep_reasoning
+    description: multi-step reasoning, complex analysis, careful code review
+    models: [openai/gpt-5.2, openai/gpt-4o-mini]
+  - name: code_generation
+    description: write new functions, scripts and boilerplate, generate code
+    models: [anthropic/claude-sonnet-4-20250514]
+  - name: fast_responses
+    description: quick facts, small talk, short answers
+    models: [openai/gpt-4o-mini]
+routing:
+  session_ttl_seconds: 3600
+  decision_timeout_ms: 20000
+  router: {{url: {router}, model: Arch-Router, timeout_ms: 15000}}
+limits: {{waiting_decisions: 400}}
+"""
+ROUTE = '{"route": "deep_reasoning"}'
+CHAT, DECISION = "/v1/chat/completions", "/routing/v1/chat/completions"
+
+_BODY = {
+    "model": "openai/gpt-4o-mini",
+    "messages": [
+        {"role": "system", "content": "You are a careful engineer. Answer in as few words as the question allows."},
+        {"role": "user", "content": "Review this function and think about every case: " + "def f(x): return x + 1 " * 20},
+    ],
+    "temperature": 0.2,
+}
+
+
+def requests(path: str, sessions: list[str]) -> list[bytes]:
+    """One request of each session, with a conversation of 0.6 KB."""
+    return [load.post(path, _BODY, X_Model_Affinity=session) for session in sessions]
+
+
+class StandIn:
+    """A `bench.provider` that runs."""
+
+    def __init__(self, port: int, process: Process) -> None:
+        self.port = port
+        self.process = process
+        self.url = f"http://127.0.0.1:{port}/v1"
+
+    def counts(self) -> dict[str, int]:
+        """What came since it was asked last: calls, and how many of them at once."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_counts", timeout=2) as answer:
+            counts: dict[str, int] = json.load(answer)
+            return counts
+
+
+class Stage:
+    """Starts processes, each on the cores it is given."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self.redis_port = free_port()
+        server = RedisServer(folder)
+        stack.callback(server.stop)
+        # As in production over TCP, which costs web more than a unix socket does.
+        server.start("--port", str(self.redis_port), "--bind", "127.0.0.1", "--appendonly", "no")
+        self.redis: redis.Redis[Any] = server.client()
+        stack.callback(self.redis.close)
+
+    def stand_in(self, *options: str) -> StandIn:
+        """A provider or router model of its own."""
+        port = free_port()
+        process = Process(
+            ["python", "-m", "bench.provider", str(port), *options], self._folder / f"stand-in-{port}.log", os.environ
+        )
+        self._stack.callback(process.stop)
+        started = StandIn(port, process)
+
+        def answers() -> bool:
+            with suppress(urllib.error.URLError):
+                return "calls" in started.counts()
+            return False
+
+        wait_until(answers, what="bench.provider")
+        return started
+
+    def pool(self, provider: StandIn, router: StandIn) -> Pool:
+        """A pool without processes yet."""
+        config = CONFIG.format(provider=provider.url, router=router.url)
+        pool = Pool(self._folder, config, f"redis://127.0.0.1:{self.redis_port}")
+        self._stack.callback(pool.stop)
+        return pool
+
+    def redis_commands(self) -> int:
+        """How many commands Redis has run, those of this method aside."""
+        stats = self.redis.info("commandstats")
+        return sum(each["calls"] for name, each in stats.items() if name != "cmdstat_info")
+
+    def redis_processor_s(self) -> float:
+        """Seconds of processor time Redis has used."""
+        cpu = self.redis.info("cpu")
+        return float(cpu["used_cpu_user"]) + float(cpu["used_cpu_sys"])
+
+    def logs(self) -> str:
+        """The last lines of every process."""
+        parts = (f"--- {log.name}\n{log.read_text(errors='replace')[-2000:]}" for log in self._folder.glob("*.log"))
+        return "\n".join(parts)
+
+
+@contextmanager
+def stage(*, limit_s: int) -> Iterator[Stage]:
+    """A stage that is cleared at the end, at SIGTERM, and after `limit_s` seconds at the latest."""
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGALRM, _end)
+    signal.alarm(limit_s)
+    with tempfile.TemporaryDirectory(prefix="plano-bench-") as folder, ExitStack() as stack:
+        stack.callback(signal.alarm, 0)
+        built = Stage(Path(folder), stack)
+        try:
+            yield built
+        except BaseException:
+            sys.stderr.write(built.logs() + "\n")
+            raise
+
+
+class Meter:
+    """What processes take of their cores while something runs."""
+
+    def __init__(self, used_s: dict[str, Callable[[], float]]) -> None:
+        """For each name, how to learn the processor time used so far; see `of`."""
+        self._used_s = used_s
+
+    def measure(self, run: Callable[[], load.Load]) -> tuple[load.Load, dict[str, float], float]:
+        """The load's outcome, processor seconds by name, and the seconds it all took."""
+        before, began = {name: used() for name, used in self._used_s.items()}, time.monotonic()
+        done = run()
+        took = time.monotonic() - began
+        return done, {name: used() - before[name] for name, used in self._used_s.items()}, took
+
+
+def of(process: Process) -> Callable[[], float]:
+    """The processor time of a process and its children, for a Meter."""
+    return lambda: machine.processor_s(process.pid)
+
+
+def on_own_core(start: Callable[[], Process]) -> Process:
+    """Start a process that has a core for itself, as far as we are concerned."""
+    with machine.on(machine.split_cores()[0]):
+        return start()
+
+
+def others() -> Set[int]:
+    """The cores of everything that is not measured."""
+    return machine.split_cores()[1]
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - signal's signature
+    sys.exit(f"ended by {signal.Signals(number).name}")

@@ -1,0 +1,73 @@
+"""A whole pool for each test that asks for one: the Procfile's commands, a private Redis, stand-ins outside."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.ports import free_port
+from tests.fakes.provider import Provider
+from tests.fakes.router import Router
+from tests.harness import Pool, RedisServer, running
+
+CONFIG = """
+version: v0.4.0
+model_providers:
+  - {{model: openai/gpt-4o-mini, base_url: "{provider}", provider_interface: openai, default: true}}
+  - {{model: openai/gpt-5.2, base_url: "{provider}", provider_interface: openai}}
+routing_preferences:
+  - {{name: deep_reasoning, description: complex analysis and careful review, models: [openai/gpt-5.2, openai/gpt-4o-mini]}}
+  - {{name: fast_responses, description: quick facts and small talk, models: [openai/gpt-4o-mini]}}
+routing:
+  session_ttl_seconds: {ttl}
+  decision_timeout_ms: {budget_ms}
+  session_cache: {{type: redis}}
+  router: {{url: "{router}", model: Arch-Router}}
+"""
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """The stand-in provider."""
+    with Provider() as server:
+        yield server
+
+
+@pytest.fixture
+def router() -> Iterator[Router]:
+    """The stand-in router model."""
+    with Router() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_of_its_own(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that the test may kill."""
+    server = RedisServer(tmp_path).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start(
+    tmp_path: Path, provider: Provider, router: Router, redis_of_its_own: RedisServer
+) -> Iterator[Callable[..., Pool]]:
+    """Makes a pool; its processes are the test's to start."""
+    config = {"provider": provider.url, "router": router.url, "ttl": 600, "budget_ms": 2000}
+    pools: list[Pool] = []
+
+    def pool(**changes: object) -> Pool:
+        text = CONFIG.format(**{**config, **changes})
+        pools.append(Pool(tmp_path, text, redis_of_its_own.url))
+        return pools[-1]
+
+    yield pool
+    for made in pools:
+        with running(made):
+            pass
+
+
+@pytest.fixture
+def ports() -> tuple[int, int]:
+    """Two ports that nothing listens on."""
+    return free_port(), free_port()

@@ -1,0 +1,75 @@
+"""One session, one model, over separately started web processes."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.fakes.router import Router
+from tests.harness import Pool, RedisServer, wait_until
+from tests.system.asking import DEEP, QUICK, ask, pinned
+
+
+def test_the_second_request_goes_where_the_first_went_whatever_it_says(
+    start: Callable[..., Pool], ports: tuple[int, int], router: Router, redis_of_its_own: RedisServer
+) -> None:
+    pool = start()
+    pool.worker()
+    pool.web(ports[0])
+    pool.web(ports[1])
+
+    first = ask(ports[0], "s-1", DEEP)
+    later = [ask(port, "s-1", QUICK) for port in ports * 2]
+
+    assert first.json()["model"] == "openai/gpt-5.2"
+    assert not pinned(first)
+    assert "x_plano_pinned" not in first.json()
+    assert {answer.json()["model"] for answer in later} == {"openai/gpt-5.2"}
+    assert all(pinned(answer) and answer.json()["x_plano_pinned"] for answer in later)
+    assert router.calls == 1
+    with redis_of_its_own.client() as client:
+        assert json.loads(client.get("plano:affinity:s-1") or b"") == {
+            "model_name": "openai/gpt-5.2",
+            "route_name": "deep_reasoning",
+        }
+        assert 590 <= client.ttl("plano:affinity:s-1") <= 600
+
+
+def test_eight_first_requests_at_once_cost_one_router_call_and_get_one_model(
+    start: Callable[..., Pool], ports: tuple[int, int], router: Router
+) -> None:
+    """Thirty sessions, each opened by eight requests over two replicas; the router is slow enough to race."""
+    router.delay = 0.05
+    pool = start()
+    pool.worker()
+    pool.web(ports[0])
+    pool.web(ports[1])
+    texts = [DEEP, QUICK]
+
+    seen = []
+    with ThreadPoolExecutor(8) as clients:
+        for n in range(30):
+            before = router.calls
+            asked = [clients.submit(ask, ports[k % 2], f"burst-{n}", texts[k // 2 % 2]) for k in range(8)]
+            models = {future.result().json()["model"] for future in asked}
+            seen.append((len(models), router.calls - before))
+
+    assert seen == [(1, 1)] * 30
+
+
+def test_a_pin_that_has_run_out_is_decided_anew(
+    start: Callable[..., Pool], ports: tuple[int, int], router: Router, redis_of_its_own: RedisServer
+) -> None:
+    pool = start(ttl=1)
+    pool.worker()
+    pool.web(ports[0])
+    first = ask(ports[0], "short", DEEP)
+
+    with redis_of_its_own.client() as client:
+        wait_until(lambda: not client.exists("plano:affinity:short"), what="the end of the pin")
+    anew = ask(ports[0], "short", QUICK)
+    again = ask(ports[0], "short", DEEP)
+
+    assert first.json()["model"] == "openai/gpt-5.2"
+    assert (anew.json()["model"], pinned(anew)) == ("openai/gpt-4o-mini", False)
+    assert (again.json()["model"], pinned(again)) == ("openai/gpt-4o-mini", True)
+    assert router.calls == 2

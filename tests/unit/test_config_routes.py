@@ -1,0 +1,162 @@
+"""Routes and the figures they are ranked by."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared.config import Config, load
+from shared.domain.routes import Prefer, Route
+from shared.errors import ConfigError
+
+Read = Callable[..., Config]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Loads a config file with this text, and these variables set."""
+
+    def read(text: str, **env: str) -> Config:
+        path = tmp_path / "config.yaml"
+        path.write_text(text, "utf-8")
+        return load(path, env)
+
+    return read
+
+
+def faults(read: Read, text: str, **env: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        read(text, **env)
+    return caught.value.faults
+
+
+PROVIDERS = """
+model_providers:
+  - {model: openai/a}
+  - {model: openai/b}
+  - {model: ollama/*, base_url: "http://h"}
+"""
+
+
+def one_route(models: str, more: str = "") -> str:
+    return f"{PROVIDERS}routing_preferences: [{{name: r, description: d, models: {models}{more}}}]\n"
+
+
+def test_routes_keep_the_order_of_the_file(read: Read) -> None:
+    text = f"""{PROVIDERS}
+routing_preferences:
+  - {{name: code review, description: reads code, models: [openai/b, openai/a]}}
+  - {{name: chat, description: small talk, models: [openai/b]}}
+"""
+
+    assert read(text).routes == (
+        Route("code review", "reads code", ("openai/b", "openai/a")),
+        Route("chat", "small talk", ("openai/b",)),
+    )
+
+
+def test_a_route_names_models_in_any_way_and_each_once(read: Read) -> None:
+    (route,) = read(one_route("[b, openai/b, ollama/x]")).routes
+
+    assert route.models == ("openai/b", "ollama/x")
+
+
+def test_a_route_of_models_that_are_not_configured_is_refused(read: Read) -> None:
+    first, second = faults(read, one_route("[openai/a, openai/c, zzz/*]"))
+
+    assert first.startswith("routing_preferences[0].models[1]: is 'openai/c', which is not configured; the near")
+    assert second == (
+        "routing_preferences[0].models[2]: is 'zzz/*', which is not configured; it is openai/a or openai/b"
+    )
+
+
+def test_a_route_has_at_least_one_model(read: Read) -> None:
+    assert faults(read, one_route("[]")) == (
+        "routing_preferences[0].models: is empty; it is a list of at least one model",
+    )
+
+
+def test_route_names_are_unique_and_none_is_the_word_for_no_route(read: Read) -> None:
+    text = f"""{PROVIDERS}
+routing_preferences:
+  - {{name: a, description: d, models: [a]}}
+  - {{name: a, description: d, models: [b]}}
+  - {{name: other, description: d, models: [b]}}
+  - {{name: " ", description: d, models: [b]}}
+"""
+
+    assert faults(read, text) == (
+        "routing_preferences[1].name: 'a' is there twice; a route's name is unique",
+        "routing_preferences[2].name: is 'other', the router's word for no route; choose another",
+        "routing_preferences[3].name: is blank; a route needs a name",
+    )
+
+
+@pytest.mark.parametrize(
+    ("prefer", "source"),
+    [
+        (Prefer.CHEAPEST, "{type: cost, provider: models.dev}"),
+        (Prefer.FASTEST, "{type: latency, provider: observed}"),
+    ],
+)
+def test_a_ranking_needs_its_source(read: Read, prefer: Prefer, source: str) -> None:
+    text = one_route("[a]", f", selection_policy: {{prefer: {prefer}}}")
+
+    (fault,) = faults(read, text)
+
+    assert fault.startswith(f"routing_preferences[0].selection_policy.prefer: is {prefer}, which needs")
+    assert read(f"{text}model_metrics_sources: [{source}]").routes[0].prefer is prefer
+
+
+@pytest.mark.parametrize("policy", ["", ", selection_policy: {prefer: none}", ", selection_policy: "])
+def test_without_a_preference_the_order_of_the_file_stands(read: Read, policy: str) -> None:
+    assert read(one_route("[a]", policy)).routes[0].prefer is Prefer.NONE
+
+
+def test_an_unknown_preference_is_refused(read: Read) -> None:
+    assert faults(read, one_route("[a]", ", selection_policy: {prefer: random}")) == (
+        "routing_preferences[0].selection_policy.prefer: is 'random'; it is cheapest, fastest or none",
+    )
+
+
+def test_sources_are_read_with_their_refresh(read: Read) -> None:
+    text = f"""{PROVIDERS}
+model_metrics_sources:
+  - {{type: cost, provider: digitalocean, url: "http://do/prices?page=1"}}
+  - {{type: latency, provider: prometheus, url: "http://p:9090", query: 'x{{a=~"b$"}}', refresh_interval: 7}}
+"""
+
+    cost, latency = read(text).sources
+
+    assert (cost.type, cost.provider, cost.url) == ("cost", "digitalocean", "http://do/prices?page=1")
+    assert (latency.type, latency.provider, latency.url) == ("latency", "prometheus", "http://p:9090")
+    assert (latency.query, latency.refresh_interval_s) == ('x{a=~"b$"}', 7)
+
+
+def test_prices_are_read_hourly_and_latencies_each_minute(read: Read) -> None:
+    text = "model_metrics_sources: [{type: cost, provider: models.dev}, {type: latency, provider: observed}]"
+
+    sources = read(PROVIDERS + text).sources
+
+    assert [source.refresh_interval_s for source in sources] == [3600, 60]
+
+
+def test_there_is_one_source_of_a_type(read: Read) -> None:
+    text = "model_metrics_sources: [{type: cost, provider: models.dev}, {type: cost, provider: digitalocean}]"
+
+    assert faults(read, PROVIDERS + text) == (
+        "model_metrics_sources[1].type: is cost, as in model_metrics_sources[0]; keep one source of a type",
+    )
+
+
+def test_a_source_that_cannot_work_is_refused(read: Read) -> None:
+    text = "model_metrics_sources: [{type: cost, provider: prometheus}, {type: latency, provider: prometheus}]"
+
+    assert faults(read, PROVIDERS + text) == (
+        (
+            "model_metrics_sources[0].provider: is prometheus, which is no source of type cost; "
+            "it is digitalocean or models.dev"
+        ),
+        "model_metrics_sources[1].url: is missing; prometheus needs a url and a query",
+        "model_metrics_sources[1].query: is missing; prometheus needs a url and a query",
+    )

@@ -1,0 +1,114 @@
+"""Web processes, a worker and a Redis, all real; providers and the router are stand-ins in this process."""
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import pytest
+import redis
+
+from tests.fakes.ports import free_port
+from tests.fakes.provider import Provider
+from tests.fakes.router import Router
+from tests.harness import Pool, RedisServer, wait_until
+from tests.web import sites
+from tests.web.gateway import Gateway, Outside, Webs
+
+
+@pytest.fixture(scope="session")
+def outside() -> Iterator[Outside]:
+    with Provider() as provider, Provider() as other, Router() as router:
+        yield Outside(provider, other, router, free_port())
+
+
+@pytest.fixture(autouse=True)
+def at_ease(outside: Outside) -> Iterator[None]:
+    """Stand-ins behave again after each test, and have forgotten it."""
+    yield
+
+    for stand_in in outside.stand_ins:
+        stand_in.pause = stand_in.delay = 0
+        stand_in.behave(None)
+    outside.router.answer = None
+    wait_until(lambda: not any(stand_in.open for stand_in in outside.stand_ins), what="the end of every answer")
+    for stand_in in outside.stand_ins:
+        stand_in.clear()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The pool's Redis: nobody else's, since others empty theirs."""
+    server = RedisServer(tmp_path_factory.mktemp("redis")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def cache(server: RedisServer) -> Iterator["redis.Redis[Any]"]:
+    """Looks into the pool's Redis; at the end every key of ours must have a ttl."""
+    with server.client() as client:
+        yield client
+        everlasting = [key.decode() for key in client.scan_iter("plano:*") if client.ttl(key) == -1]
+
+    assert not everlasting, f"these keys never expire: {everlasting}"
+
+
+@pytest.fixture(scope="session")
+def returning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The Redis of the site that finds it away; a test may start it."""
+    server = RedisServer(tmp_path_factory.mktemp("returning"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def webs(
+    outside: Outside, server: RedisServer, returning: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Webs]:
+    """All processes, started and stopped together: one after the other they would take seconds."""
+    nowhere = f"redis://127.0.0.1:{outside.down}"
+    usual, strict, away, memory = pools = [
+        Pool(tmp_path_factory.mktemp(name), config, redis_url)
+        for name, config, redis_url in (
+            ("usual", sites.usual(outside), server.url),
+            ("strict", sites.strict(outside), server.url),
+            ("away", sites.usual(outside), returning.url),
+            ("memory", sites.memory(outside), nowhere),
+        )
+    ]
+    ports = [free_port() for _ in pools]
+    with ThreadPoolExecutor(len(pools) + 1) as together:
+        try:
+            worker = together.submit(usual.worker)
+            list(together.map(lambda pool, port: pool.web(port), pools, ports))
+            worker.result()
+            usual_web, strict_web, away_web, memory_web = map(Gateway, ports)
+            strict_web.headers = {"authorization": f"Bearer {sites.KEYS['team']}"}
+            with closing(usual_web), closing(strict_web), closing(away_web), closing(memory_web):
+                yield Webs(usual=usual_web, strict=strict_web, away=away_web, memory=memory_web)
+        finally:
+            list(together.map(Pool.stop, pools))
+
+
+@pytest.fixture
+def web(webs: Webs) -> Gateway:
+    """The usual web process, with its worker."""
+    return webs.usual
+
+
+@pytest.fixture
+def provider(outside: Outside) -> Provider:
+    return outside.provider
+
+
+@pytest.fixture
+def router(outside: Outside) -> Router:
+    return outside.router
+
+
+@pytest.fixture
+def session() -> str:
+    """An id that no other test uses."""
+    return uuid.uuid4().hex

@@ -1,0 +1,85 @@
+"""The configs that the web processes of these tests run on."""
+
+from tests.web.gateway import Outside
+
+KEYS = {"open": "sk-open", "team": "sk-team", "small": "sk-small"}
+"""Access keys of the strict site: no tenant of its own, tenant team-a, only gpt-4o-mini."""
+
+TENANT_HEADER = "x-tenant-id"
+SMALL_BODY = 64 * 1024
+
+_PROVIDERS = """
+version: v0.4.0
+model_providers:
+  - {model: openai/gpt-4o-mini, base_url: "http://127.0.0.1:%(provider)d/v1", access_key: sk-openai, default: true}
+  - {model: openai/gpt-5.2, base_url: "http://127.0.0.1:%(provider)d/v1", access_key: sk-openai,
+     headers: {X-Team: ours}}
+  - {model: anthropic/claude-sonnet-4-20250514, base_url: "http://127.0.0.1:%(other)d", access_key: sk-anthropic}
+  - {model: down/model, base_url: "http://127.0.0.1:%(down)d/v1", provider_interface: openai}
+  - {model: "house/*", base_url: "http://127.0.0.1:%(provider)d/v1", provider_interface: openai,
+     passthrough_auth: true}
+  - {model: "azure_openai/*", base_url: "http://127.0.0.1:%(provider)d", access_key: sk-azure}
+model_aliases: {clever: {target: openai/gpt-5.2}}
+"""
+
+_ROUTES = """
+routing_preferences:
+  - name: deep_reasoning
+    description: multi-step reasoning, complex analysis, careful code review
+    models: [openai/gpt-5.2, openai/gpt-4o-mini]
+  - name: code_generation
+    description: write new functions, scripts and boilerplate, generate code
+    models: [anthropic/claude-sonnet-4-20250514]
+"""
+
+_USUAL = """
+routing:
+  router: {url: "http://127.0.0.1:%(router)d/v1"}
+"""
+
+_STRICT = """
+listeners: [{type: model, name: egress, timeout: 300ms}]
+routing:
+  router: {url: "http://127.0.0.1:%(router)d/v1"}
+  session_cache: {type: redis, tenant_header: %(tenant_header)s}
+  response_model: upstream
+  on_outage: reject
+auth:
+  keys:
+    - {name: open, key: %(open)s}
+    - {name: team, key: %(team)s, tenant: team-a}
+    - {name: small, key: %(small)s, tenant: team-b, models: [openai/gpt-4o-mini]}
+limits: {body_bytes: %(small_body)d}
+"""
+
+_MEMORY = """
+routing:
+  router: {url: "http://127.0.0.1:%(router)d/v1"}
+  session_cache: {type: memory}
+"""
+
+
+def usual(outside: Outside) -> str:
+    """As an operator would begin."""
+    return _filled(_PROVIDERS + _ROUTES + _USUAL, outside)
+
+
+def strict(outside: Outside) -> str:
+    """Access keys, tenants, small limits; the provider's own model names, and no service in an outage."""
+    return _filled(_PROVIDERS + _ROUTES + _STRICT, outside)
+
+
+def memory(outside: Outside) -> str:
+    """One process on its own."""
+    return _filled(_PROVIDERS + _ROUTES + _MEMORY, outside)
+
+
+def _filled(config: str, outside: Outside) -> str:
+    facts = {"tenant_header": TENANT_HEADER, "small_body": SMALL_BODY, **KEYS}
+    ports = {
+        "provider": outside.provider.port,
+        "other": outside.other.port,
+        "router": outside.router.port,
+        "down": outside.down,
+    }
+    return config % {**facts, **ports}

@@ -1,0 +1,81 @@
+"""The clock process: `python -m workers.clock`. It has workers refresh the metrics; two of it do no harm."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+
+from shared import bootstrap, telemetry
+from shared.config.values import CacheType, Config, MetricSource
+from shared.domain.ranking import Snapshot
+from shared.errors import ConfigError, QueueDown
+from shared.settings import Settings
+from shared.store.queue import RefreshQueue
+from workers.metrics.refresh import served
+from workers.metrics.schedule import TICK_S, Schedule
+
+log = logging.getLogger("plano.clock")
+
+
+def main() -> int:
+    """Ask for refreshes until SIGTERM; an outage of Redis is waited out."""
+    stop = _stop_on_signal()
+    try:
+        settings = Settings.from_env(os.environ)
+        telemetry.set_up_logging(settings.log_format)
+        base = bootstrap.clock(settings, os.environ)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sources = _sources(base.config)
+    log.info("clock started: %s", _told(sources))
+    schedule = Schedule(sources)
+    while not stop.is_set():
+        if sources:
+            tick(schedule, base.queue, base.metrics.snapshot(), time.time())
+        stop.wait(TICK_S if sources else None)
+    log.info("clock stopped")
+    return 0
+
+
+def tick(schedule: Schedule, queue: RefreshQueue, snapshot: Snapshot, now_s: float) -> None:
+    """Have what is due refreshed; while the queue is away it stays due."""
+    for source in schedule.due(snapshot, now_s):
+        try:
+            queue.refresh(source.type, source.provider)
+        except QueueDown:
+            return
+        schedule.asked(source, now_s)
+
+
+def _sources(config: Config) -> tuple[MetricSource, ...]:
+    if config.routing.cache_type is CacheType.MEMORY:
+        return ()  # the web process refreshes by itself
+    return served(config.sources)
+
+
+def _told(sources: tuple[MetricSource, ...]) -> str:
+    if not sources:
+        return "no metric sources are configured"
+    return ", ".join(f"{one.type} from {one.provider} every {one.refresh_interval_s} s" for one in sources)
+
+
+def _stop_on_signal() -> threading.Event:
+    """An event that SIGTERM and SIGINT set, from a thread that waits for them: a handler could come in the
+    middle of the event's own lock."""
+    stop = threading.Event()
+    stops = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # before any other thread is: it inherits the mask
+
+    def wait() -> None:
+        signal.sigwait(stops)
+        stop.set()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+    return stop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""What a source said, without what cannot be ranked by."""
+
+import logging
+import math
+from collections.abc import Collection, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from shared.domain.ranking import Measure, Price
+from shared.errors import SourceFailed
+
+log = logging.getLogger("plano.metrics")
+
+T = TypeVar("T")
+
+_PLACES = 9
+"""Prices are rounded to so many decimals: what costs the same must not differ by how it was added up."""
+_SHOWN = 3
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """Figures of models, by the source's own names; of prices also what the figures are made of."""
+
+    values: dict[str, float]
+    prices: dict[str, Price] = {}
+
+    @classmethod
+    def of_latencies(cls, latencies: Mapping[str, float]) -> "Reading":
+        """Seconds per model, without those that are no number or negative; raises SourceFailed when none is left."""
+        values = {name: value for name, value in latencies.items() if _usable(value)}
+        _warn_of(latencies.keys() - values.keys())
+        return cls(_some(values))
+
+    @classmethod
+    def of_prices(cls, prices: Mapping[str, Price]) -> "Reading":
+        """Input + output per model, without those that are no number or negative; raises SourceFailed when none is left.
+
+        A price of zero is one: the source says that the model is free.
+        """
+        sound = {name: _sound(price) for name, price in prices.items() if _priced(price)}
+        _warn_of(prices.keys() - sound.keys())
+        values = {name: round(price.input + price.output, _PLACES) for name, price in sound.items()}
+        return cls(_some(values), sound)
+
+    def named(self, aliases: Mapping[str, str]) -> "Reading":
+        """The same with our names added: `aliases` leads from the source's name of a model to ours."""
+        return Reading(_aliased(self.values, aliases), _aliased(self.prices, aliases))
+
+    def measures(self, as_of: float, source: str) -> dict[str, Measure]:
+        """The figures, each with its time and source."""
+        return {name: Measure(value, as_of, source) for name, value in self.values.items()}
+
+
+def _usable(value: float) -> bool:
+    return math.isfinite(value) and value >= 0
+
+
+def _priced(price: Price) -> bool:
+    return _usable(price.input) and _usable(price.output) and math.isfinite(price.input + price.output)
+
+
+def _sound(price: Price) -> Price:
+    cached = price.cached_input
+    return Price(
+        round(price.input, _PLACES),
+        round(price.output, _PLACES),
+        round(cached, _PLACES) if cached is not None and _usable(cached) else None,
+    )
+
+
+def _some(values: dict[str, float]) -> dict[str, float]:
+    if not values:
+        raise SourceFailed("there is not one usable figure in the answer")
+    return values
+
+
+def _warn_of(dropped: Collection[str]) -> None:
+    if dropped:
+        names = ", ".join(repr(name) for name in sorted(dropped)[:_SHOWN])
+        log.warning("dropped %d figures that are no number or negative, such as of %s", len(dropped), names)
+
+
+def _aliased(figures: dict[str, T], aliases: Mapping[str, str]) -> dict[str, T]:
+    return figures | {ours: figures[theirs] for theirs, ours in aliases.items() if theirs in figures}
