@@ -151,10 +151,7 @@ async def _loaded(job: Job) -> Load:
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(_CONNECT_S):
         made = await asyncio.gather(
-            *(
-                loop.create_connection(lambda: _Connection(run), "127.0.0.1", job.port)
-                for _ in range(job.connections)
-            )
+            *(loop.create_connection(lambda: _Connection(run), "127.0.0.1", job.port) for _ in range(job.connections))
         )
     run.begin()
     for _, connection in made:

@@ -42,17 +42,30 @@ def post(path: str, body: Mapping[str, Any], **headers: str) -> bytes:
 
 
 def loop(
-    port: int, requests: Sequence[bytes], *, connections: int, seconds: int, required: str | None = None, own: bool = False
+    port: int,
+    requests: Sequence[bytes],
+    *,
+    connections: int,
+    seconds: int,
+    required: str | None = None,
+    own: bool = False,
 ) -> Load:
     """The requests in turn, again and again; `own` takes our generator even where wrk is installed."""
     job = Job(
-        port=port, requests=list(requests), connections=connections, seconds=seconds, required=required, forbidden=DEGRADED
+        port=port,
+        requests=list(requests),
+        connections=connections,
+        seconds=seconds,
+        required=required,
+        forbidden=DEGRADED,
     )
     wrk = None if own else shutil.which("wrk")
     return _checked(_by_wrk(wrk, job) if wrk else _by_our_own(job))
 
 
-def once(port: int, requests: Sequence[bytes], *, connections: int, seconds: int, required: str | None = None) -> Load:
+def once(
+    port: int, requests: Sequence[bytes], *, connections: int, seconds: int, required: str | None = None
+) -> Load:
     """Each request once at most, until all are answered or the time is over."""
     return _checked(
         _by_our_own(

@@ -4,7 +4,8 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -29,14 +30,14 @@ def facts() -> dict[str, object]:
     }
 
 
-def split_cores() -> tuple[Set[int], Set[int]]:
+def split_cores() -> tuple[AbstractSet[int], AbstractSet[int]]:
     """One core for what is measured, and all others for the rest; the same one if there is no other."""
     first, *others = sorted(os.sched_getaffinity(0))
     return {first}, set(others) or {first}
 
 
 @contextmanager
-def on(cores: Set[int]) -> Iterator[None]:
+def on(cores: AbstractSet[int]) -> Iterator[None]:
     """Processes that this thread starts meanwhile run on these cores only, and so do their children."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)

@@ -2,7 +2,7 @@
 
 It reads no more of a request than where it ends and whether it asks for a stream, and answers with bytes
 made at its start. `GET /_counts` tells {"calls", "most_open"} since it was asked last: how many requests
-came, and how many of them waited for their answer at the same time.
+came, and how many of them waited for their answer at the same time. `GET /_delay/MS` sets the delay.
 """
 
 import argparse
@@ -77,8 +77,8 @@ class Connection(asyncio.Protocol):
         if len(self._buffer) < head_end + 4 + (int(length[1]) if length else 0):
             return
         request, self._buffer = self._buffer, b""
-        if request.startswith(b"GET /_counts"):
-            self._transport.write(self._counts.told())
+        if request.startswith(b"GET /_"):
+            self._control(request.split(maxsplit=2)[1])
             return
         self._counts.begin()
         self._waiting = True
@@ -91,6 +91,11 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Whether it heard its answer or not, the client no longer waits."""
         self._end()
+
+    def _control(self, path: bytes) -> None:
+        if path.startswith(b"/_delay/"):
+            self._script.delay_s = float(path.removeprefix(b"/_delay/")) / 1000
+        self._transport.write(self._counts.told())
 
     def _answer(self) -> None:
         self._transport.write(self._script.answer)

@@ -86,7 +86,7 @@ def table(results: Results) -> str:
     names = dict.fromkeys(name for figures in results.values() for name in figures)
     rows = [["", *results], ["---"] * (len(results) + 1)]
     rows += [
-        [name.replace("_", " "), *(str(figures.get(name, "–")) for figures in results.values())] for name in names
+        [name.replace("_", " "), *(str(figures.get(name, "")) for figures in results.values())] for name in names
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

@@ -5,16 +5,14 @@ import os
 import signal
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
-
-import redis
+from typing import NoReturn
 
 from bench import load, machine
 from tests.fakes.ports import free_port
@@ -49,7 +47,10 @@ _BODY = {
     "model": "openai/gpt-4o-mini",
     "messages": [
         {"role": "system", "content": "You are a careful engineer. Answer in as few words as the question allows."},
-        {"role": "user", "content": "Review this function and think about every case: " + "def f(x): return x + 1 " * 20},
+        {
+            "role": "user",
+            "content": "Review this function and think about every case: " + "def f(x): return x + 1 " * 20,
+        },
     ],
     "temperature": 0.2,
 }
@@ -70,9 +71,16 @@ class StandIn:
 
     def counts(self) -> dict[str, int]:
         """What came since it was asked last: calls, and how many of them at once."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_counts", timeout=2) as answer:
-            counts: dict[str, int] = json.load(answer)
-            return counts
+        return self._asked("_counts")
+
+    def delay(self, delay_ms: int) -> None:
+        """Answer so much later from now on; the counts start anew."""
+        self._asked(f"_delay/{delay_ms}")
+
+    def _asked(self, path: str) -> dict[str, int]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=2) as answer:
+            said: dict[str, int] = json.load(answer)
+            return said
 
 
 class Stage:
@@ -86,7 +94,7 @@ class Stage:
         stack.callback(server.stop)
         # As in production over TCP, which costs web more than a unix socket does.
         server.start("--port", str(self.redis_port), "--bind", "127.0.0.1", "--appendonly", "no")
-        self.redis: redis.Redis[Any] = server.client()
+        self.redis = server.client()
         stack.callback(self.redis.close)
 
     def stand_in(self, *options: str) -> StandIn:
@@ -107,7 +115,7 @@ class Stage:
         return started
 
     def pool(self, provider: StandIn, router: StandIn) -> Pool:
-        """A pool without processes yet."""
+        """A pool without processes yet; one a stage, since all on one Redis share one queue."""
         config = CONFIG.format(provider=provider.url, router=router.url)
         pool = Pool(self._folder, config, f"redis://127.0.0.1:{self.redis_port}")
         self._stack.callback(pool.stop)
@@ -146,18 +154,16 @@ def stage(*, limit_s: int) -> Iterator[Stage]:
 
 
 class Meter:
-    """What processes take of their cores while something runs."""
+    """Processor seconds that processes use from now on."""
 
-    def __init__(self, used_s: dict[str, Callable[[], float]]) -> None:
-        """For each name, how to learn the processor time used so far; see `of`."""
+    def __init__(self, **used_s: Callable[[], float]) -> None:
+        """For each name, how to learn what has been used so far; see `of`."""
         self._used_s = used_s
+        self._before = {name: used() for name, used in used_s.items()}
 
-    def measure(self, run: Callable[[], load.Load]) -> tuple[load.Load, dict[str, float], float]:
-        """The load's outcome, processor seconds by name, and the seconds it all took."""
-        before, began = {name: used() for name, used in self._used_s.items()}, time.monotonic()
-        done = run()
-        took = time.monotonic() - began
-        return done, {name: used() - before[name] for name, used in self._used_s.items()}, took
+    def read(self) -> dict[str, float]:
+        """What each has used since."""
+        return {name: used() - self._before[name] for name, used in self._used_s.items()}
 
 
 def of(process: Process) -> Callable[[], float]:
@@ -171,7 +177,7 @@ def on_own_core(start: Callable[[], Process]) -> Process:
         return start()
 
 
-def others() -> Set[int]:
+def others() -> AbstractSet[int]:
     """The cores of everything that is not measured."""
     return machine.split_cores()[1]
 

@@ -57,7 +57,7 @@ class Affinity:
         pins: Pins,
         decisions: Decisions,
         policy: Policy,
-        note: Callable[[str], None] = lambda part: None,
+        note: Callable[[str], None] = lambda _part: None,
     ) -> None:
         self._catalog = catalog
         self._routes = routes

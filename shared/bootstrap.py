@@ -19,9 +19,9 @@ from shared.memory.decisions import InPlace
 from shared.memory.pins import MemoryPins
 from shared.settings import Settings
 from shared.store.link import Link
-from shared.store.metrics import MetricsStore
+from shared.store.metrics import MetricsStore, RecentSnapshot
 from shared.store.pins import PinStore
-from shared.store.queue import DecisionQueue
+from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.replicas import Replicas
 from shared.store.replies import Replies
 
@@ -60,7 +60,15 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     pins: PinStore
     metrics: MetricsStore
-    queue_client: "redis.Redis[Any]"
+    queue_client: redis.Redis
+
+
+class Clock(msgspec.Struct, frozen=True, kw_only=True):
+    """What a clock process stands on."""
+
+    config: Config
+    metrics: RecentSnapshot
+    queue: RefreshQueue
 
 
 class NoMetrics:
@@ -122,10 +130,22 @@ def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
     )
 
 
+def clock(settings: Settings, env: Mapping[str, str]) -> Clock:
+    """The parts of a clock process, which holds at most one connection to each Redis; raises ConfigError."""
+    config = load(settings.config, env)
+    # Its patience is short: it has to stop within a second of SIGTERM, and what failed is asked for again.
+    pins = _client(_pins_url(settings, config), settings, 2, _ANSWER_S, _CONNECT_S)
+    queue = _client(_queue_url(settings, config), settings, 2, _ANSWER_S, _CONNECT_S)
+    pins_link = Link(pins, "pins", StoreDown, width=1, patience_s=_TURN_S)
+    queue_link = Link(queue, "queue", QueueDown, width=1, patience_s=_TURN_S)
+    return Clock(config=config, metrics=RecentSnapshot(MetricsStore(pins_link)), queue=RefreshQueue(queue_link))
+
+
 def _memory_web(settings: Settings, config: Config, note: Callable[[str], None]) -> Web:
     pins = MemoryPins(config.routing.session_max_entries, config.routing.session_ttl_s)
-    # The decider is a worker's; web and shared know it by name only, as the queue does.
-    decider = resolve_name(contract.BUILD_DECIDER)(config, pins, NoMetrics())
+    # Decider and metrics are a worker's; web and shared know them by name only, as the queue does.
+    metrics = resolve_name(contract.BUILD_METRICS)(config.sources) if config.sources else NoMetrics()
+    decider = resolve_name(contract.BUILD_DECIDER)(config, pins, metrics)
     decisions = InPlace(decider.decide, limit=config.limits.waiting_decisions)
     return Web(
         settings=settings,
@@ -157,7 +177,7 @@ def _queue_url(settings: Settings, config: Config) -> str:
     return settings.queue_redis_url or _pins_url(settings, config)
 
 
-def _client(url: str, settings: Settings, connections: int, answer_s: float, connect_s: float) -> "redis.Redis[Any]":
+def _client(url: str, settings: Settings, connections: int, answer_s: float, connect_s: float) -> redis.Redis:
     pool = redis.ConnectionPool.from_url(
         url, max_connections=connections, **_connection(settings, url, answer_s, connect_s)
     )

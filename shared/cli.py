@@ -52,7 +52,7 @@ def check(config: Path | None) -> None:
     help="Another Procfile, whose processes run as well (stand-ins, a local router model).",
 )
 def up(config: Path | None, web: int | None, workers: int, port: int | None, also: Path | None) -> None:
-    """Run the whole pool on this machine, for development.
+    r"""Run the whole pool on this machine, for development.
 
     Starts Redis (unless REDIS_URL names one), the web processes, the workers and the clock, shows what they
     print, says when the gateway answers and what to try, and stops everything on Ctrl-C or SIGTERM.

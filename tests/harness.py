@@ -102,7 +102,7 @@ class RedisServer:
         wait_until(self._answers, what="redis-server")
         return self
 
-    def client(self) -> "redis.Redis[Any]":
+    def client(self) -> redis.Redis:
         """A client of its own."""
         return redis.Redis(unix_socket_path=str(self.socket))
 

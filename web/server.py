@@ -35,7 +35,7 @@ class _Idle(gevent.Timeout):
     """The wait for a connection's next request; known to the worker, so that a stop can end it."""
 
     def __init__(self, worker: "Worker") -> None:
-        super().__init__(worker.cfg.keepalive, False)
+        super().__init__(worker.cfg.keepalive, False)  # type: ignore[arg-type]  # ends silently
         self._worker = worker
 
     def __enter__(self) -> Self:
@@ -43,7 +43,7 @@ class _Idle(gevent.Timeout):
         self._worker.idle.add(self._greenlet)
         return super().__enter__()
 
-    def __exit__(self, *raised: object) -> Any:
+    def __exit__(self, *raised: Any) -> Any:  # noqa: PYI036 - passed on
         self._worker.idle.discard(self._greenlet)
         return super().__exit__(*raised)
 
@@ -53,7 +53,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.idle: set[gevent.Greenlet[..., Any]] = set()
+        self.idle: set[Any] = set()
 
     def timeout_ctx(self) -> _Idle:
         """How long a connection may stay open without a request."""

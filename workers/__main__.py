@@ -16,7 +16,9 @@ import redis  # noqa: E402
 from shared import bootstrap, telemetry  # noqa: E402
 from shared.errors import ConfigError  # noqa: E402
 from shared.settings import Settings  # noqa: E402
+from shared.store.metrics import RecentSnapshot  # noqa: E402
 from workers import decide  # noqa: E402
+from workers.metrics.refresh import Refresher  # noqa: E402
 from workers.parts import Parts  # noqa: E402
 from workers.pool import DRAIN_S, PoolWorker  # noqa: E402
 
@@ -35,7 +37,10 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     stop = _stop_on_signal()
-    parts = Parts(decider=decide.build(base.config, base.pins, base.metrics))
+    parts = Parts(
+        decider=decide.build(base.config, base.pins, RecentSnapshot(base.metrics)),
+        refresher=Refresher(base.config.sources, base.metrics),
+    )
     router = base.config.router.url or "embedded"
     log.info("worker started concurrency=%d router=%s", settings.worker_concurrency, router)
     while not stop.is_set():

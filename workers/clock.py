@@ -63,8 +63,10 @@ def _told(sources: tuple[MetricSource, ...]) -> str:
 
 
 def _stop_on_signal() -> threading.Event:
-    """An event that SIGTERM and SIGINT set, from a thread that waits for them: a handler could come in the
-    middle of the event's own lock."""
+    """An event that SIGTERM and SIGINT set.
+
+    A thread waits for them, because a handler may come while the event's own lock is held.
+    """
     stop = threading.Event()
     stops = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # before any other thread is: it inherits the mask

@@ -1,5 +1,8 @@
 """Makes a decision: asks the router, ranks the candidates, settles the pin."""
 
+import math
+import time
+from collections.abc import Mapping
 from typing import Protocol
 
 from shared.config import Config
@@ -11,6 +14,7 @@ from shared.domain.routes import Prefer, Route
 from shared.domain.sessions import Session
 from shared.errors import Away, StoreDown
 from workers import router
+from workers.metrics.refresh import max_ages_s
 
 
 class Pins(Protocol):
@@ -33,10 +37,18 @@ class Metrics(Protocol):
 class Decider:
     """Turns an order into a verdict; running one twice does no harm."""
 
-    def __init__(self, router: "router.Router", pins: Pins, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        router: "router.Router",
+        pins: Pins,
+        metrics: Metrics,
+        max_ages_s: Mapping[Prefer, float] | None = None,
+    ) -> None:
+        """Data older than the age for a preference ranks as missing; without an age any data counts."""
         self._router = router
         self._pins = pins
         self._metrics = metrics
+        self._max_ages_s = max_ages_s or {}
 
     def decide(self, order: Order) -> Verdict:
         """The ranked models for an order, pinned if it has a session; a fault when something is away."""
@@ -55,7 +67,10 @@ class Decider:
         return next((route for route in order.routes if route.name == name), None)
 
     def _ranked(self, route: Route) -> tuple[str, ...]:
-        return rank(route.models, route.prefer, EMPTY if route.prefer is Prefer.NONE else self._snapshot())
+        if route.prefer is Prefer.NONE:
+            return route.models
+        since = time.time() - self._max_ages_s.get(route.prefer, math.inf)
+        return rank(route.models, route.prefer, self._snapshot(), since=since)
 
     def _snapshot(self) -> Snapshot:
         try:
@@ -83,4 +98,4 @@ def _adopted(pin: Pin, order: Order) -> Verdict:
 
 def build(config: Config, pins: Pins, metrics: Metrics) -> Decider:
     """The decider that a config asks for."""
-    return Decider(router.build(config.router), pins, metrics)
+    return Decider(router.build(config.router), pins, metrics, max_ages_s(config.sources))

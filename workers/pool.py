@@ -5,7 +5,7 @@ them. What RQ does around a job (registries, heartbeats, retries) stays RQ's. Wr
 """
 
 import threading
-from typing import Any
+from typing import Any, cast
 
 import gevent
 import msgspec
@@ -19,6 +19,7 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty, JobTimeoutException
 from rq.worker import SimpleWorker
 
+from shared import contract
 from shared.contract import Verdict
 from shared.errors import RouterDown
 from shared.store.queue import Announcer, rq_queue
@@ -32,7 +33,7 @@ DRAIN_S = 8
 """How long jobs under way may take after SIGTERM; what is left is decided anew by its next request."""
 
 
-class GreenletDeathPenalty(BaseDeathPenalty):  # type: ignore[misc]
+class GreenletDeathPenalty(BaseDeathPenalty):
     """Ends a job that takes too long; RQ's own uses SIGALRM, which knows no greenlets."""
 
     def __init__(self, timeout: float, exception: type[Exception] = JobTimeoutException, **kwargs: Any) -> None:
@@ -48,7 +49,7 @@ class GreenletDeathPenalty(BaseDeathPenalty):  # type: ignore[misc]
         self._timer.close()
 
 
-class PooledJob(Job):  # type: ignore[misc]
+class PooledJob(Job):
     """A job whose function is given the worker's parts, and which keeps its ttl while it runs.
 
     RQ lifts the ttl of a running job; when its worker is then killed, its id would stay taken until some
@@ -63,7 +64,7 @@ class PooledJob(Job):  # type: ignore[misc]
         return self._result
 
 
-class PoolWorker(SimpleWorker):  # type: ignore[misc]
+class PoolWorker(SimpleWorker):
     """Runs up to `size` jobs of the queue at once, and announces each verdict once its job id is free again."""
 
     job_class = PooledJob
@@ -75,7 +76,7 @@ class PoolWorker(SimpleWorker):  # type: ignore[misc]
 
     _of_greenlet = local()
 
-    def __init__(self, parts: Parts, connection: "redis.Redis[Any]", size: int, stop: threading.Event) -> None:
+    def __init__(self, parts: Parts, connection: redis.Redis, size: int, stop: threading.Event) -> None:
         super().__init__(
             [rq_queue(connection)],
             connection=connection,
@@ -113,9 +114,11 @@ class PoolWorker(SimpleWorker):  # type: ignore[misc]
         self._greenlets.spawn(super().execute_job, job, queue)
 
     def perform_job(self, job: Job, queue: Queue) -> bool:
-        """Run the job, then announce its verdict: whoever waits may ask again as soon as they hear."""
-        job.parts = self._parts
+        """Run the job, then announce its verdict: by then its id is free, so that nobody waits for what has been."""
+        cast(PooledJob, job).parts = self._parts
         done = bool(super().perform_job(job, queue))
+        if job.func_name != contract.DECIDE:
+            return done
         result = job._result if done else None  # noqa: SLF001 - return_value() would ask Redis
         verdict = msgspec.convert(result, Verdict) if result else Verdict(fault=RouterDown.part)
         self._announcer.announce(job.id, verdict)

@@ -20,7 +20,7 @@ class Trace(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Which model shall answer this request?"""
+    """What a request wants to know: which model shall answer it."""
 
     model: Model
     """The request's own model: what serves it when no route fits or something is away."""

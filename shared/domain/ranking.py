@@ -65,9 +65,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 EMPTY = Snapshot()
 
 
-def rank(
-    models: Sequence[str], prefer: Prefer, snapshot: Snapshot, *, since: float = -math.inf
-) -> tuple[str, ...]:
+def rank(models: Sequence[str], prefer: Prefer, snapshot: Snapshot, *, since: float = -math.inf) -> tuple[str, ...]:
     """The candidates, best first; stable, and those without data last in their declared order.
 
     Data read before `since` (seconds since the epoch) counts as none.

@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, TimeoutError as BudgetSpent
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as BudgetSpent
 
 from shared.contract import Order, Verdict
 from shared.domain.sessions import Session

@@ -6,7 +6,7 @@
 | plano:affinity:<session>                             | string  | … of a session without tenant  | session_ttl_s   |
 | plano:metrics:snapshot                               | string  | cost and latency, as JSON      | 3 refreshes     |
 | plano:replica:<id>                                   | hash    | address, version, config digest| 30 s, renewed   |
-| plano:decided:<job>                                  | channel | the verdict, as JSON           | –               |
+| plano:decided:<job>                                  | channel | the verdict, as JSON           | is no key       |
 
 Everything under `rq:` belongs to RQ.
 """

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import redis
 
@@ -27,7 +27,7 @@ class Link:
     """
 
     def __init__(
-        self, client: "redis.Redis[Any]", name: str, error: type[Away], *, width: int, patience_s: float
+        self, client: redis.Redis, name: str, error: type[Away], *, width: int, patience_s: float
     ) -> None:
         """`width` commands run at once; others wait up to `patience_s` seconds for their turn."""
         self.client = client

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import redis
@@ -41,12 +42,13 @@ class MetricsStore:
 
     def stamped(self) -> tuple[bytes, Snapshot]:
         """The snapshot and its stamp."""
-        value = self._link.call(self._link.client.get, keys.METRICS_SNAPSHOT) or b""
+        value: Any = self._link.call(self._link.client.get, keys.METRICS_SNAPSHOT) or b""
         return value[:_HEAD_BYTES], _snapshot_of(value)
 
     def stamp(self) -> bytes:
         """What differs between two snapshots; empty when there is none."""
-        return self._link.call(self._link.client.getrange, keys.METRICS_SNAPSHOT, 0, _HEAD_BYTES - 1)
+        head: Any = self._link.call(self._link.client.getrange, keys.METRICS_SNAPSHOT, 0, _HEAD_BYTES - 1)
+        return bytes(head)
 
     def replace(self, snapshot: Snapshot, ttl_s: int) -> None:
         """Put a whole new snapshot in the place of the last one."""
@@ -64,10 +66,10 @@ class MetricsStore:
 
     def _updated(self, change: Callable[[Snapshot], Snapshot], ttl_s: int) -> bool:
         with self._link.client.pipeline(transaction=True) as watching:
-            watching.watch(keys.METRICS_SNAPSHOT)
-            standing = _snapshot_of(watching.get(keys.METRICS_SNAPSHOT) or b"")
+            watching.watch(keys.METRICS_SNAPSHOT)  # type: ignore[no-untyped-call]
+            value: Any = watching.get(keys.METRICS_SNAPSHOT) or b""
             watching.multi()
-            watching.set(keys.METRICS_SNAPSHOT, _value_of(change(standing)), ex=ttl_s)
+            watching.set(keys.METRICS_SNAPSHOT, _value_of(change(_snapshot_of(value))), ex=ttl_s)
             try:
                 watching.execute()
             except redis.WatchError:

@@ -2,6 +2,7 @@
 
 import logging
 from importlib import resources
+from typing import cast
 
 import msgspec
 
@@ -28,7 +29,7 @@ class PinStore:
     def get(self, session: Session) -> Pin | None:
         """The session's pin, or None; a value that is no pin is dropped and counts as none."""
         key = keys.affinity(session)
-        return self._read(key, self._link.call(self._link.client.get, key))
+        return self._read(key, cast(bytes | None, self._link.call(self._link.client.get, key)))
 
     def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
         """Pin the session unless it is pinned already; return the pin that stands."""
@@ -46,7 +47,8 @@ class PinStore:
     def _claimed(self, key: str, pin: Pin, ttl_s: int) -> Pin | None:
         # Redis before 7 has no SET … NX GET; a transaction of both is as atomic, and one round trip too.
         with self._link.client.pipeline(transaction=True) as both:
-            both.set(key, codec.encode(pin), nx=True, ex=ttl_s).get(key)
+            both.set(key, codec.encode(pin), nx=True, ex=ttl_s)
+            both.get(key)
             claimed, value = self._link.call(both.execute)
         return pin if claimed else self._read(key, value)
 

@@ -3,7 +3,6 @@
 import math
 import threading
 import uuid
-from typing import Any
 
 import msgspec
 import redis
@@ -26,7 +25,7 @@ REFRESH_LIMIT_S = 30
 _read_verdict = msgspec.json.Decoder(Verdict).decode
 
 
-def rq_queue(client: "redis.Redis[Any]") -> Queue:
+def rq_queue(client: redis.Redis) -> Queue:
     """The one queue, with JSON jobs: nothing is ever unpickled."""
     return Queue(QUEUE, connection=client, serializer=JSONSerializer)
 
@@ -137,7 +136,7 @@ def refresh_job(kind: str, provider: str) -> str:
 class Announcer:
     """Tells every waiting replica what was decided."""
 
-    def __init__(self, client: "redis.Redis[Any]") -> None:
+    def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
     def announce(self, job_id: str, verdict: Verdict) -> None:

@@ -1,6 +1,6 @@
 """Which web processes live."""
 
-from collections.abc import Mapping
+from typing import Any
 
 from shared.store import keys
 from shared.store.link import Link
@@ -14,9 +14,10 @@ class Replicas:
     def __init__(self, link: Link) -> None:
         self._link = link
 
-    def renew(self, replica_id: str, facts: Mapping[str, str]) -> None:
+    def renew(self, replica_id: str, facts: dict[str, str]) -> None:
         """Put the replica's facts down for another 30 seconds; raises StoreDown."""
         key = keys.replica(replica_id)
         with self._link.client.pipeline(transaction=True) as both:
-            both.hset(key, mapping=dict(facts)).expire(key, TTL_S)
+            both.hset(key, mapping=dict[Any, Any](facts))
+            both.expire(key, TTL_S)
             self._link.call(both.execute)

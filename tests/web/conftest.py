@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session")
-def cache(server: RedisServer) -> Iterator["redis.Redis[Any]"]:
+def cache(server: RedisServer) -> Iterator[redis.Redis]:
     """Looks into the pool's Redis; at the end every key of ours must have a ttl."""
     with server.client() as client:
         yield client

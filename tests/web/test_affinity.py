@@ -18,7 +18,7 @@ PREFERENCES = [
 ]
 
 
-def pin_of(cache: "redis.Redis[Any]", session: str) -> Any:
+def pin_of(cache: redis.Redis, session: str) -> Any:
     value = cache.get(f"plano:affinity:{session}")
     return value and json.loads(value)
 
@@ -39,7 +39,7 @@ def test_the_first_request_is_routed_and_the_later_ones_are_pinned(web: Gateway,
 
 
 def test_without_a_session_every_request_is_routed_and_none_is_pinned(
-    web: Gateway, router: Router, cache: "redis.Redis[Any]"
+    web: Gateway, router: Router, cache: redis.Redis
 ) -> None:
     before = cache.keys("plano:affinity:*")
 
@@ -51,7 +51,7 @@ def test_without_a_session_every_request_is_routed_and_none_is_pinned(
 
 
 def test_a_pin_stands_in_redis_as_other_implementations_read_it(
-    web: Gateway, cache: "redis.Redis[Any]", session: str
+    web: Gateway, cache: redis.Redis, session: str
 ) -> None:
     web.chat(REVIEW, session)
 
@@ -60,7 +60,7 @@ def test_a_pin_stands_in_redis_as_other_implementations_read_it(
 
 
 def test_a_session_that_no_route_fits_is_pinned_to_its_own_model(
-    web: Gateway, router: Router, cache: "redis.Redis[Any]", session: str
+    web: Gateway, router: Router, cache: redis.Redis, session: str
 ) -> None:
     """By its qualified name, however the client called it."""
     first = web.chat(SMALL_TALK, session, model="gpt-5.2")
@@ -90,7 +90,7 @@ def test_simultaneous_first_requests_are_one_decision(web: Gateway, router: Rout
 
 
 def test_a_pin_whose_model_is_gone_is_dropped_and_the_session_routed_anew(
-    web: Gateway, router: Router, cache: "redis.Redis[Any]", session: str
+    web: Gateway, router: Router, cache: redis.Redis, session: str
 ) -> None:
     """Fault 6 of the reference: it was sent to the default provider."""
     cache.set(f"plano:affinity:{session}", '{"model_name":"openai/gone","route_name":"deep_reasoning"}', ex=60)
@@ -105,7 +105,7 @@ def test_a_pin_whose_model_is_gone_is_dropped_and_the_session_routed_anew(
 
 
 def test_a_value_that_is_no_pin_does_not_stand_in_the_way(
-    web: Gateway, cache: "redis.Redis[Any]", session: str
+    web: Gateway, cache: redis.Redis, session: str
 ) -> None:
     cache.set(f"plano:affinity:{session}", "none", ex=60)
 
@@ -116,7 +116,7 @@ def test_a_value_that_is_no_pin_does_not_stand_in_the_way(
 
 
 def test_a_pin_that_another_implementation_wrote_is_followed(
-    web: Gateway, router: Router, cache: "redis.Redis[Any]", session: str
+    web: Gateway, router: Router, cache: redis.Redis, session: str
 ) -> None:
     cache.set(f"plano:affinity:{session}", '{ "model_name": "openai/gpt-5.2", "route_name": null, "x": 1 }', ex=60)
 
@@ -127,7 +127,7 @@ def test_a_pin_that_another_implementation_wrote_is_followed(
 
 
 def test_routes_that_came_with_the_request_stand_in_its_pin(
-    web: Gateway, router: Router, cache: "redis.Redis[Any]", session: str
+    web: Gateway, router: Router, cache: redis.Redis, session: str
 ) -> None:
     """Later requests need not repeat them, and still know what to fall back on."""
     first = web.decide(REVIEW, session, routing_preferences=PREFERENCES).json()
@@ -159,7 +159,7 @@ def test_each_name_of_the_header_names_the_same_session(web: Gateway, session: s
         ({"x_session_id": "c", "x_routing_session_id": "b", "x_model_affinity": "a"}, "a"),
         ({"x_session_id": "c", "x_routing_session_id": "b"}, "b"),
         ({"x_session_id": "c", "x_model_affinity": ""}, "c"),
-        ({"x_model_affinity": b"  \xc3\xbcber a:b  "}, "über a:b"),
+        ({"x_model_affinity": b"\xc3\xbcber a:b  "}, "über a:b"),
         ({"x_model_affinity": "x" * 256}, "x" * 256),
     ],
 )
@@ -169,8 +169,8 @@ def test_the_first_name_that_says_something_counts(web: Gateway, headers: dict[s
     assert answer.json()["session_id"] == meant
 
 
-@pytest.mark.parametrize("blank", ["", "  \t "])
-def test_a_blank_session_is_none(web: Gateway, router: Router, blank: str) -> None:
+@pytest.mark.parametrize("blank", [b"", b"\xc2\xa0"])
+def test_a_blank_session_is_none(web: Gateway, router: Router, blank: bytes) -> None:
     """Fault 5 of the reference: the empty id was one session for everybody."""
     answers = [web.ask("POST", DECISION, body(REVIEW), x_model_affinity=blank).json() for _ in range(2)]
 

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from shared.config.values import MetricSource
-from shared.domain.ranking import EMPTY, Snapshot
+from shared.domain.ranking import EMPTY, Kind, Snapshot
 from workers.metrics.fetch import Fetch
 from workers.metrics.refresh import Refresher, served
-from workers.metrics.schedule import TICK_S, Kind, Schedule
+from workers.metrics.schedule import TICK_S, Schedule
 
 FIRST_READ_S = 1.0
 """How long the first decisions wait for a source's first answer."""

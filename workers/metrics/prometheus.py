@@ -1,6 +1,7 @@
 """Latencies from a query to a Prometheus server."""
 
 import logging
+import math
 from typing import Literal
 
 import msgspec
@@ -50,10 +51,15 @@ class Prometheus:
                 unnamed += 1
                 continue
             value = _number(one.value[1])
-            latencies[name] = max(latencies.get(name, value), value)
+            latencies[name] = max(latencies.get(name, value), value, key=_slowness)
         if unnamed:
             log.warning("dropped %d series without the label %s", unnamed, LABEL)
         return Reading.of_latencies(latencies)
+
+
+def _slowness(value: float) -> float:
+    """NaN is what a query says of a model that nobody asked: any other series of it counts."""
+    return -math.inf if math.isnan(value) else value
 
 
 def _number(text: str) -> float:

@@ -27,16 +27,19 @@ class Reading(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_latencies(cls, latencies: Mapping[str, float]) -> "Reading":
-        """Seconds per model, without those that are no number or negative; raises SourceFailed when none is left."""
+        """Seconds per model, without those that are no number or negative.
+
+        Raises SourceFailed when none is left.
+        """
         values = {name: value for name, value in latencies.items() if _usable(value)}
         _warn_of(latencies.keys() - values.keys())
         return cls(_some(values))
 
     @classmethod
     def of_prices(cls, prices: Mapping[str, Price]) -> "Reading":
-        """Input + output per model, without those that are no number or negative; raises SourceFailed when none is left.
+        """Input + output per model, without those that are no number or negative.
 
-        A price of zero is one: the source says that the model is free.
+        A price of zero is one: the source says that the model is free. Raises SourceFailed when none is left.
         """
         sound = {name: _sound(price) for name, price in prices.items() if _priced(price)}
         _warn_of(prices.keys() - sound.keys())
