@@ -83,7 +83,7 @@ class _Watch:
             f"{end.laddr.ip}:{end.laddr.port}"
             for pid in machine.tree(process.pid)
             for end in psutil.Process(pid).net_connections("tcp4")
-            if end.raddr and end.raddr.port == self._redis_port
+            if getattr(end.raddr, "port", None) == self._redis_port  # a listening one has none
         ]
 
 

@@ -52,9 +52,8 @@ def _pinned_pool(built: Stage, provider: StandIn) -> tuple[Process, int]:
     return web, port
 
 
-def _pinned(built: Stage, web: Process, provider: StandIn, port: int, path: str, seconds: int) -> Figures:
+def _pinned(built: Stage, web: Process, provider: StandIn, port: int, asks: list[bytes], seconds: int) -> Figures:
     """One run; every answer must say that a pin decided."""
-    asks = stage.requests(path, SESSIONS)
     commands = _commands_per_request(built, port, asks)
     meter = stage.Meter(web=stage.of(web), provider=stage.of(provider.process), redis=built.redis_processor_s)
     done = load.loop(port, asks, connections=CONNECTIONS, seconds=seconds, required=PINNED)

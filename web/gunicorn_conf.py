@@ -25,7 +25,8 @@ telemetry.set_up_logging(_settings.log_format)
 _counters = tempfile.mkdtemp(prefix="plano-metrics-")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counters  # read when prometheus_client is imported, below
 
-bind = f"{_config.listener.address}:{_settings.port or _config.listener.port}"
+_port = _settings.port or _config.listener.port
+bind = f"{_config.listener.address}:{_port}"
 workers = _settings.web_concurrency
 worker_class = "web.server.Worker"
 worker_connections = 4096
@@ -41,6 +42,13 @@ logger_class = "web.server.Log"
 def when_ready(server: Any) -> None:  # noqa: ARG001 - gunicorn's signature
     """What was loaded stays: the collector need not look at it again, and forks share its pages."""
     gc.freeze()
+
+
+def post_worker_init(worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """The process is there: say so."""
+    from web import presence, wsgi  # noqa: PLC0415 - the application was loaded by now
+
+    presence.announce(wsgi.base, _port)
 
 
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature

@@ -37,7 +37,7 @@ class GreenletDeathPenalty(BaseDeathPenalty):
     """Ends a job that takes too long; RQ's own uses SIGALRM, which knows no greenlets."""
 
     def __init__(self, timeout: float, exception: type[Exception] = JobTimeoutException, **kwargs: Any) -> None:
-        super().__init__(timeout, exception, **kwargs)
+        super().__init__(timeout, exception, **kwargs)  # type: ignore[no-untyped-call]
         self._timer = gevent.Timeout(timeout, exception(f"the job took longer than {timeout} s"))
 
     def setup_death_penalty(self) -> None:
@@ -134,7 +134,7 @@ class PoolWorker(SimpleWorker):
     def teardown(self) -> None:
         """Let jobs under way end, then sign off."""
         self._greenlets.join(timeout=DRAIN_S)
-        super().teardown()
+        super().teardown()  # type: ignore[no-untyped-call]
 
     def procline(self, message: str) -> None:
         """The process keeps its name."""

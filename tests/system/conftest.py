@@ -16,7 +16,7 @@ model_providers:
   - {{model: openai/gpt-4o-mini, base_url: "{provider}", provider_interface: openai, default: true}}
   - {{model: openai/gpt-5.2, base_url: "{provider}", provider_interface: openai}}
 routing_preferences:
-  - {{name: deep_reasoning, description: complex analysis and careful review, models: [openai/gpt-5.2, openai/gpt-4o-mini]}}
+  - {{name: deep_reasoning, description: complex analysis and review, models: [openai/gpt-5.2, openai/gpt-4o-mini]}}
   - {{name: fast_responses, description: quick facts and small talk, models: [openai/gpt-4o-mini]}}
 routing:
   session_ttl_seconds: {ttl}

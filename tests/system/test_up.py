@@ -59,7 +59,7 @@ def test_the_lines_it_suggests_work_as_printed(demo: tuple[Process, int]) -> Non
 def test_two_web_processes_answer_at_the_one_port(demo: tuple[Process, int]) -> None:
     process, _ = demo
 
-    assert len(_web_processes(process.pid)) == 2
+    wait_until(lambda: len(_web_processes(process.pid)) == 2, what="the second web process")
 
 
 def test_sigterm_stops_everything_it_started(demo: tuple[Process, int]) -> None:
@@ -113,7 +113,7 @@ def _shell(line: str) -> str:
 
 
 def _web_processes(root: int) -> list[psutil.Process]:
-    """gunicorn's workers: the children of its master."""
+    """The workers of gunicorn: the children of its master."""
     gunicorns = [
         child for child in psutil.Process(root).children(recursive=True) if "web.wsgi:app" in child.cmdline()
     ]
