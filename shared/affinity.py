@@ -13,6 +13,7 @@ from shared.domain.pins import Pin, candidates
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
 from shared.errors import Away, NotAllowed, Overloaded, RouterDown, StoreDown, TooManyWaiting, Unavailable
+from shared.tracing import OFF, Tracing
 
 
 class Pins(Protocol):
@@ -58,22 +59,26 @@ class Affinity:
         decisions: Decisions,
         policy: Policy,
         note: Callable[[str], None] = lambda _part: None,
+        tracing: Tracing = OFF,
     ) -> None:
+        """`note` hears which part of the pool was away."""
         self._catalog = catalog
         self._routes = routes
         self._pins = pins
         self._decisions = decisions
         self._policy = policy
         self._note = note
+        self._tracing = tracing
 
     def resolve(self, question: Question) -> Decision:
         """The decision for a request: the pin that stands, else a fresh decision, pinned for what follows.
 
         When a part of the pool is away the request's own model serves it, unpinned, and the decision says so.
-        Raises Unavailable instead if the operator chose to reject; BadRequest for an unreadable conversation.
+        Raises Unavailable instead if the operator chose to reject; BadRequest for an unreadable conversation;
+        NotAllowed when the session is pinned to a model that the client's key does not cover.
         """
         try:
-            return self._pinned(question) or self._decided(question)
+            return _within_allowed(self._pinned(question) or self._decided(question), question.allowed)
         except Away as away:
             self._note(away.part)
             if self._policy.reject_on_outage:
@@ -84,44 +89,39 @@ class Affinity:
     def _pinned(self, question: Question) -> Decision | None:
         if question.session is None:
             return None
-        pin = self._pins.get(question.session)
+        with self._tracing.span("redis.pin", question.trace.traceparent, {}):
+            pin = self._pins.get(question.session)
         if pin is None:
             return None
         if self._catalog.find(pin.model_name) is None:
             self._pins.drop(question.session, pin)  # its model left the config: the pin is void
             return None
-        return self._by_pin(pin, question)
+        return self._by_pin(pin)
 
-    def _by_pin(self, pin: Pin, question: Question) -> Decision:
-        """The pinned model, then what else its route may use: as far as it is configured and allowed."""
-        allowed = question.allowed
-        if allowed is not None and pin.model_name not in allowed:
-            raise NotAllowed(f"The session's model {pin.model_name} is not covered by this API key")
-        models = tuple(
-            name
-            for name in candidates(pin, self._routes)
-            if self._catalog.find(name) and (allowed is None or name in allowed)
-        )
+    def _by_pin(self, pin: Pin) -> Decision:
+        """The pinned model, then what else its route may use and the config still knows."""
+        models = tuple(name for name in candidates(pin, self._routes) if self._catalog.find(name))
         return Decision(models=models, route=pin.route_name, pinned=True)
 
     def _decided(self, question: Question) -> Decision:
         messages = conversation.read(question.messages) if question.routes else []
         if not messages:
             return self._own(question)
-        order = Order(
-            model_name=question.model.name,
-            session=question.session,
-            ttl_s=self._policy.session_ttl_s,
-            routes=question.routes,
-            inline=question.inline,
-            messages=tuple(messages),
-            request_id=question.trace.request_id,
-            traceparent=question.trace.traceparent,
-        )
-        try:
-            verdict = self._decisions.ask(order, self._policy.decision_budget_s)
-        except RouterDown:
-            return self._settled_meanwhile(question)
+        with self._tracing.span("plano.decide", question.trace.traceparent, {}) as span:
+            order = Order(
+                model_name=question.model.name,
+                session=question.session,
+                ttl_s=self._policy.session_ttl_s,
+                routes=question.routes,
+                inline=question.inline,
+                messages=tuple(messages),
+                request_id=question.trace.request_id,
+                traceparent=span.traceparent,
+            )
+            try:
+                verdict = self._decisions.ask(order, self._policy.decision_budget_s)
+            except RouterDown:
+                return self._settled_meanwhile(question)
         return self._by_verdict(verdict)
 
     def _own(self, question: Question) -> Decision:
@@ -131,7 +131,7 @@ class Affinity:
             return own
         proposed = Pin(model_name=question.model.name, route_name=None)
         standing = self._pins.settle(question.session, proposed, self._policy.session_ttl_s)
-        return own if standing == proposed else self._by_pin(standing, question)
+        return own if standing == proposed else self._by_pin(standing)
 
     def _settled_meanwhile(self, question: Question) -> Decision:
         """The verdict was not heard: perhaps it was announced while the subscription was broken."""
@@ -147,3 +147,12 @@ class Affinity:
         if verdict.fault:
             raise RouterDown(verdict.fault)
         return Decision(models=verdict.models, route=verdict.route, pinned=verdict.pinned)
+
+
+def _within_allowed(decision: Decision, allowed: frozenset[str] | None) -> Decision:
+    """The decision without the models that the client's key does not cover."""
+    if allowed is None:
+        return decision
+    if decision.models[0] not in allowed:
+        raise NotAllowed(f"The session's model {decision.models[0]} is not covered by this API key")
+    return msgspec.structs.replace(decision, models=tuple(name for name in decision.models if name in allowed))

@@ -9,7 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from shared import contract
+from shared import contract, tracing
 from shared.affinity import Affinity, Decisions, Pins, Policy
 from shared.config import Config, load
 from shared.config.values import CacheType
@@ -24,6 +24,7 @@ from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.replicas import Replicas
 from shared.store.replies import Replies
+from shared.tracing import Tracing
 
 DEFAULT_REDIS = "redis://localhost:6379"
 
@@ -52,6 +53,7 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     pins_link: Link | None
     """None in memory mode."""
     replicas: Replicas | None
+    tracing: Tracing
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +63,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     pins: PinStore
     metrics: MetricsStore
     queue_client: redis.Redis
+    tracing: Tracing
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +85,9 @@ class NoMetrics:
 def web(settings: Settings, env: Mapping[str, str], note: Callable[[str], None]) -> Web:
     """The parts of a web process; `note` hears which part of the pool was away. Raises ConfigError."""
     config = load(settings.config, env)
+    traces = tracing.build(config.tracing, env)
     if config.routing.cache_type is CacheType.MEMORY:
-        return _memory_web(settings, config, note)
+        return _memory_web(settings, config, note, traces)
     pins_link = Link(
         _client(_pins_url(settings, config), settings, _PIN_CONNECTIONS, _ANSWER_S, _CONNECT_S),
         "pins",
@@ -102,10 +106,11 @@ def web(settings: Settings, env: Mapping[str, str], note: Callable[[str], None])
     return Web(
         settings=settings,
         config=config,
-        affinity=_affinity(config, PinStore(pins_link), decisions, note),
+        affinity=_affinity(config, PinStore(pins_link), decisions, note, traces),
         decisions=decisions,
         pins_link=pins_link,
         replicas=Replicas(pins_link),
+        tracing=traces,
     )
 
 
@@ -127,6 +132,7 @@ def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
         pins=PinStore(link),
         metrics=MetricsStore(link),
         queue_client=redis.Redis(connection_pool=pool),
+        tracing=tracing.build(config.tracing, env),
     )
 
 
@@ -141,23 +147,26 @@ def clock(settings: Settings, env: Mapping[str, str]) -> Clock:
     return Clock(config=config, metrics=RecentSnapshot(MetricsStore(pins_link)), queue=RefreshQueue(queue_link))
 
 
-def _memory_web(settings: Settings, config: Config, note: Callable[[str], None]) -> Web:
+def _memory_web(settings: Settings, config: Config, note: Callable[[str], None], traces: Tracing) -> Web:
     pins = MemoryPins(config.routing.session_max_entries, config.routing.session_ttl_s)
     # Decider and metrics are a worker's; web and shared know them by name only, as the queue does.
     metrics = resolve_name(contract.BUILD_METRICS)(config.sources) if config.sources else NoMetrics()
-    decider = resolve_name(contract.BUILD_DECIDER)(config, pins, metrics)
+    decider = resolve_name(contract.BUILD_DECIDER)(config, pins, metrics, traces)
     decisions = InPlace(decider.decide, limit=config.limits.waiting_decisions)
     return Web(
         settings=settings,
         config=config,
-        affinity=_affinity(config, pins, decisions, note),
+        affinity=_affinity(config, pins, decisions, note, traces),
         decisions=decisions,
         pins_link=None,
         replicas=None,
+        tracing=traces,
     )
 
 
-def _affinity(config: Config, pins: Pins, decisions: Decisions, note: Callable[[str], None]) -> Affinity:
+def _affinity(
+    config: Config, pins: Pins, decisions: Decisions, note: Callable[[str], None], traces: Tracing
+) -> Affinity:
     routing = config.routing
     policy = Policy(
         session_ttl_s=routing.session_ttl_s,
@@ -165,7 +174,13 @@ def _affinity(config: Config, pins: Pins, decisions: Decisions, note: Callable[[
         reject_on_outage=routing.on_outage == "reject",
     )
     return Affinity(
-        catalog=config.catalog, routes=config.routes, pins=pins, decisions=decisions, policy=policy, note=note
+        catalog=config.catalog,
+        routes=config.routes,
+        pins=pins,
+        decisions=decisions,
+        policy=policy,
+        note=note,
+        tracing=traces,
     )
 
 

@@ -10,9 +10,10 @@ from shared.contract import Order, Verdict
 from shared.domain.decisions import Trace
 from shared.domain.pins import Pin, candidates
 from shared.domain.ranking import EMPTY, Snapshot, rank
-from shared.domain.routes import Prefer, Route
+from shared.domain.routes import NO_ROUTE, Prefer, Route
 from shared.domain.sessions import Session
 from shared.errors import Away, StoreDown
+from shared.tracing import OFF, Tracing
 from workers import router
 from workers.metrics.refresh import max_ages_s
 
@@ -43,12 +44,14 @@ class Decider:
         pins: Pins,
         metrics: Metrics,
         max_ages_s: Mapping[Prefer, float] | None = None,
+        tracing: Tracing = OFF,
     ) -> None:
         """Data older than the age for a preference ranks as missing; without an age any data counts."""
         self._router = router
         self._pins = pins
         self._metrics = metrics
         self._max_ages_s = max_ages_s or {}
+        self._tracing = tracing
 
     def decide(self, order: Order) -> Verdict:
         """The ranked models for an order, pinned if it has a session; a fault when something is away."""
@@ -57,13 +60,18 @@ class Decider:
             if standing:  # settled between the asking replica's look and now: the router is not asked again
                 return _adopted(standing, order)
             route = self._route(order)
-            models = self._ranked(route) if route else (order.model_name,)
-            return self._settled(order, models, route.name if route else None)
+            with self._tracing.span("rank", order.traceparent, {}):
+                models = self._ranked(route) if route else (order.model_name,)
+            with self._tracing.span("settle", order.traceparent, {}):
+                return self._settled(order, models, route.name if route else None)
         except Away as away:
             return Verdict(fault=away.part)
 
     def _route(self, order: Order) -> Route | None:
-        name = self._router.choose(order.routes, order.messages, Trace(order.request_id, order.traceparent))
+        with self._tracing.span("arch-router", order.traceparent, {}) as span:
+            trace = Trace(order.request_id, span.traceparent)
+            name = self._router.choose(order.routes, order.messages, trace)
+            span.note({"plano.route": name or NO_ROUTE})
         return next((route for route in order.routes if route.name == name), None)
 
     def _ranked(self, route: Route) -> tuple[str, ...]:
@@ -96,6 +104,6 @@ def _adopted(pin: Pin, order: Order) -> Verdict:
     return Verdict(models=candidates(pin, order.routes), route=pin.route_name, pinned=True)
 
 
-def build(config: Config, pins: Pins, metrics: Metrics) -> Decider:
+def build(config: Config, pins: Pins, metrics: Metrics, tracing: Tracing) -> Decider:
     """The decider that a config asks for."""
-    return Decider(router.build(config.router), pins, metrics, max_ages_s(config.sources))
+    return Decider(router.build(config.router), pins, metrics, max_ages_s(config.sources), tracing)

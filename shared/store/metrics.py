@@ -115,6 +115,6 @@ def _snapshot_of(value: bytes) -> Snapshot:
     """The snapshot; a value that is none counts as nothing, until the next refresh replaces it."""
     try:
         return _decode(value) if value else EMPTY
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         log.warning("a value that is no snapshot is ignored: %s", keys.METRICS_SNAPSHOT)
         return EMPTY

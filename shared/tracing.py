@@ -1,0 +1,196 @@
+"""Traces over OTLP, for those who ask for them; nothing at all for those who do not.
+
+A span's parent is named by its W3C traceparent, so that a trace continues through HTTP headers and through the
+queue alike, and no hidden context has to follow a request from greenlet to greenlet.
+"""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from shared.config.values import Tracing as Wanted
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.trace import Span as OtelSpan
+    from opentelemetry.trace import Tracer
+
+SERVICE = "plano"
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+Facts = Mapping[str, str | int | float | bool]
+
+
+class Span(Protocol):
+    """One step of a request."""
+
+    @property
+    def traceparent(self) -> str:
+        """What a step within this one names as its parent."""
+
+    def note(self, facts: Facts) -> None:
+        """Add attributes."""
+
+    def rename(self, name: str) -> None:
+        """Change the name, when the right one is known only now."""
+
+    def end(self) -> None:
+        """The step is over; a second time does nothing."""
+
+
+class Tracing(Protocol):
+    """Makes spans."""
+
+    on: bool
+
+    def start(self, name: str, parent: str | None, facts: Facts) -> Span:
+        """A span under the parent's traceparent, or a trace of its own; the caller ends it."""
+
+    def span(self, name: str, parent: str, facts: Facts) -> contextlib.AbstractContextManager[Span]:
+        """The same, ended with the block."""
+
+
+class _Nothing:
+    """A span where nothing is traced: it passes its parent on."""
+
+    def __init__(self, traceparent: str) -> None:
+        self.traceparent = traceparent
+
+    def note(self, facts: Facts) -> None: ...
+
+    def rename(self, name: str) -> None: ...
+
+    def end(self) -> None: ...
+
+    def __enter__(self) -> "_Nothing":
+        return self
+
+    def __exit__(self, *raised: object) -> None: ...
+
+
+class Off:
+    """Tracing that is off."""
+
+    on = False
+
+    def start(self, name: str, parent: str | None, facts: Facts) -> Span:  # noqa: ARG002 - nobody reads them
+        """Nothing that is recorded."""
+        return _Nothing(parent or "")
+
+    def span(self, name: str, parent: str, facts: Facts) -> "_Nothing":  # noqa: ARG002 - nobody reads them
+        """Nothing that is recorded."""
+        return _Nothing(parent)
+
+
+OFF = Off()
+
+
+class _Recorded:
+    """A span that will be exported, if its trace is sampled."""
+
+    def __init__(self, span: "OtelSpan") -> None:
+        self._span = span
+        context = span.get_span_context()
+        self.traceparent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
+
+    def note(self, facts: Facts) -> None:
+        self._span.set_attributes(dict(facts))
+
+    def rename(self, name: str) -> None:
+        self._span.update_name(name)
+
+    def end(self) -> None:
+        if self._span.is_recording():
+            self._span.end()
+
+
+class Otlp:
+    """Tracing that exports in the background; a collector that is down costs a request nothing.
+
+    The exporter is made at the first span: a server forks after it is built, and threads do not follow.
+    """
+
+    on = True
+
+    def __init__(self, wanted: Wanted, env: Mapping[str, str]) -> None:
+        self._wanted = wanted
+        self._env = env
+        self._made: Tracer | None = None
+        self._lock = threading.Lock()
+
+    def start(self, name: str, parent: str | None, facts: Facts) -> Span:
+        """A span under the parent's traceparent, or a trace of its own; the caller ends it."""
+        from opentelemetry import trace  # noqa: PLC0415 - only those who trace pay for it
+
+        context = None
+        if parent:
+            _, trace_id, span_id, flags = parent.split("-")
+            of = trace.SpanContext(int(trace_id, 16), int(span_id, 16), True, trace.TraceFlags(int(flags, 16)))
+            context = trace.set_span_in_context(trace.NonRecordingSpan(of))
+        return _Recorded(self._tracer().start_span(name, context=context, attributes=dict(facts)))
+
+    @contextlib.contextmanager
+    def span(self, name: str, parent: str, facts: Facts) -> Iterator[Span]:
+        """The same, ended with the block."""
+        span = self.start(name, parent, facts)
+        try:
+            yield span
+        finally:
+            span.end()
+
+    def _tracer(self) -> "Tracer":
+        if self._made is None:
+            with self._lock:
+                self._made = self._made or self._make()
+        return self._made
+
+    def _make(self) -> "Tracer":
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - only those who trace pay for it
+        from opentelemetry.sdk.trace import TracerProvider, sampling  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+        # The exporters tell of each failed batch; that a collector is away is not worth a line a second.
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+        share = sampling.TraceIdRatioBased(self._wanted.random_sampling / 100)
+        name = self._env.get("OTEL_SERVICE_NAME", SERVICE)
+        provider = TracerProvider(
+            sampler=sampling.ParentBased(share), resource=Resource.create({"service.name": name})
+        )
+        provider.add_span_processor(BatchSpanProcessor(self._exporter(), schedule_delay_millis=1000))
+        return provider.get_tracer("plano")
+
+    def _exporter(self) -> "SpanExporter":
+        protocol = next((self._env[name] for name in _PROTOCOLS if self._env.get(name)), "")
+        if self._wanted.endpoint and protocol in {"", "grpc"}:
+            return _grpc_exporter(self._wanted.endpoint)
+        if self._wanted.endpoint:
+            from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
+
+            return trace_exporter.OTLPSpanExporter(f"{self._wanted.endpoint.rstrip('/')}/v1/traces")
+        if protocol == "grpc":
+            return _grpc_exporter(None)
+        from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
+
+        return trace_exporter.OTLPSpanExporter()  # reads its address and all else from OTEL_*
+
+
+def _grpc_exporter(endpoint: str | None) -> "SpanExporter":
+    from gevent import monkey  # noqa: PLC0415 - only those who trace pay for it
+    from opentelemetry.exporter.otlp.proto.grpc import trace_exporter  # noqa: PLC0415
+
+    if monkey.is_module_patched("socket"):
+        from grpc.experimental import gevent as grpc_gevent  # noqa: PLC0415 - gRPC would block the whole process
+
+        grpc_gevent.init_gevent()
+    insecure = endpoint.startswith("http://") if endpoint else None
+    return trace_exporter.OTLPSpanExporter(endpoint=endpoint, insecure=insecure)
+
+
+def build(wanted: Wanted, env: Mapping[str, str]) -> Tracing:
+    """Tracing as the config and the OTEL_* variables ask for it."""
+    asked = wanted.endpoint or any(env.get(name) for name in _ENDPOINTS)
+    disabled = env.get("OTEL_SDK_DISABLED", "").lower() == "true" or wanted.random_sampling == 0
+    return Otlp(wanted, env) if asked and not disabled else OFF
