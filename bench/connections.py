@@ -51,7 +51,6 @@ class _Watch:
         """The most connections while the load runs, and the most requests that waited at that time."""
         most: Counter[str] = Counter()
         samples = 0
-        self._router.counts()
         with ThreadPoolExecutor(1) as beside:
             loaded = beside.submit(run)
             while not loaded.done():
@@ -63,18 +62,18 @@ class _Watch:
             "web_connections": most["web"],
             "worker_connections": most["worker"],
             "of_unknown_owner": most["unknown"],
-            "requests_waiting": most["queued"] + self._router.counts()["most_open"],
+            "decisions_waiting": most["waiting"],
             "answered": done.requests,
             "wall_s": done.seconds,
             "samples": samples,
         }
 
     def _sample(self) -> Counter[str]:
-        """CLIENT LIST by owner, and the jobs in the queue; one made or closed in this moment has no owner."""
+        """CLIENT LIST by owner, where one made or closed just now has none; and jobs queued or at the router."""
         addresses = [client["addr"] for client in self._redis.client_list() if client["addr"].startswith("127.")]
         owners = {address: name for name, process in self._processes.items() for address in self._addresses(process)}
         seen = Counter(owners.get(address, "unknown") for address in addresses)
-        seen["queued"] = int(self._redis.llen("rq:queue:plano"))
+        seen["waiting"] = int(self._redis.llen("rq:queue:plano")) + self._router.counts()["most_open"]
         return seen
 
     def _addresses(self, process: Process) -> list[str]:

@@ -95,10 +95,10 @@ class _Run:
     def _fault(self, head: bytes) -> str | None:
         if not head.startswith(b"http/1.1 2"):
             return head[9:12].decode("latin-1")
-        if self.job.required and f"\r\n{self.job.required}:".encode() not in head:
-            return f"without {self.job.required}"
         if self.job.forbidden and f"\r\n{self.job.forbidden}:".encode() in head:
             return f"with {self.job.forbidden}"
+        if self.job.required and f"\r\n{self.job.required}:".encode() not in head:
+            return f"without {self.job.required}"
         return None
 
 

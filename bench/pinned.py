@@ -5,7 +5,6 @@ from bench.generator import Load
 from bench.report import Figures
 from bench.stage import Stage, StandIn
 from tests.fakes.ports import free_port
-from tests.harness import Process
 
 QUESTION = (
     "How many pinned decisions and pinned proxied answers a second does one web process serve on one core, "
@@ -24,56 +23,59 @@ def main() -> None:
     """Measure and publish."""
     asked = report.options(QUESTION, runs=5, seconds=3)
     with stage.stage(limit_s=120) as built, machine.on(stage.others()):
-        provider = built.stand_in()
-        web, port = _pinned_pool(built, provider)
-
-        def pinned(path: str) -> Figures:
-            return _pinned(built, web, provider, port, path, asked.seconds)
-
-        pinned(stage.DECISION), pinned(stage.CHAT)  # warm up: connections, caches
+        pool = _Pool(built)
+        for path in (stage.DECISION, stage.CHAT):
+            pool.pinned(path, seconds=1)  # warm up: connections, caches
         sides = {
-            "decision": lambda: pinned(stage.DECISION),
-            "proxied": lambda: pinned(stage.CHAT),
-            "provider alone": lambda: _ceiling(provider),
+            "decision": lambda: pool.pinned(stage.DECISION, asked.seconds),
+            "proxied": lambda: pool.pinned(stage.CHAT, asked.seconds),
+            "provider alone": lambda: _ceiling(pool.provider),
         }
         results = report.interleaved(sides, asked.runs, TARGETS)
     report.publish("pinned", QUESTION, asked.runs, results, {"connections": CONNECTIONS, "seconds": asked.seconds})
 
 
-def _pinned_pool(built: Stage, provider: StandIn) -> tuple[Process, int]:
-    """A web process whose sessions are all pinned, by a worker that has left since."""
-    router = built.stand_in("--content", stage.ROUTE)
-    pool, port = built.pool(provider, router), free_port()
-    web = stage.on_own_core(lambda: pool.web(port))
-    worker = pool.worker()
-    load.once(port, stage.requests(stage.DECISION, SESSIONS), connections=8, seconds=20)
-    worker.stop()
-    router.process.stop()
-    return web, port
+class _Pool:
+    """A web process with a core for itself, whose sessions were all pinned by a worker that has left since."""
 
+    def __init__(self, built: Stage) -> None:
+        self._built = built
+        self.provider = built.stand_in()
+        router = built.stand_in("--content", stage.ROUTE)
+        pool, self._port = built.pool(self.provider, router), free_port()
+        self._web = stage.on_own_core(lambda: pool.web(self._port))
+        worker = pool.worker()
+        load.once(self._port, stage.requests(stage.DECISION, SESSIONS), connections=8, seconds=20)
+        worker.stop()
+        router.process.stop()
 
-def _pinned(built: Stage, web: Process, provider: StandIn, port: int, asks: list[bytes], seconds: int) -> Figures:
-    """One run; every answer must say that a pin decided."""
-    commands = _commands_per_request(built, port, asks)
-    meter = stage.Meter(web=stage.of(web), provider=stage.of(provider.process), redis=built.redis_processor_s)
-    done = load.loop(port, asks, connections=CONNECTIONS, seconds=seconds, required=PINNED)
-    used_s = meter.read()
-    return {
-        **_speed(done),
-        "web_processor_ms_per_request": used_s["web"] * 1000 / done.requests,
-        "redis_commands_per_request": commands,
-        "web_share_of_its_core": used_s["web"] / done.seconds,
-        "provider_share_of_a_core": used_s["provider"] / done.seconds,
-        "redis_share_of_a_core": used_s["redis"] / done.seconds,
-        "web_rss_mb": machine.rss_mb(web.pid),
-    }
+    def pinned(self, path: str, seconds: int) -> Figures:
+        """One run; every answer must say that a pin decided."""
+        asks = stage.requests(path, SESSIONS)
+        commands = self._commands_per_request(asks)
+        meter = stage.Meter(
+            web=stage.of(self._web),
+            provider=stage.of(self.provider.process),
+            redis=self._built.redis_processor_s,
+        )
+        done = load.loop(self._port, asks, connections=CONNECTIONS, seconds=seconds, required=PINNED)
+        used_s = meter.read()
+        return {
+            **_speed(done),
+            "web_processor_ms_per_request": used_s["web"] * 1000 / done.requests,
+            "redis_commands_per_request": commands,
+            "web_share_of_its_core": used_s["web"] / done.seconds,
+            "provider_share_of_a_core": used_s["provider"] / done.seconds,
+            "redis_share_of_a_core": used_s["redis"] / done.seconds,
+            "web_rss_mb": machine.rss_mb(self._web.pid),
+        }
 
-
-def _commands_per_request(built: Stage, port: int, asks: list[bytes]) -> float:
-    """Counted over a load that ends with all requests answered: wrk leaves those under way uncounted."""
-    before = built.redis_commands()
-    done = load.once(port, asks * 16, connections=CONNECTIONS, seconds=20, required=PINNED)
-    return (built.redis_commands() - before) / done.requests
+    def _commands_per_request(self, asks: list[bytes]) -> float:
+        """Counted over a load of our own: wrk leaves requests under way when its time is over."""
+        self._built.wait_for_quiet()
+        before = self._built.redis_commands()
+        done = load.once(self._port, asks * 16, connections=CONNECTIONS, seconds=20, required=PINNED)
+        return (self._built.redis_commands() - before) / done.requests
 
 
 def _ceiling(provider: StandIn) -> Figures:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ routing:
 limits: {{waiting_decisions: 400}}
 """
 ROUTE = '{"route": "deep_reasoning"}'
+QUIET_S = 0.1
 CHAT, DECISION = "/v1/chat/completions", "/routing/v1/chat/completions"
 
 _BODY = {
@@ -125,6 +127,16 @@ class Stage:
         """How many commands Redis has run, those of this method aside."""
         stats = self.redis.info("commandstats")
         return sum(each["calls"] for name, each in stats.items() if name != "cmdstat_info")
+
+    def wait_for_quiet(self) -> None:
+        """Return once nobody has asked Redis for a moment: what a load left under way has ended."""
+
+        def quiet() -> bool:
+            before = self.redis_commands()
+            time.sleep(QUIET_S)
+            return self.redis_commands() == before
+
+        wait_until(quiet, what="quiet")
 
     def redis_processor_s(self) -> float:
         """Seconds of processor time Redis has used."""

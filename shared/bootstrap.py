@@ -21,6 +21,7 @@ from shared.settings import Settings
 from shared.store.link import Link
 from shared.store.metrics import MetricsStore, RecentSnapshot
 from shared.store.pins import PinStore
+from shared.store.pipe import Pipe
 from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.replicas import Replicas
 from shared.store.replies import Replies
@@ -28,17 +29,18 @@ from shared.tracing import Tracing
 
 DEFAULT_REDIS = "redis://localhost:6379"
 
-# A web process holds at most 4 + 2 + 1 connections: pins, queue, and the one that all waiters share.
-_PIN_CONNECTIONS = 4
-_QUEUE_CONNECTIONS = 2
-# No request waits longer than 300 ms for a Redis that is away: a turn, a connection, an answer.
-_TURN_S, _CONNECT_S, _ANSWER_S = 0.06, 0.08, 0.15
-# First requests come in bursts, and queueing one takes several commands: they wait longer for their turn,
-# but not for an answer.
-_QUEUE_TURN_S = 2.0
+# A web process holds at most 1 + 2 + 3 + 1 connections: the pipe that reads pins, other commands on pins, the
+# queue, and the subscription that all waiters share.
+_PIN_CONNECTIONS = 2
+_QUEUE_CONNECTIONS = 3
+# No request waits longer than 300 ms for a Redis that is away: for a connection, for an answer.
+_CONNECT_S, _ANSWER_S = 0.08, 0.15
+# Waiting for a turn is another matter: first requests come in bursts, and queueing one takes several commands.
+# When Redis is away those who wait are told as soon as the first ones have noticed.
+_TURN_S = 2.0
 
-# A worker holds at most 2 + 6 connections; its patience is longer, since a decision has a budget of its own.
-_WORKER_PIN_CONNECTIONS = 2
+# A worker holds at most 1 + 1 + 6 connections; its patience is longer, since a decision has its own budget.
+_WORKER_PIN_CONNECTIONS = 1
 _WORKER_QUEUE_CONNECTIONS = 6
 _WORKER_PATIENCE_S = 2.0
 
@@ -100,13 +102,13 @@ def web(settings: Settings, env: Mapping[str, str], note: Callable[[str], None])
         "queue",
         QueueDown,
         width=_QUEUE_CONNECTIONS,
-        patience_s=_QUEUE_TURN_S,
+        patience_s=_TURN_S,
     )
     decisions = DecisionQueue(queue_link, Replies(queue_link, _ANSWER_S), limit=config.limits.waiting_decisions)
     return Web(
         settings=settings,
         config=config,
-        affinity=_affinity(config, PinStore(pins_link), decisions, note, traces),
+        affinity=_affinity(config, PinStore(pins_link, Pipe(pins_link.client, _ANSWER_S)), decisions, note, traces),
         decisions=decisions,
         pins_link=pins_link,
         replicas=Replicas(pins_link),
@@ -129,7 +131,7 @@ def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
     )
     return Worker(
         config=config,
-        pins=PinStore(link),
+        pins=PinStore(link, Pipe(pins_client, _WORKER_PATIENCE_S)),
         metrics=MetricsStore(link),
         queue_client=redis.Redis(connection_pool=pool),
         tracing=tracing.build(config.tracing, env),

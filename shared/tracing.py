@@ -8,7 +8,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from shared.config.values import Tracing as Wanted
 
@@ -65,7 +65,7 @@ class _Nothing:
 
     def end(self) -> None: ...
 
-    def __enter__(self) -> "_Nothing":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None: ...
@@ -144,7 +144,8 @@ class Otlp:
     def _tracer(self) -> "Tracer":
         if self._made is None:
             with self._lock:
-                self._made = self._made or self._make()
+                if self._made is None:  # another request may have made it meanwhile
+                    self._made = self._make()
         return self._made
 
     def _make(self) -> "Tracer":

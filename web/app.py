@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from web import errors
+from web import errors, tracing
 from web.services import EXTENSION, Services
 from web.views import chat, decisions, health, metrics, models
 
@@ -11,8 +11,12 @@ def create_app(services: Services) -> Flask:
     """An application that serves with these services."""
     app = Flask("plano", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = services.config.limits.body_bytes
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # what is not served is refused: 405
+    app.url_map.merge_slashes = False  # … and 404, never a redirect
     app.extensions[EXTENSION] = services
     errors.install(app)
+    if services.tracing.on:
+        tracing.install(app, services.tracing)
     for view in (chat, decisions, models, health, metrics):
         app.register_blueprint(view.bp)
     return app

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -23,7 +24,8 @@ def url(model: Model, path: str) -> str:
     """Where a request for the model goes."""
     base, _, query = model.provider.base_url.partition("?")
     if model.provider.name == "azure_openai":
-        return f"{base}/openai/deployments/{model.id}{path}?{query or 'api-version=' + _AZURE_API_VERSION}"
+        deployment = quote(model.id, safe="")  # a wildcard's comes from the client
+        return f"{base}/openai/deployments/{deployment}{path}?{query or 'api-version=' + _AZURE_API_VERSION}"
     return base + path
 
 

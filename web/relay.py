@@ -1,12 +1,14 @@
 """Sends a request to the model that was decided on, and its answer back to the client."""
 
+import time
 from collections.abc import Iterator
 
 from flask import Response
 
-from shared.domain.decisions import Decision
+from shared.domain.catalog import Model
+from shared.domain.decisions import Decision, Trace
 from shared.errors import UpstreamFailed
-from web import body, errors, outbound, wire
+from web import body, errors, outbound, tracing, wire
 from web.rewrite import Lines, Rewriter
 from web.services import services
 from web.upstream import Answer
@@ -20,6 +22,7 @@ _NOT_PASSED = frozenset(
     }
 )  # fmt: skip
 """Headers of an answer that belong to one connection or that are ours to set."""
+_OURS = "x-plano-"
 _STREAM_HEADERS = [("cache-control", "no-cache"), ("x-accel-buffering", "no")]
 """Without them proxies in front collect a stream before they pass it on."""
 
@@ -34,12 +37,7 @@ def answer(asked: wire.Call, made: Decision, path: str) -> Response:
     model = config.catalog.get(made.models[0])
     trace = asked.question.trace
     try:
-        got = parts.upstream.post(
-            outbound.url(model, path),
-            outbound.headers(model, asked.environ, trace),
-            outbound.content(asked.fields, model),
-            model.provider.name,
-        )
+        got = _sent(asked, model, path)
         rewriter = Rewriter(model.name if config.routing.response_model == "qualified" else None, pinned=made.pinned)
         return _passed_on(got, rewriter, [*wire.headers(made), ("x-request-id", trace.request_id)])
     except UpstreamFailed as error:
@@ -47,9 +45,35 @@ def answer(asked: wire.Call, made: Decision, path: str) -> Response:
         raise
 
 
+def _sent(asked: wire.Call, model: Model, path: str) -> Answer:
+    """The provider's answer, its head read; the step is traced to the end of its body."""
+    parts = services()
+    trace = asked.question.trace
+    began = time.monotonic()
+    step = parts.tracing.start("llm.upstream", trace.traceparent, {"llm.model": model.name})
+    try:
+        got = parts.upstream.post(
+            outbound.url(model, path),
+            outbound.headers(model, asked.environ, Trace(trace.request_id, step.traceparent)),
+            outbound.content(asked.fields, model),
+            model.provider.name,
+        )
+    except UpstreamFailed:
+        step.end()
+        raise
+    if parts.tracing.on:
+        got.on_end = lambda: tracing.note_answer(asked.environ, step, got, began)
+    return got
+
+
 def _passed_on(got: Answer, rewriter: Rewriter, ours: list[tuple[str, str]]) -> Response:
-    mime = next((value for name, value in got.headers if name == "content-type"), "")
-    headers = [(name, value) for name, value in got.headers if name not in _NOT_PASSED] + ours
+    mime = next((value.lower() for name, value in got.headers if name == "content-type"), "")
+    headers = [
+        (name, value)
+        for name, value in got.headers
+        if name not in _NOT_PASSED and not name.startswith(_OURS)  # the provider may be a gateway like this one
+    ]
+    headers += ours
     if got.status >= 300:  # noqa: PLR2004 - an error is the provider's own, status and bytes
         return Response(got.read(), got.status, headers)
     if mime.startswith(_EVENT_STREAM):

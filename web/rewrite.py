@@ -15,6 +15,8 @@ class Rewriter:
 
     def whole(self, data: bytes) -> bytes:
         """A complete JSON answer; what is no JSON object is returned as it is."""
+        if self._model is None and not self._pinned:
+            return data
         fields = body.parsed(data)
         if fields is None:
             return data

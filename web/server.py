@@ -2,6 +2,7 @@
 
 import json
 import logging
+import uuid
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -75,7 +76,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
         body = json.dumps({"error": {**said, "param": None, "code": None}}).encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            f"X-Request-Id: {uuid.uuid4().hex}\r\n\r\n"
         )
         util.write_nonblock(client, head.encode() + body)
 

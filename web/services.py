@@ -8,6 +8,7 @@ from flask import current_app
 from shared.affinity import Affinity
 from shared.bootstrap import Web
 from shared.config import Config
+from shared.tracing import Tracing
 from web.access import Access
 from web.health import Health
 from web.upstream import Upstream
@@ -23,6 +24,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     access: Access
     upstream: Upstream
     health: Health
+    tracing: Tracing
 
     @classmethod
     def of(cls, base: Web) -> "Services":
@@ -33,6 +35,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             access=Access(base.config.access_keys, base.config.routing.tenant_header),
             upstream=Upstream(base.config.listener.timeout_s),
             health=Health(base),
+            tracing=base.tracing,
         )
 
 

@@ -5,7 +5,8 @@ provider hardly changes.
 """
 
 import select
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -75,11 +76,17 @@ class Answer:
         self._provider = provider
         self.status: int = parser.status_code
         self.headers: list[tuple[str, str]] = [(name.lower(), value) for name, value in parser.items()]
+        self.first_byte_at: float | None = None
+        """When the body began to arrive, by the monotonic clock."""
+        self.on_end: Callable[[], None] | None = None
+        """Called once, when the body has been read or is given up."""
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives; raises UpstreamUnreachable or UpstreamTimeout when it breaks off."""
         try:
             while some := self._parser.some():
+                if self.first_byte_at is None:
+                    self.first_byte_at = time.monotonic()
                 yield some
         except gevent.socket.timeout as error:
             raise UpstreamTimeout(f"{self._provider} fell silent in mid-answer") from error
@@ -95,6 +102,9 @@ class Answer:
     def close(self) -> None:
         """End the request at the provider too, unless its answer is complete."""
         self._parser.abandon()
+        ended, self.on_end = self.on_end, None
+        if ended:
+            ended()
 
 
 class Upstream:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import msgspec
 from flask import Request, Response
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from shared.domain import routes
 from shared.domain.decisions import Decision, Question, Trace
@@ -23,6 +24,9 @@ SESSION_HEADERS = {
     "HTTP_X_SESSION_ID": "X-Session-Id",
 }
 """WSGI's names and HTTP's; the first present one wins, the latter two are older names of the first."""
+
+ASKED = "plano.asked"
+"""Where in the WSGI environment a request's Call is found, once it is understood."""
 
 _TRACE = "plano.trace"
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -47,7 +51,7 @@ def call(request: Request) -> Call:
     parts = services()
     key = parts.access.key(environ)
     session = _session(environ, parts.access.tenant(environ, key))
-    fields = body.fields(request.get_data(cache=False))
+    fields = body.fields(_content(request))
     catalog = parts.config.catalog
     model = catalog.get(_model_name(fields))
     inline = routes.from_request(bytes(fields.pop("routing_preferences", _NULL)), catalog.qualify)
@@ -63,25 +67,36 @@ def call(request: Request) -> Call:
         trace=trace(environ),
         allowed=allowed,
     )
-    return Call(question, fields, environ)
+    asked = environ[ASKED] = Call(question, fields, environ)
+    return asked
 
 
 def trace(environ: dict[str, Any]) -> Trace:
     """The request's ids: the client's own where they are well formed, else new ones."""
     known = environ.get(_TRACE)
     if known is None:
-        request_id = environ.get("HTTP_X_REQUEST_ID", "")
-        parent = environ.get("HTTP_TRACEPARENT", "")
-        known = environ[_TRACE] = Trace(
-            request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex,
-            parent if _TRACEPARENT.fullmatch(parent) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
-        )
+        parent = client_traceparent(environ)
+        known = adopt(environ, parent or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01")
     return cast(Trace, known)
+
+
+def client_traceparent(environ: Mapping[str, Any]) -> str | None:
+    """The client's own trace, where it is well formed."""
+    parent = environ.get("HTTP_TRACEPARENT", "")
+    return parent if _TRACEPARENT.fullmatch(parent) else None
+
+
+def adopt(environ: dict[str, Any], traceparent: str) -> Trace:
+    """Let the request belong to this trace."""
+    request_id = environ.get("HTTP_X_REQUEST_ID", "")
+    known = Trace(request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex, traceparent)
+    environ[_TRACE] = known
+    return known
 
 
 def headers(decision: Decision) -> list[tuple[str, str]]:
     """What every answer says about the decision behind it."""
-    said = [("x-plano-model", decision.models[0])]
+    said = [("x-plano-model", _header_text(decision.models[0]))]
     if decision.route:
         said.append(("x-plano-route", _header_text(decision.route)))
     if decision.pinned:
@@ -118,6 +133,15 @@ def _session(environ: Mapping[str, str], tenant: str | None) -> Session | None:
     return None
 
 
+def _content(request: Request) -> bytes:
+    """The body; raises RequestEntityTooLarge past the limit."""
+    content = request.get_data(cache=False)
+    # Werkzeug 3.1 cuts a chunked body at the limit and says nothing.
+    if len(content) == request.max_content_length and request.environ["wsgi.input"].read(1):
+        raise RequestEntityTooLarge
+    return content
+
+
 def _model_name(fields: body.Fields) -> str | None:
     try:
         return _text(fields.get("model", _NULL)) or None
@@ -145,5 +169,5 @@ def _covered(known: tuple[Route, ...], allowed: frozenset[str] | None) -> tuple[
 
 
 def _header_text(text: str) -> str:
-    """A route's name as a header can carry it: names may come from the client, in any script."""
+    """A name as a header can carry it: a route's or a model's may come from the client, in any script."""
     return re.sub(r"[^\x20-\x7e]", "?", text)

@@ -4,6 +4,7 @@ RQ forks for each job, or runs one at a time; a router call only waits, so here 
 them. What RQ does around a job (registries, heartbeats, retries) stays RQ's. Written against RQ 2.12.
 """
 
+import math
 import threading
 from typing import Any, cast
 
@@ -12,9 +13,11 @@ import msgspec
 import redis
 from gevent.local import local
 from gevent.pool import Pool
+from redis.client import Pipeline
 from rq import Queue
 from rq.executions import Execution
-from rq.job import Job
+from rq.job import Job, JobStatus
+from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty, JobTimeoutException
 from rq.worker import SimpleWorker
@@ -29,6 +32,8 @@ IDLE_S = 1
 """How long one blocking dequeue lasts: a stop is noticed no later than this."""
 HEARTBEAT_TTL_S = 30
 """After so long without a sign of life a worker counts as gone."""
+_ENDINGS = 2
+"""How many jobs may be signed off at once: each holds one connection meanwhile, and needs a second one."""
 DRAIN_S = 8
 """How long jobs under way may take after SIGTERM; what is left is decided anew by its next request."""
 
@@ -50,13 +55,26 @@ class GreenletDeathPenalty(BaseDeathPenalty):
 
 
 class PooledJob(Job):
-    """A job whose function is given the worker's parts, and which keeps its ttl while it runs.
+    """A job whose function is given the worker's parts, and whose key always has a ttl.
 
     RQ lifts the ttl of a running job; when its worker is then killed, its id would stay taken until some
-    other worker cleans up, and its session could not be decided.
+    other worker cleans up, and its session could not be decided. The same would happen to a job that ends
+    after its key is gone, deleted by who no longer waits or expired: RQ's last heartbeat makes the key anew.
     """
 
     parts: Parts
+
+    def prepare_for_execution(self, worker_name: str, pipeline: Pipeline) -> None:
+        """Write down that it runs; from now on its key lives as long as it may take."""
+        super().prepare_for_execution(worker_name, pipeline)
+        pipeline.expire(self.key, math.ceil(self.timeout or HEARTBEAT_TTL_S))
+
+    def heartbeat(self, *_: Any, **__: Any) -> None:
+        """Nobody reads it: the sign of life of a running job is its execution's."""
+
+    def get_status(self, refresh: bool = False) -> JobStatus:  # noqa: ARG002
+        """What this process knows: RQ would fail to end a job whose key is gone."""
+        return super().get_status(refresh=False)
 
     def perform(self) -> Any:
         """The function's result."""
@@ -87,6 +105,7 @@ class PoolWorker(SimpleWorker):
         self._parts = parts
         self._announcer = Announcer(connection)
         self._greenlets = Pool(size)
+        self._endings = threading.BoundedSemaphore(_ENDINGS)
         self._stop = stop
 
     @property
@@ -123,6 +142,11 @@ class PoolWorker(SimpleWorker):
         verdict = msgspec.convert(result, Verdict) if result else Verdict(fault=RouterDown.part)
         self._announcer.announce(job.id, verdict)
         return done
+
+    def handle_job_success(self, job: Job, queue: Queue, started_job_registry: StartedJobRegistry) -> None:
+        """Sign the job off; few at once, since all together would wait for each other's connections."""
+        with self._endings:
+            super().handle_job_success(job, queue, started_job_registry)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ARG002
         """Sign of life; always for the same time, whatever a single job's limit is."""

@@ -11,7 +11,7 @@ from shared.domain.sessions import Session
 class MemoryPins:
     """The same as the pin store, for one process and as long as it lives."""
 
-    def __init__(self, max_entries: int, ttl_s: int) -> None:
+    def __init__(self, max_entries: int, ttl_s: float) -> None:
         self._pins: TTLCache[Session, Pin] = TTLCache(max_entries, ttl_s)
         self._lock = threading.Lock()
 

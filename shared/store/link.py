@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 import redis
 
 from shared.errors import Away
+from shared.store.turns import Turns
 
 log = logging.getLogger("plano.redis")
 
@@ -33,7 +34,7 @@ class Link:
         self.client = client
         self._name = name
         self._error = error
-        self._turns = threading.BoundedSemaphore(width)
+        self._turns = Turns(width)
         self._patience_s = patience_s
         self._failures = 0
         self._away = False
@@ -45,20 +46,28 @@ class Link:
         return self._away
 
     def call(self, command: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What the command returns; raises the link's error when Redis does not answer in time or refuses."""
-        if not self._turns.acquire(timeout=self._patience_s):
+        """What a command on one of the client's few connections returns.
+
+        Raises the link's error when Redis does not answer in time or refuses.
+        """
+        if not self._turns.acquire(self._patience_s):
             raise self._error(f"{self._name} is too slow: no turn within {self._patience_s * 1000:.0f} ms")
         try:
-            if self._away:
-                raise self._error(f"{self._name} is away")
+            return self.guard(command, *args, **kwargs)
+        finally:
+            self._turns.release()
+
+    def guard(self, command: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The same for a command that needs no turn, because it brings its own connection."""
+        if self._away:
+            raise self._error(f"{self._name} is away")
+        try:
             result = command(*args, **kwargs)
         except (redis.ConnectionError, redis.TimeoutError) as error:
             self._note_failure(error)
             raise self._error(f"{self._name}: {type(error).__name__}") from error
         except redis.RedisError as error:  # it answers, but not this: read-only, out of memory, …
-            raise self._error(f"{self._name}: {error}") from error
-        finally:
-            self._turns.release()
+            raise self._error(f"{self._name} refuses: {type(error).__name__}") from error
         self._failures = 0
         return result
 

@@ -12,6 +12,7 @@ from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.store import keys
 from shared.store.link import Link
+from shared.store.pipe import Pipe
 
 log = logging.getLogger("plano.pins")
 
@@ -19,8 +20,10 @@ log = logging.getLogger("plano.pins")
 class PinStore:
     """Reads, settles and drops pins. Each method is one round trip and raises StoreDown."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, pipe: Pipe | None = None) -> None:
+        """Every request reads, so reads have a pipe to themselves; without one they take turns like the rest."""
         self._link = link
+        self._pipe = pipe
         scripts = resources.files("shared.store").joinpath("lua")
         register = link.client.register_script
         self._drop_if_names = register(scripts.joinpath("drop_if_names.lua").read_text())
@@ -29,6 +32,8 @@ class PinStore:
     def get(self, session: Session) -> Pin | None:
         """The session's pin, or None; a value that is no pin is dropped and counts as none."""
         key = keys.affinity(session)
+        if self._pipe:
+            return self._read(key, self._link.guard(self._pipe.ask, "GET", key))
         return self._read(key, cast(bytes | None, self._link.call(self._link.client.get, key)))
 
     def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:

@@ -1,4 +1,4 @@
-"""Stand-ins as a process of their own: `python -m tests.fakes --provider PORT --router PORT`."""
+"""Stand-ins as a process of their own: `python -m tests.fakes --provider PORT --router PORT --sources PORT`."""
 
 import argparse
 import signal
@@ -7,6 +7,8 @@ from contextlib import ExitStack
 
 from tests.fakes.provider import Provider
 from tests.fakes.router import Router
+from tests.fakes.sources import Sources
+from tests.fakes.stand_in import StandIn
 
 
 def main() -> None:
@@ -14,8 +16,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fakes", description=__doc__)
     parser.add_argument("--provider", type=int, metavar="PORT", action="append", default=[])
     parser.add_argument("--router", type=int, metavar="PORT", action="append", default=[])
-    ports = parser.parse_args()
-    stand_ins = [*map(Provider, ports.provider), *map(Router, ports.router)]
+    parser.add_argument("--sources", type=int, metavar="PORT", action="append", default=[], help="on the loopback")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 in a container  [default: %(default)s]")
+    asked = parser.parse_args()
+    stand_ins: list[StandIn] = [Provider(port, asked.host) for port in asked.provider]
+    stand_ins += [Router(port, asked.host) for port in asked.router]
+    stand_ins += [Sources(port) for port in asked.sources]
     if not stand_ins:
         parser.error("name at least one port")
     stops = {signal.SIGTERM, signal.SIGINT}

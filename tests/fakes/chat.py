@@ -1,11 +1,14 @@
 """The Chat Completions API of OpenAI: its answer and its stream."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from tests.fakes import speech, tools
 from tests.fakes.speech import CREATED, KEPT, ODD, Reply
 from tests.fakes.wire import dumps
+
+_SEVERAL = 2
 
 # Laid out as the API lays it out; a template, so that the odd fields keep their spelling.
 _BODY = b"""{
@@ -38,14 +41,16 @@ _CHUNK = (
 
 def completion(request: dict[str, Any]) -> bytes:
     """The whole answer to a request that has a model and messages."""
-    reply = speech.reply(request["model"], request["messages"])
-    call = tools.call(request, reply_id=reply.id)
-    message: dict[str, Any] = {"role": "assistant", "content": None if call else reply.text, "refusal": None}
-    if call:
-        function = {"name": call.name, "arguments": call.arguments}
-        message["tool_calls"] = [{"id": call.id, "type": "function", "function": function}]
+    reply = _reply(request)
+    calls = tools.calls(request, reply_id=reply.id)
+    message: dict[str, Any] = {"role": "assistant", "content": None if calls else reply.text, "refusal": None}
+    if calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in calls
+        ]
     message["annotations"] = []
-    return said(reply, message, finish="tool_calls" if call else "stop")
+    return said(reply, message, finish="tool_calls" if calls else "stop")
 
 
 def said(reply: Reply, message: dict[str, Any], *, finish: str = "stop") -> bytes:
@@ -64,16 +69,25 @@ def said(reply: Reply, message: dict[str, Any], *, finish: str = "stop") -> byte
 
 def chunks(request: dict[str, Any]) -> list[bytes]:
     """The streamed answer: role, words or pieces of a call, the end, usage if asked for, `[DONE]`."""
-    reply = speech.reply(request["model"], request["messages"])
-    call = tools.call(request, reply_id=reply.id)
+    reply = _reply(request)
+    calls = tools.calls(request, reply_id=reply.id)
     counted = bool((request.get("stream_options") or {}).get("include_usage"))
     usage = b'"usage":null,' if counted else b""
-    deltas = _call_deltas(call) if call else _text_deltas(reply)
+    deltas = _call_deltas(calls) if calls else _text_deltas(reply)
     events = [_chunk(reply, [_choice(delta, None)], usage) for delta in deltas]
-    events.append(_chunk(reply, [_choice({}, "tool_calls" if call else "stop")], usage))
+    events.append(_chunk(reply, [_choice({}, "tool_calls" if calls else "stop")], usage))
     if counted:
         events.append(_chunk(reply, [], b'"usage":%b,' % dumps(_usage(reply))))
     return [*events, b"data: [DONE]\n\n"]
+
+
+def _reply(request: dict[str, Any]) -> Reply:
+    """What is said; after a conversation over several tools also what each of them returned."""
+    reply = speech.reply(request["model"], request["messages"])
+    if len(request.get("tools") or ()) < _SEVERAL:
+        return reply
+    told = [f"\n- {name}: {result}" for name, result in tools.results(request)]
+    return replace(reply, text=reply.text + "".join(told))
 
 
 def _text_deltas(reply: Reply) -> list[dict[str, Any]]:
@@ -81,12 +95,14 @@ def _text_deltas(reply: Reply) -> list[dict[str, Any]]:
     return [first, *({"content": word} for word in reply.words)]
 
 
-def _call_deltas(call: tools.Call) -> list[dict[str, Any]]:
-    function = {"name": call.name, "arguments": ""}
-    begun = {"index": 0, "id": call.id, "type": "function", "function": function}
-    first = {"role": "assistant", "content": None, "tool_calls": [begun], "refusal": None}
-    pieces = ({"index": 0, "function": {"arguments": piece}} for piece in call.pieces)
-    return [first, *({"tool_calls": [piece]} for piece in pieces)]
+def _call_deltas(calls: tuple[tools.Call, ...]) -> list[dict[str, Any]]:
+    deltas: list[dict[str, Any]] = []
+    for n, call in enumerate(calls):
+        begun = {"index": n, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}
+        deltas.append({"tool_calls": [begun]})
+        deltas += ({"tool_calls": [{"index": n, "function": {"arguments": piece}}]} for piece in call.pieces)
+    deltas[0] = {"role": "assistant", "content": None, **deltas[0], "refusal": None}
+    return deltas
 
 
 def _choice(delta: dict[str, Any], finish: str | None) -> dict[str, Any]:

@@ -23,8 +23,8 @@ class Router(StandIn):
 
     settable: ClassVar[frozenset[str]] = StandIn.settable | {"answer"}
 
-    def __init__(self, port: int = 0) -> None:
-        super().__init__(port)
+    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        super().__init__(port, host)
         self.answer: str | None = None
         """What it says instead of `{"route": …}`, whatever it is asked."""
 

@@ -25,11 +25,12 @@ _CLOSE_LIMIT_S = 5.0
 
 
 class StandIn:
-    """A real HTTP server on the loopback, in threads of this process."""
+    """A real HTTP server, in threads of this process: on the loopback unless another host is named."""
 
     settable: ClassVar[frozenset[str]] = frozenset({"delay", "pause"})
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.port = port
         """Any free one if 0; the same one again after `close()` and `start()`."""
         self.delay = 0.0
@@ -249,13 +250,13 @@ class _Listener(ThreadingHTTPServer):
         self.stand_in = stand_in
         self.standing: set[socket.socket] = set()
         self._gone = threading.Condition()
-        super().__init__(("127.0.0.1", stand_in.port), _Handler)
+        super().__init__((stand_in.host, stand_in.port), _Handler)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
 
     def server_bind(self) -> None:
         """Bind without asking the resolver for the machine's name."""
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+        self.server_name, self.server_port = self.stand_in.host, self.server_address[1]
 
     def start(self) -> None:
         self._thread.start()

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -18,17 +19,23 @@ ANSWER_S, TURN_S = 0.15, 0.06
 NewLink = Callable[..., Link]
 
 
-@pytest.fixture(scope="session")
-def new_link() -> Iterator[NewLink]:
-    """Makes links to a Redis at an address; they are closed at the end."""
-    with contextlib.ExitStack() as open_pools:
+def link_to(url: str, width: int = 4, turn_s: float = TURN_S, answer_s: float = ANSWER_S, spare: int = 0) -> Link:
+    """A link of so many connections, with limits as short as those of a web process."""
+    pool = redis.ConnectionPool.from_url(
+        url, max_connections=width + spare, socket_timeout=answer_s, retry=Retry(NoBackoff(), 0), protocol=2
+    )
+    return Link(redis.Redis(connection_pool=pool), "pins", StoreDown, width=width, patience_s=turn_s)
 
-        def make(url: str, width: int = 4, turn_s: float = TURN_S, answer_s: float = ANSWER_S, spare: int = 0) -> Link:
-            pool = redis.ConnectionPool.from_url(
-                url, max_connections=width + spare, socket_timeout=answer_s, retry=Retry(NoBackoff(), 0), protocol=2
-            )
-            open_pools.callback(pool.disconnect)
-            return Link(redis.Redis(connection_pool=pool), "pins", StoreDown, width=width, patience_s=turn_s)
+
+@pytest.fixture
+def new_link() -> Iterator[NewLink]:
+    """Makes links; they are closed at the end."""
+    with contextlib.ExitStack() as made:
+
+        def make(url: str, **limits: Any) -> Link:
+            link = link_to(url, **limits)
+            made.callback(link.client.connection_pool.disconnect)
+            return link
 
         yield make
 

@@ -3,7 +3,8 @@
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.domain.sessions import Session
 from shared.store import keys

@@ -45,9 +45,9 @@ def link(own_server: RedisServer, new_link: NewLink) -> Iterator[Link]:
 @pytest.fixture
 def frozen(own_server: RedisServer, link: Link) -> Iterator[Link]:
     """It accepts connections and says nothing."""
-    own_server.signal(signal.SIGSTOP)
+    own_server.send(signal.SIGSTOP)
     yield link
-    own_server.signal(signal.SIGCONT)
+    own_server.send(signal.SIGCONT)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_it_heals_by_itself(own_server: RedisServer, refused: Link) -> None:
 def test_it_heals_when_a_frozen_redis_goes_on(own_server: RedisServer, frozen: Link) -> None:
     open_(frozen)
 
-    own_server.signal(signal.SIGCONT)
+    own_server.send(signal.SIGCONT)
     wait_until(lambda: not frozen.away, what="the link's recovery")
 
     assert PinStore(frozen).get(SESSION) is None
@@ -158,13 +158,16 @@ def test_a_restart_between_two_requests_is_not_noticed(own_server: RedisServer, 
     assert PinStore(link).get(SESSION) is None
 
 
-def test_failures_count_only_in_a_row(refused: Link) -> None:
-    for _ in range(FAILURES_TO_OPEN * 2):
+def test_failures_count_only_in_a_row(own_server: RedisServer, link: Link) -> None:
+    """Now and then one command fails in a healthy pool."""
+    for _ in range(FAILURES_TO_OPEN):
+        own_server.stop()
         with pytest.raises(StoreDown):
-            PinStore(refused).get(SESSION)
-        refused._failures = 0 if refused.away else refused._failures
+            PinStore(link).get(SESSION)
+        own_server.start()
+        PinStore(link).get(SESSION)
 
-        assert refused.call(lambda: "well") == "well" if not refused.away else True
+    assert not link.away
 
 
 def test_a_redis_that_answers_with_a_refusal_is_down_but_not_away(link: Link) -> None:
@@ -173,7 +176,7 @@ def test_a_redis_that_answers_with_a_refusal_is_down_but_not_away(link: Link) ->
         client.config_set("maxmemory", "1")
 
     for _ in range(FAILURES_TO_OPEN + 1):
-        with pytest.raises(StoreDown, match="OOM|maxmemory|EXECABORT|discarded"):
+        with pytest.raises(StoreDown, match="OutOfMemory"):
             PinStore(link).settle(SESSION, PIN, 60)
 
     assert not link.away

@@ -12,7 +12,7 @@ from tests.store.conftest import NewLink
 
 
 @pytest.fixture
-def metrics(store: redis.Redis, redis_server: RedisServer, new_link: NewLink) -> MetricsStore:
+def metrics(store: redis.Redis, redis_server: RedisServer, new_link: NewLink) -> MetricsStore:  # noqa: ARG001 - empty
     return MetricsStore(new_link(redis_server.url, turn_s=5, answer_s=5))
 
 

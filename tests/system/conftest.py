@@ -23,6 +23,7 @@ routing:
   decision_timeout_ms: {budget_ms}
   session_cache: {{type: redis}}
   router: {{url: "{router}", model: Arch-Router}}
+{tracing}
 """
 
 
@@ -53,12 +54,12 @@ def start(
     tmp_path: Path, provider: Provider, router: Router, redis_of_its_own: RedisServer
 ) -> Iterator[Callable[..., Pool]]:
     """Makes a pool; its processes are the test's to start."""
-    config = {"provider": provider.url, "router": router.url, "ttl": 600, "budget_ms": 2000}
+    config = {"provider": provider.url, "router": router.url, "ttl": 600, "budget_ms": 2000, "tracing": ""}
     pools: list[Pool] = []
 
-    def pool(**changes: object) -> Pool:
+    def pool(env: dict[str, str] | None = None, **changes: object) -> Pool:
         text = CONFIG.format(**{**config, **changes})
-        pools.append(Pool(tmp_path, text, redis_of_its_own.url))
+        pools.append(Pool(tmp_path, text, redis_of_its_own.url, **(env or {})))
         return pools[-1]
 
     yield pool

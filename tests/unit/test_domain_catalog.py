@@ -38,7 +38,9 @@ def test_no_name_without_a_default_is_refused_and_says_what_to_do() -> None:
     assert caught.value.param == "model"
 
 
-@pytest.mark.parametrize("name", ["gpt-9", "openai/gpt-9", "", "openai/", "/gpt-4o-mini", "OPENAI/gpt-4o-mini", "none"])
+@pytest.mark.parametrize(
+    "name", ["gpt-9", "openai/gpt-9", "", "openai/", "/gpt-4o-mini", "OPENAI/gpt-4o-mini", "none"]
+)
 def test_a_name_that_is_not_configured_is_unknown(name: str) -> None:
     """It goes to no other model, not even to the default one."""
     assert CATALOG.find(name) is None

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.domain.conversation import MAX_TOKENS, Message, cut, estimate, read
 from shared.errors import BadRequest
@@ -50,7 +51,9 @@ def test_tool_calls_are_left_out_and_the_text_beside_them_stays() -> None:
     ]
 
 
-@pytest.mark.parametrize("content", [None, "", " \n", [], [PARTS[1]], [{"type": "text", "text": ""}], 5, {"text": "b"}])
+@pytest.mark.parametrize(
+    "content", [None, "", " \n", [], [PARTS[1]], [{"type": "text", "text": ""}], 5, {"text": "b"}]
+)
 def test_messages_without_text_are_left_out(content: Any) -> None:
     """Whatever a provider makes of it, it is no reason to refuse the request."""
     assert said(user(content), {"role": "user"}, user("a")) == [("user", "a")]

@@ -3,7 +3,8 @@
 import math
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.domain.ranking import EMPTY, Measure, Snapshot, rank
 from shared.domain.routes import Prefer
@@ -59,9 +60,7 @@ def test_a_figure_of_zero_is_a_figure() -> None:
     assert rank(("b/y", "a/x"), Prefer.CHEAPEST, cost(a_x=0, x=9, b_y=1)) == ("a/x", "b/y")
 
 
-FIGURES = st.dictionaries(
-    st.sampled_from(MODELS), st.floats(min_value=0) | st.just(math.nan), max_size=len(MODELS)
-)
+FIGURES = st.dictionaries(st.sampled_from(MODELS), st.floats(min_value=0) | st.just(math.nan), max_size=len(MODELS))
 
 
 @given(st.permutations(MODELS), FIGURES)

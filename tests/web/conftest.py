@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
 
 import pytest
 import redis
@@ -69,25 +68,26 @@ def webs(
 ) -> Iterator[Webs]:
     """All processes, started and stopped together: one after the other they would take seconds."""
     nowhere = f"redis://127.0.0.1:{outside.down}"
-    usual, strict, away, memory = pools = [
+    works, *serve = pools = [
         Pool(tmp_path_factory.mktemp(name), config, redis_url)
         for name, config, redis_url in (
+            ("worker", sites.usual(outside), server.url),
             ("usual", sites.usual(outside), server.url),
             ("strict", sites.strict(outside), server.url),
             ("away", sites.usual(outside), returning.url),
             ("memory", sites.memory(outside), nowhere),
         )
     ]
-    ports = [free_port() for _ in pools]
-    with ThreadPoolExecutor(len(pools) + 1) as together:
+    ports = [free_port() for _ in serve]
+    with ThreadPoolExecutor(len(pools)) as together:
         try:
-            worker = together.submit(usual.worker)
-            list(together.map(lambda pool, port: pool.web(port), pools, ports))
+            worker = together.submit(works.worker)
+            list(together.map(Pool.web, serve, ports))
             worker.result()
-            usual_web, strict_web, away_web, memory_web = map(Gateway, ports)
-            strict_web.headers = {"authorization": f"Bearer {sites.KEYS['team']}"}
-            with closing(usual_web), closing(strict_web), closing(away_web), closing(memory_web):
-                yield Webs(usual=usual_web, strict=strict_web, away=away_web, memory=memory_web)
+            usual, strict, away, memory = map(Gateway, ports)
+            strict.headers = {"authorization": f"Bearer {sites.KEYS['team']}"}
+            with closing(usual), closing(strict), closing(away), closing(memory):
+                yield Webs(usual=usual, strict=strict, away=away, memory=memory)
         finally:
             list(together.map(Pool.stop, pools))
 

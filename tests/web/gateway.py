@@ -45,9 +45,10 @@ class Outside(msgspec.Struct, frozen=True):
 class Gateway:
     """Sends requests to one web process, over one connection."""
 
-    def __init__(self, port: int, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, port: int) -> None:
         self.port = port
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = {}
+        """Sent with every request that does not say otherwise."""
         self._http = requests.Session()
         self._http.trust_env = False
 
@@ -60,20 +61,9 @@ class Gateway:
         """Close the connection."""
         self._http.close()
 
-    def ask(
-        self, method: str, path: str, data: bytes | None = None, *, stream: bool = False, **headers: str | bytes
-    ) -> requests.Response:
+    def ask(self, method: str, path: str, data: bytes | None = None, /, **headers: str | bytes) -> requests.Response:
         """Any request; an underscore in a header's name is a hyphen."""
-        named: dict[str, str | bytes] = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self._http.request(
-            method,
-            f"http://127.0.0.1:{self.port}{path}",
-            data=data,
-            headers={**self.headers, **named},
-            stream=stream,
-            timeout=_TIMEOUT_S,
-            allow_redirects=False,
-        )
+        return self._send(method, path, data, headers, stream=False)
 
     def chat(self, text: str = SMALL_TALK, session: str | None = None, **fields: Any) -> requests.Response:
         """The answer to one message."""
@@ -89,7 +79,7 @@ class Gateway:
     ) -> Iterator[requests.Response]:
         """The streamed answer to one message, not yet read; the client leaves at the end."""
         sent = body(text, stream=True, **fields)
-        with self.ask("POST", CHAT, sent, stream=True, **_affinity(session)) as answer:
+        with self._send("POST", CHAT, sent, _affinity(session), stream=True) as answer:
             yield answer
 
     def raw(self, request: bytes) -> bytes:
@@ -97,6 +87,19 @@ class Gateway:
         with socket.create_connection(("127.0.0.1", self.port), timeout=_TIMEOUT_S) as connection:
             connection.sendall(request)
             return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def _send(
+        self, method: str, path: str, data: bytes | None, headers: Mapping[str, str | bytes], *, stream: bool
+    ) -> requests.Response:
+        return self._http.request(
+            method,
+            f"http://127.0.0.1:{self.port}{path}",
+            data=data,
+            headers={**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}},
+            stream=stream,
+            timeout=_TIMEOUT_S,
+            allow_redirects=False,
+        )
 
 
 class Webs(msgspec.Struct, frozen=True):

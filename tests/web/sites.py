@@ -2,7 +2,7 @@
 
 from tests.web.gateway import Outside
 
-KEYS = {"open": "sk-open", "team": "sk-team", "small": "sk-small"}
+KEYS = {"open": "ck-open", "team": "ck-team", "small": "ck-small"}
 """Access keys of the strict site: no tenant of its own, tenant team-a, only gpt-4o-mini."""
 
 TENANT_HEADER = "x-tenant-id"

@@ -12,7 +12,7 @@ import requests
 from tests.fakes.router import Router
 from tests.web.gateway import CHAT, DECISION, REVIEW, SMALL_TALK, WRITE, Gateway, body
 
-PREFERENCES = [
+PREFERENCES: list[dict[str, Any]] = [
     {"name": "reviews", "description": "review this", "models": ["openai/gpt-5.2", "gpt-4o-mini"]},
     {"name": "poems", "description": "verse", "models": ["openai/gpt-4o-mini"], "selection_policy": {"prefer": ""}},
 ]
@@ -23,7 +23,9 @@ def pin_of(cache: redis.Redis, session: str) -> Any:
     return value and json.loads(value)
 
 
-def test_the_first_request_is_routed_and_the_later_ones_are_pinned(web: Gateway, router: Router, session: str) -> None:
+def test_the_first_request_is_routed_and_the_later_ones_are_pinned(
+    web: Gateway, router: Router, session: str
+) -> None:
     first, *later = [web.chat(text, session) for text in (REVIEW, WRITE, SMALL_TALK)]
 
     assert first.headers["x-plano-model"] == first.json()["model"] == "openai/gpt-5.2"
@@ -104,9 +106,7 @@ def test_a_pin_whose_model_is_gone_is_dropped_and_the_session_routed_anew(
     assert router.calls == 1
 
 
-def test_a_value_that_is_no_pin_does_not_stand_in_the_way(
-    web: Gateway, cache: redis.Redis, session: str
-) -> None:
+def test_a_value_that_is_no_pin_does_not_stand_in_the_way(web: Gateway, cache: redis.Redis, session: str) -> None:
     cache.set(f"plano:affinity:{session}", "none", ex=60)
 
     answer = web.chat(REVIEW, session)

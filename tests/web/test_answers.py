@@ -73,7 +73,9 @@ def test_repeated_headers_are_kept_apart(web: Gateway, provider: Provider) -> No
     assert headers.getlist("x-repeat") == ["one", "two"]
 
 
-def test_headers_of_one_connection_and_headers_of_ours_are_not_the_providers(web: Gateway, provider: Provider) -> None:
+def test_headers_of_one_connection_and_headers_of_ours_are_not_the_providers(
+    web: Gateway, provider: Provider
+) -> None:
     provider.behave(
         "status",
         code=200,

@@ -20,7 +20,9 @@ def values(*fields: bytes) -> list[bytes]:
 
 def test_fields_that_nobody_knows_reach_the_provider_byte_for_byte(web: Gateway, provider: Provider) -> None:
     """Fault 18 of the reference: typed decoding lost or refused them."""
-    odd = b'{"stop": "x", "seed":  1.0, "messages": [ {"role":"user", "content":"h\\u0069", "x": 1e2} ], "nothing":null'
+    odd = (
+        b'{"stop": "x", "seed":  1.0, "messages": [ {"role":"user", "content":"h\\u0069", "x": 1e2} ], "nothing":null'
+    )
 
     answer = web.ask("POST", CHAT, odd + b", " + KEPT + b", " + ODD + b', "model" : "gpt-5.2" }')
 
@@ -122,7 +124,11 @@ def test_only_headers_that_are_meant_for_a_provider_reach_it(web: Gateway, provi
 
 def test_no_header_of_access_control_reaches_a_provider(webs: Webs, provider: Provider) -> None:
     webs.strict.ask(
-        "POST", CHAT, body(), authorization=f"Bearer {KEYS['open']}", **{TENANT_HEADER: "acme", "x_model_affinity": "s"}
+        "POST",
+        CHAT,
+        body(),
+        authorization=f"Bearer {KEYS['open']}",
+        **{TENANT_HEADER: "acme", "x_model_affinity": "s"},
     )
 
     sent = provider.requests[0]
@@ -182,9 +188,7 @@ def test_one_trace_runs_from_the_client_to_the_router_and_the_provider(
     "headers",
     [{}, {"x_request_id": "has a space", "traceparent": "00-" + "0" * 32 + "-b7ad6b7169203331-01"}],
 )
-def test_missing_and_malformed_ids_are_replaced(
-    web: Gateway, provider: Provider, headers: dict[str, Any]
-) -> None:
+def test_missing_and_malformed_ids_are_replaced(web: Gateway, provider: Provider, headers: dict[str, Any]) -> None:
     answer = web.ask("POST", CHAT, body(), **headers)
 
     (sent,) = provider.requests

@@ -13,7 +13,7 @@ from tests.fakes.speech import KEPT, ODD
 from tests.harness import wait_until
 from tests.web.gateway import REVIEW, SMALL_TALK, WRITE, Gateway, Webs
 
-PAUSE_S = 0.25
+PAUSE_S = 0.1
 MODEL = b'"model":"gpt-4o-mini"'
 QUALIFIED = b'"model":"openai/gpt-4o-mini"'
 
@@ -46,9 +46,7 @@ def test_every_chunk_names_the_qualified_model_and_keeps_all_else(web: Gateway, 
     stream = read(web)
 
     assert len(events(stream)) > 4
-    assert events(stream) == [
-        {**event, "model": "openai/gpt-4o-mini"} for event in events(theirs(provider))
-    ]
+    assert events(stream) == [{**event, "model": "openai/gpt-4o-mini"} for event in events(theirs(provider))]
     for value in (KEPT, ODD):
         assert stream.count(value.partition(b": ")[2]) == len(events(stream))
     assert stream.endswith(b"\n\ndata: [DONE]\n\n")

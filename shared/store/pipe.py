@@ -1,0 +1,104 @@
+"""One connection to Redis that all waiting requests of a process share.
+
+Commands go out as they come and answers are handed out in their order, which is Redis' own promise. However
+many requests wait, none of them waits for another one's turn, and one read brings many answers.
+"""
+
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import redis
+from redis.connection import AbstractConnection
+
+
+class _Slot:
+    """One command that waits for its answer."""
+
+    def __init__(self) -> None:
+        self._answered = threading.Lock()
+        self._answered.acquire()
+        self._answer: Any = None
+        self._error: redis.RedisError | None = None
+
+    def fill(self, answer: Any, error: redis.RedisError | None = None) -> None:
+        self._answer, self._error = answer, error
+        self._answered.release()
+
+    def wait(self, timeout_s: float) -> Any:
+        if not self._answered.acquire(timeout=timeout_s):
+            raise redis.TimeoutError("no answer in time")
+        if self._error:
+            raise self._error
+        return self._answer
+
+
+class Pipe:
+    """Sends single commands; made at first use, since a server forks after it is built."""
+
+    def __init__(self, client: redis.Redis, answer_s: float) -> None:
+        """`answer_s` bounds how long an answer may take; the client's own limits are for connecting."""
+        self._pool = client.connection_pool
+        self._answer_s = answer_s
+        self._sending = threading.Lock()
+        self._connection: AbstractConnection | None = None
+        self._waiting: deque[_Slot] = deque()
+        self._broken_at = 0.0
+
+    def ask(self, *command: str) -> Any:
+        """What Redis answers; raises redis.RedisError, within the limits for connecting and answering."""
+        asked_at = time.monotonic()
+        slot = _Slot()
+        with self._sending:
+            if self._broken_at >= asked_at:  # somebody has just tried to connect, and failed
+                raise redis.ConnectionError("the connection broke")
+            connection = self._connection or self._connect()
+            waiting = self._waiting
+            waiting.append(slot)
+            try:
+                connection.send_command(*command)
+            except redis.RedisError as error:
+                self._give_up(connection, waiting, error)
+                raise
+        try:
+            return slot.wait(self._answer_s)
+        except redis.TimeoutError as error:
+            with self._sending:
+                self._give_up(connection, waiting, error)
+            raise
+
+    def _connect(self) -> AbstractConnection:
+        connection: AbstractConnection = self._pool.connection_class(**self._pool.connection_kwargs)
+        try:
+            connection.connect()
+        except redis.RedisError:
+            self._broken_at = time.monotonic()
+            raise
+        self._connection, self._waiting = connection, deque()
+        threading.Thread(target=self._read, args=(connection, self._waiting), name="pipe", daemon=True).start()
+        return connection
+
+    def _read(self, connection: AbstractConnection, waiting: deque[_Slot]) -> None:
+        """Hand out answers until the connection breaks; idle, it may be silent for ever."""
+        while True:
+            try:
+                answer = connection.read_response(timeout=None, disconnect_on_error=False)
+            except redis.ResponseError as error:
+                waiting.popleft().fill(None, error)
+            except (redis.RedisError, OSError, AttributeError, ValueError) as error:
+                # Closed by Redis, or by whoever gave up on it while this thread was reading.
+                reason = error if isinstance(error, redis.RedisError) else redis.ConnectionError(str(error))
+                with self._sending:
+                    self._give_up(connection, waiting, reason)
+                return
+            else:
+                waiting.popleft().fill(answer)
+
+    def _give_up(self, connection: AbstractConnection, waiting: deque[_Slot], error: redis.RedisError) -> None:
+        """Let go of a connection; whoever waits for an answer on it hears why."""
+        if self._connection is connection:
+            self._connection = None
+            connection.disconnect()
+        while waiting:
+            waiting.popleft().fill(None, error)

@@ -1,0 +1,88 @@
+"""A stand-in for an OpenTelemetry collector: takes traces over HTTP and over gRPC and decodes them."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
+from tests.fakes.stand_in import StandIn
+from tests.fakes.wire import Answer, Request
+
+
+@dataclass(frozen=True)
+class Span:
+    """One exported span."""
+
+    service: str
+    name: str
+    trace_id: str
+    span_id: str
+    parent_id: str
+    attributes: dict[str, Any]
+
+
+class Collector(StandIn):
+    """Takes `POST /v1/traces`; `grpc()` listens for gRPC as well."""
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(port)
+        self.spans: list[Span] = []
+
+    def respond(self, request: Request) -> Answer:
+        """Keep the spans of a protobuf request."""
+        self._keep(trace_service_pb2.ExportTraceServiceRequest.FromString(request.body))
+        return Answer(headers=(("content-type", "application/x-protobuf"),))
+
+    @contextmanager
+    def grpc(self) -> Iterator[str]:
+        """Listen for gRPC too; yields the address."""
+        server = grpc.server(ThreadPoolExecutor(2))
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Service(self), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.stop(0).wait(5)
+
+    def named(self, name: str) -> list[Span]:
+        """The spans whose name begins so."""
+        return [span for span in tuple(self.spans) if span.name.startswith(name)]
+
+    def _keep(self, request: trace_service_pb2.ExportTraceServiceRequest) -> None:
+        for resource in request.resource_spans:
+            of = {pair.key: _value(pair.value) for pair in resource.resource.attributes}
+            for scope in resource.scope_spans:
+                for span in scope.spans:
+                    self.spans.append(
+                        Span(
+                            service=str(of.get("service.name")),
+                            name=span.name,
+                            trace_id=span.trace_id.hex(),
+                            span_id=span.span_id.hex(),
+                            parent_id=span.parent_span_id.hex(),
+                            attributes={pair.key: _value(pair.value) for pair in span.attributes},
+                        )
+                    )
+
+
+class _Service(trace_service_pb2_grpc.TraceServiceServicer):
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def Export(  # noqa: N802 - the protocol's name
+        self, request: trace_service_pb2.ExportTraceServiceRequest, context: Any
+    ) -> trace_service_pb2.ExportTraceServiceResponse:
+        """Keep the spans."""
+        del context
+        self._collector._keep(request)  # noqa: SLF001 - two ways into one collector
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+
+def _value(value: AnyValue) -> Any:
+    return getattr(value, value.WhichOneof("value") or "string_value")

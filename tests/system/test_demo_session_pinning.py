@@ -1,0 +1,118 @@
+"""demos/session_pinning runs as its README says, prints what it promises and leaves nothing behind."""
+
+import contextlib
+import re
+import signal
+import socket
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from tests.fakes.ports import free_port
+from tests.harness import ROOT, Process, wait_until
+
+DEMO = ROOT / "demos/session_pinning"
+BIN = Path(sys.executable).parent
+DOCUMENTED = {"PLANO_PORT": "12000", "AGENT_PORT": "8000", "STANDIN_PORT": "12101"}
+UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+
+Start = Callable[[str], Process]
+
+
+@pytest.fixture
+def ports() -> dict[str, str]:
+    """A free port in the place of each documented one."""
+    return {name: str(free_port()) for name in DOCUMENTED}
+
+
+@pytest.fixture
+def mark() -> Iterator[str]:
+    """A variable by which everything that a script starts is known; what is left at the end is killed."""
+    name = uuid.uuid4().hex
+    yield name
+    for process in marked(name):
+        process.kill()
+
+
+@pytest.fixture
+def start(tmp_path: Path, ports: dict[str, str], mark: str) -> Start:
+    """Runs a script of the demo in an environment without keys."""
+
+    def run(script: str) -> Process:
+        clean = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
+        return Process([str(DEMO / script)], tmp_path / "output.log", {**clean, **ports, "STARTED_BY": mark})
+
+    return run
+
+
+def test_the_demo_prints_what_its_readme_shows(start: Start, ports: dict[str, str], mark: str) -> None:
+    demo = start("demo.sh")
+
+    wait_until(lambda: not demo.alive, within_s=120, what="the end of the demo")
+
+    assert demo.stop() == 0, demo.text()
+    assert normalised(demo.text(), ports) == (DEMO / "expected_output.txt").read_text()
+    assert marked(mark) == []
+
+
+def test_the_readme_shows_the_expected_output() -> None:
+    assert (DEMO / "expected_output.txt").read_text() in (DEMO / "README.md").read_text()
+
+
+def test_a_demo_that_is_stopped_half_way_leaves_nothing_running(start: Start, mark: str) -> None:
+    demo = start("demo.sh")
+    wait_until(lambda: "Gateway:" in demo.text() or not demo.alive, within_s=60, what="the gateway")
+
+    code = demo.stop(signal.SIGTERM, within_s=30)
+
+    assert code == 128 + signal.SIGTERM
+    assert marked(mark) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_agents_stop_on_a_signal(start: Start, ports: dict[str, str], mark: str, number: int) -> None:
+    agents = start("start_agents.sh")
+    wait_until(lambda: healthy(ports["AGENT_PORT"]) or not agents.alive, within_s=30, what="the agent")
+
+    code = agents.stop(number)
+
+    assert code == 128 + number
+    assert marked(mark) == []
+
+
+def test_a_taken_port_is_named_with_its_variable(start: Start, ports: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", int(ports["AGENT_PORT"]))):
+        demo = start("demo.sh")
+        wait_until(lambda: not demo.alive, what="the refusal")
+
+    assert demo.stop() == 1
+    assert f"port {ports['AGENT_PORT']} is in use; name another: AGENT_PORT=" in demo.text()
+
+
+def normalised(text: str, ports: dict[str, str]) -> str:
+    """The text as it is with the documented ports and a session of zeros."""
+    for name, port in ports.items():
+        text = re.sub(rf"\b{port}\b", DOCUMENTED[name], text)
+    return UUID.sub(str(uuid.UUID(int=0)), text)
+
+
+def marked(name: str) -> list[psutil.Process]:
+    """The processes that run with the mark."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("STARTED_BY") == name:
+                found.append(process)
+    return found
+
+
+def healthy(port: str) -> bool:
+    """Whether the agent answers."""
+    with contextlib.suppress(requests.RequestException):
+        return requests.get(f"http://127.0.0.1:{port}/health", timeout=1).ok
+    return False

@@ -1,0 +1,163 @@
+"""The single-process mode: decisions in place, pins in memory."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shared.contract import Order, Verdict
+from shared.domain.pins import Pin
+from shared.domain.sessions import Session
+from shared.errors import RouterDown, TooManyWaiting
+from shared.memory.decisions import InPlace
+from shared.memory.pins import MemoryPins
+from tests.harness import wait_until
+
+BUDGET_S = 10.0
+
+
+def order(session_id: str | None = "s") -> Order:
+    return Order(
+        model_name="openai/own",
+        session=Session(session_id) if session_id else None,
+        ttl_s=600,
+        routes=(),
+        inline=False,
+        messages=(),
+        request_id="r",
+        traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
+    )
+
+
+class Slow:
+    """Decides when it is let; each decision is another one."""
+
+    def __init__(self) -> None:
+        self.asked: list[Order] = []
+        self.go = threading.Event()
+
+    def decide(self, order: Order) -> Verdict:
+        self.asked.append(order)
+        number = len(self.asked)
+        assert self.go.wait(10)
+        return Verdict(models=(f"openai/m{number}",))
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    slow = Slow()
+    yield slow
+    slow.go.set()
+    wait_until(lambda: not any(thread.name == "decide" for thread in threading.enumerate()))
+
+
+def test_requests_of_one_session_share_a_decision(slow: Slow) -> None:
+    decisions = InPlace(slow.decide, limit=10)
+
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(decisions.ask, order(), BUDGET_S) for _ in range(8)]
+        wait_until(lambda: decisions._waiting == 8)
+        slow.go.set()
+        heard = {said.result(5) for said in asked}
+
+    assert heard == {Verdict(models=("openai/m1",))}
+    assert len(slow.asked) == 1
+
+
+@pytest.mark.parametrize("sessions", [("s", "t"), (None, None)])
+def test_other_requests_share_nothing(slow: Slow, sessions: tuple[str | None, ...]) -> None:
+    decisions = InPlace(slow.decide, limit=10)
+
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(decisions.ask, order(name), BUDGET_S) for name in sessions]
+        wait_until(lambda: len(slow.asked) == 2)
+        slow.go.set()
+        heard = {said.result(5) for said in asked}
+
+    assert len(heard) == 2
+
+
+def test_a_session_is_decided_anew_once_its_decision_is_made(slow: Slow) -> None:
+    slow.go.set()
+    decisions = InPlace(slow.decide, limit=10)
+
+    first = decisions.ask(order(), BUDGET_S)
+    wait_until(lambda: not decisions._under_way)
+
+    assert decisions.ask(order(), BUDGET_S) != first
+
+
+def test_the_budget_ends_the_wait(slow: Slow) -> None:
+    decisions = InPlace(slow.decide, limit=10)
+
+    with pytest.raises(RouterDown, match="within 20 ms"):
+        decisions.ask(order(), 0.02)
+
+
+def test_who_comes_after_a_spent_budget_hears_the_decision_that_is_still_made(slow: Slow) -> None:
+    """A slow router is not asked a second time meanwhile."""
+    decisions = InPlace(slow.decide, limit=10)
+    with pytest.raises(RouterDown):
+        decisions.ask(order(), 0.02)
+
+    slow.go.set()
+
+    assert decisions.ask(order(), BUDGET_S) == Verdict(models=("openai/m1",))
+
+
+def test_there_is_a_limit_to_how_many_wait(slow: Slow) -> None:
+    decisions = InPlace(slow.decide, limit=1)
+
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(decisions.ask, order(), BUDGET_S)
+        wait_until(lambda: slow.asked)
+        with pytest.raises(TooManyWaiting):
+            decisions.ask(order("t"), BUDGET_S)
+        slow.go.set()
+
+        assert asked.result(5).models
+
+    assert len(slow.asked) == 1
+
+
+def test_a_spent_budget_makes_room_again(slow: Slow) -> None:
+    decisions = InPlace(slow.decide, limit=1)
+
+    for _ in range(3):
+        with pytest.raises(RouterDown):
+            decisions.ask(order(), 0.01)
+
+
+def test_it_needs_no_worker(slow: Slow) -> None:
+    assert InPlace(slow.decide, limit=1).workers() == 1
+
+
+def pin(name: str) -> Pin:
+    return Pin(model_name=name, route_name=None)
+
+
+def test_the_least_recently_used_pin_goes_first() -> None:
+    """A session that is in use keeps its pin, however old that is."""
+    pins = MemoryPins(2, 600)
+    pins.settle(Session("old"), pin("a"), 600)
+    pins.settle(Session("idle"), pin("b"), 600)
+    pins.get(Session("old"))
+
+    pins.settle(Session("new"), pin("c"), 600)
+
+    assert pins.get(Session("old")) == pin("a")
+    assert pins.get(Session("idle")) is None
+    assert pins.get(Session("new")) == pin("c")
+
+
+def test_a_pin_lives_from_when_it_was_first_settled() -> None:
+    """Neither reading nor settling again makes it live longer: the same as in Redis."""
+    pins = MemoryPins(10, 0.2)
+    pins.settle(Session("s"), pin("a"), 600)
+    assert pins.settle(Session("s"), pin("b"), 600) == pin("a")
+
+    wait_until(lambda: pins.get(Session("s")) is None, within_s=2, what="the end of the pin")
+
+    assert pins.drop(Session("s"), pin("a")) is False
+    assert pins.settle(Session("s"), pin("b"), 600) == pin("b")

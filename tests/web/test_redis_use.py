@@ -1,0 +1,78 @@
+"""What a request costs Redis."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from tests.fakes.provider import Provider
+from tests.harness import RedisServer, wait_until
+from tests.web.gateway import REVIEW, WRITE, Gateway, Webs
+
+
+@pytest.fixture
+def back(webs: Webs, returning: RedisServer) -> Iterator[redis.Redis]:
+    """The Redis of the site that found it away is there for this test; no worker uses it."""
+    returning.start()
+    wait_until(lambda: webs.away.ask("GET", "/readyz").ok, what="readiness")
+    with returning.client() as client:
+        yield client
+    returning.stop()
+
+
+def commands(client: redis.Redis) -> dict[str, int]:
+    """How often each command was called, by name."""
+    return {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in client.info("commandstats").items()}
+
+
+def pin(client: redis.Redis, session: str) -> None:
+    client.set(f"plano:affinity:{session}", '{"model_name":"openai/gpt-5.2","route_name":"deep_reasoning"}', ex=60)
+
+
+def test_a_pinned_request_is_one_get(webs: Webs, back: redis.Redis, session: str) -> None:
+    pin(back, session)
+    webs.away.chat(WRITE, session)
+    back.config_resetstat()
+
+    answers = [webs.away.chat(WRITE, session) for _ in range(5)]
+    answers += [webs.away.decide(WRITE, session) for _ in range(5)]
+
+    spent = commands(back)
+    assert [answer.headers["x-plano-pinned"] for answer in answers] == ["true"] * 10
+    assert {name: spent[name] for name in spent if name not in {"info", "config", "config|resetstat"}} == {"get": 10}
+
+
+def test_a_replica_that_found_redis_away_serves_pins_once_it_is_back(
+    webs: Webs, back: redis.Redis, session: str
+) -> None:
+    """Fault 9 of the reference: the connection never came back, and none at the start meant none at all."""
+    pin(back, session)
+
+    answer = webs.away.chat(WRITE, session)
+
+    assert answer.headers["x-plano-pinned"] == "true"
+    assert "x-plano-degraded" not in answer.headers
+
+
+def test_a_long_conversation_is_cut_before_it_is_queued(
+    web: Gateway, provider: Provider, cache: redis.Redis, session: str
+) -> None:
+    """What is never read does not travel: Redis is asked how many bytes came in. RQ would compress plain words."""
+    turns = [{"role": "user", "content": secrets.token_urlsafe(150_000)} for _ in range(10)]
+    before = cache.info("stats")["total_net_input_bytes"]
+
+    answer = web.chat(session=session, messages=[*turns, {"role": "user", "content": REVIEW}])
+
+    assert answer.headers["x-plano-route"] == "deep_reasoning"
+    assert len(provider.requests[0].body) > 2_000_000
+    assert cache.info("stats")["total_net_input_bytes"] - before < 64 * 1024
+
+
+def test_nothing_of_a_conversation_stays_in_redis(web: Gateway, cache: redis.Redis, session: str) -> None:
+    web.chat(REVIEW, session)
+
+    wait_until(lambda: not cache.keys("rq:job:*"), what="the end of the job")
+    left = [cache.dump(key) or b"" for key in cache.scan_iter("*")]
+    assert left
+    assert not any(REVIEW.encode() in value for value in left)

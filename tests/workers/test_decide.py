@@ -1,0 +1,241 @@
+"""A decision: the router asked, the candidates ranked, the pin settled."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from shared.config import values
+from shared.contract import Order, Verdict
+from shared.domain.conversation import Message
+from shared.domain.pins import Pin
+from shared.domain.ranking import Measure, Snapshot
+from shared.domain.routes import Prefer, Route
+from shared.domain.sessions import Session
+from shared.errors import StoreDown
+from shared.store.link import Link
+from shared.store.metrics import MetricsStore
+from shared.store.pins import PinStore
+from tests.fakes.ports import free_port
+from tests.fakes.router import Router
+from tests.harness import RedisServer
+from workers import jobs
+from workers import router as routers
+from workers.decide import Decider
+from workers.parts import Parts
+from workers.router.arch import ArchRouter
+
+SESSION = Session("s", "team")
+CODE = Route("code", "programming, debugging", ("openai/a", "openai/b", "openai/c"))
+ROUTES = (CODE, Route("cooking", "recipes, kitchen", ("openai/d",)))
+MODELS = CODE.models
+TTL_S = 300
+
+
+def order(
+    text: str = "debugging a programming error",
+    session: Session | None = SESSION,
+    routes: tuple[Route, ...] = ROUTES,
+    *,
+    inline: bool = False,
+) -> Order:
+    return Order(
+        model_name="openai/own",
+        session=session,
+        ttl_s=TTL_S,
+        routes=routes,
+        inline=inline,
+        messages=(Message("user", text),),
+        request_id="req-1",
+        traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
+    )
+
+
+def preferring(prefer: Prefer) -> tuple[Route, ...]:
+    return (msgspec.structs.replace(CODE, prefer=prefer),)
+
+
+def link_to(url: str) -> Link:
+    pool = redis.ConnectionPool.from_url(url, socket_timeout=5, retry=Retry(NoBackoff(), 0), protocol=2)
+    return Link(redis.Redis(connection_pool=pool), "pins", StoreDown, width=2, patience_s=5)
+
+
+@pytest.fixture
+def router() -> Iterator[Router]:
+    with Router() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def link(redis_server: RedisServer, store: redis.Redis) -> Iterator[Link]:  # noqa: ARG001 - empty
+    link = link_to(redis_server.url)
+    yield link
+    link.client.connection_pool.disconnect()
+
+
+@pytest.fixture
+def pins(link: Link) -> PinStore:
+    return PinStore(link)
+
+
+@pytest.fixture
+def metrics(link: Link) -> MetricsStore:
+    return MetricsStore(link)
+
+
+@pytest.fixture
+def decider(router: Router, pins: PinStore, metrics: MetricsStore) -> Iterator[Decider]:
+    asking = routers.build(values.Router(url=router.url))
+    assert isinstance(asking, ArchRouter)
+    yield Decider(asking, pins, metrics)
+    asking.close()
+
+
+def test_the_routers_choice_is_settled(decider: Decider, pins: PinStore, store: redis.Redis) -> None:
+    verdict = decider.decide(order())
+
+    assert verdict == Verdict(models=MODELS, route="code")
+    assert pins.get(SESSION) == Pin(model_name="openai/a", route_name="code")
+    assert TTL_S - 5 <= store.ttl("plano:affinity:team:s") <= TTL_S
+
+
+def test_no_route_pins_the_requests_own_model(decider: Decider, pins: PinStore) -> None:
+    """So that the session stays on one model all the same; the word of the router is never a model."""
+    verdict = decider.decide(order("hello"))
+
+    assert verdict == Verdict(models=("openai/own",))
+    assert pins.get(SESSION) == Pin(model_name="openai/own", route_name=None)
+
+
+def test_a_route_that_the_router_made_up_is_no_route(decider: Decider, router: Router, pins: PinStore) -> None:
+    router.answer = '{"route": "gardening"}'
+
+    assert decider.decide(order()) == Verdict(models=("openai/own",))
+    assert pins.get(SESSION) == Pin(model_name="openai/own", route_name=None)
+
+
+def test_without_a_session_nothing_is_pinned(decider: Decider, store: redis.Redis) -> None:
+    verdict = decider.decide(order(session=None))
+
+    assert verdict == Verdict(models=MODELS, route="code")
+    assert store.keys("*") == []
+
+
+def test_where_a_pin_stands_the_router_is_not_asked(decider: Decider, router: Router, pins: PinStore) -> None:
+    """It was settled between the asking replica's look and now."""
+    pins.settle(SESSION, Pin(model_name="openai/b", route_name="code"), TTL_S)
+
+    verdict = decider.decide(order())
+
+    assert verdict == Verdict(models=("openai/b", "openai/a", "openai/c"), route="code", pinned=True)
+    assert router.calls == 0
+
+
+def test_deciding_twice_does_no_harm(decider: Decider, router: Router, pins: PinStore) -> None:
+    """RQ may run a job again."""
+    first = decider.decide(order())
+
+    second = decider.decide(order())
+
+    assert second == msgspec.structs.replace(first, pinned=True)
+    assert pins.get(SESSION) == Pin(model_name="openai/a", route_name="code")
+    assert router.calls == 1
+
+
+def test_candidates_that_came_with_the_request_are_pinned_with_it(decider: Decider, pins: PinStore) -> None:
+    """The config does not name them, so the pin must."""
+    decider.decide(order(inline=True))
+
+    assert pins.get(SESSION) == Pin(model_name="openai/a", route_name="code", models=MODELS)
+
+
+def test_inline_routes_of_which_none_fits_leave_a_plain_pin(decider: Decider, pins: PinStore) -> None:
+    decider.decide(order("hello", inline=True))
+
+    assert pins.get(SESSION) == Pin(model_name="openai/own", route_name=None)
+
+
+def test_the_pins_candidates_decide_where_one_stands(decider: Decider, pins: PinStore) -> None:
+    pins.settle(SESSION, Pin(model_name="x/1", route_name="mine", models=("x/1", "x/2")), TTL_S)
+
+    assert decider.decide(order()) == Verdict(models=("x/1", "x/2"), route="mine", pinned=True)
+
+
+@pytest.mark.parametrize("fault", ["status", "not_json", "close"])
+def test_a_router_that_fails_is_a_fault_and_pins_nothing(
+    decider: Decider, router: Router, pins: PinStore, fault: str
+) -> None:
+    """A session that starts in an outage is routed as soon as that is over."""
+    router.behave(fault)
+
+    assert decider.decide(order()) == Verdict(fault="router")
+    assert pins.get(SESSION) is None
+
+    router.behave(None)
+    assert decider.decide(order()).route == "code"
+
+
+def test_a_router_that_nobody_reaches_is_a_fault(pins: PinStore, metrics: MetricsStore) -> None:
+    asking = routers.build(values.Router(url=f"http://127.0.0.1:{free_port()}/v1"))
+
+    verdict = Decider(asking, pins, metrics).decide(order())
+
+    assert verdict == Verdict(fault="router")
+    assert isinstance(asking, ArchRouter)
+    asking.close()
+
+
+def test_a_redis_that_is_away_is_a_fault(router: Router, tmp_path: Path) -> None:
+    asking = routers.build(values.Router(url=router.url))
+    away = link_to(f"unix://{tmp_path / 'nobody.sock'}")
+    decider = Decider(asking, PinStore(away), MetricsStore(away))
+
+    assert decider.decide(order()) == Verdict(fault="redis")
+    assert decider.decide(order(session=None)) == Verdict(models=MODELS, route="code")
+    assert isinstance(asking, ArchRouter)
+    asking.close()
+
+
+@pytest.mark.parametrize(
+    ("prefer", "ranked"),
+    [
+        (Prefer.CHEAPEST, ("openai/c", "openai/a", "openai/b")),
+        (Prefer.FASTEST, ("openai/b", "openai/c", "openai/a")),
+        (Prefer.NONE, MODELS),
+    ],
+)
+def test_candidates_are_ranked_by_the_snapshot_in_redis(
+    decider: Decider, metrics: MetricsStore, pins: PinStore, prefer: Prefer, ranked: tuple[str, ...]
+) -> None:
+    """Every worker ranks by the same figures; b has no price, a no latency."""
+    now = time.time()
+    cost = {"openai/a": Measure(2.0, now), "c": Measure(1.0, now)}
+    latency = {"openai/b": Measure(0.1, now), "openai/c": Measure(0.2, now)}
+    metrics.replace(Snapshot(cost=cost, latency=latency), 60)
+
+    verdict = decider.decide(order(routes=preferring(prefer)))
+
+    assert verdict.models == ranked
+    assert pins.get(SESSION) == Pin(model_name=ranked[0], route_name="code")
+
+
+@pytest.mark.parametrize("value", [None, b"garbage"])
+def test_without_a_snapshot_the_declared_order_serves(decider: Decider, store: redis.Redis, value: bytes) -> None:
+    if value:
+        store.set("plano:metrics:snapshot", value, ex=60)
+
+    assert decider.decide(order(routes=preferring(Prefer.CHEAPEST))).models == MODELS
+
+
+def test_an_order_that_went_through_the_queue_is_decided_the_same(decider: Decider) -> None:
+    """JSON in, JSON out."""
+    sent = msgspec.json.decode(msgspec.json.encode(order(inline=True)))
+
+    said = jobs.decide(Parts(decider=decider), sent)
+
+    assert msgspec.convert(said, Verdict) == Verdict(models=MODELS, route="code")

@@ -1,0 +1,226 @@
+"""The worker process: many jobs at once, nothing left behind, an orderly end."""
+
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import pytest
+import redis
+from rq.job import Job
+
+from shared import contract
+from shared.contract import Order, Verdict
+from shared.domain.conversation import Message
+from shared.domain.routes import Route
+from shared.domain.sessions import Session
+from shared.errors import QueueDown, RouterDown
+from shared.store import keys
+from shared.store.link import Link
+from shared.store.queue import DecisionQueue, rq_queue
+from shared.store.replies import Replies
+from tests.fakes.router import Router
+from tests.harness import Pool, Process, RedisServer, running, wait_until
+
+CONFIG = """
+version: v0.4.0
+model_providers:
+  - {{model: openai/own, access_key: k, default: true}}
+  - {{model: openai/a, access_key: k}}
+routing_preferences:
+  - {{name: code, description: programming, models: [openai/a]}}
+routing: {{router: {{url: "{url}"}}}}
+"""
+ROUTED = Verdict(models=("openai/a",), route="code")
+BUDGET_S = 10.0
+SLOW_S = 0.3
+MANY = 64
+
+
+def order(session_id: str) -> Order:
+    return Order(
+        model_name="openai/own",
+        session=Session(session_id),
+        ttl_s=600,
+        routes=(Route("code", "programming", ("openai/a",)),),
+        inline=False,
+        messages=(Message("user", "programming, please"),),
+        request_id="r",
+        traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
+    )
+
+
+def key_of(session_id: str) -> str:
+    return Job.key_for(keys.decision_job(Session(session_id)))
+
+
+@pytest.fixture(scope="module")
+def router() -> Iterator[Router]:
+    with Router() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(autouse=True)
+def well(router: Router) -> Iterator[None]:
+    """The router answers at once, unless a test wants it otherwise."""
+    router.clear()
+    yield
+    router.delay = 0
+    router.behave(None)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Not the one that is flushed for each test: a worker stays signed on."""
+    server = RedisServer(Path(tmp_path_factory.mktemp("pool-redis"))).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def store(server: RedisServer) -> Iterator[redis.Redis]:
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def queue(server: RedisServer) -> Iterator[DecisionQueue]:
+    connections = redis.ConnectionPool.from_url(server.url, socket_timeout=5, protocol=2)
+    link = Link(redis.Redis(connection_pool=connections), "queue", QueueDown, width=4, patience_s=10)
+    yield DecisionQueue(link, Replies(link, 5), limit=2 * MANY)
+    connections.disconnect()
+
+
+@pytest.fixture(scope="module")
+def pool(server: RedisServer, router: Router, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    folder = Path(tmp_path_factory.mktemp("pool"))
+    with running(Pool(folder, CONFIG.format(url=router.url), server.url)) as pool:
+        yield pool
+
+
+@pytest.fixture
+def worker(pool: Pool) -> Process:
+    """The one that lives; another one after a test that has ended it."""
+    alive = [process for process in pool.processes if process.alive]
+    return alive[0] if alive else pool.worker()
+
+
+@pytest.mark.usefixtures("worker")
+def test_an_order_is_decided_and_announced(queue: DecisionQueue, store: redis.Redis) -> None:
+    assert queue.ask(order("first"), BUDGET_S) == ROUTED
+    assert store.get("plano:affinity:first") == b'{"model_name":"openai/a","route_name":"code"}'
+
+
+@pytest.mark.usefixtures("worker")
+def test_64_slow_jobs_run_at_once(queue: DecisionQueue, router: Router) -> None:
+    """One after the other they would take 19 s; a worker only waits for the router."""
+    router.delay = SLOW_S
+    begin = time.monotonic()
+
+    with ThreadPoolExecutor(MANY) as clients:
+        heard = list(clients.map(lambda n: queue.ask(order(f"many-{n}"), BUDGET_S), range(MANY)))
+
+    assert heard == [ROUTED] * MANY
+    assert router.calls == MANY
+    assert time.monotonic() - begin < MANY * SLOW_S / 4
+
+
+@pytest.mark.usefixtures("worker")
+def test_nothing_of_a_job_is_left_when_it_has_ended(queue: DecisionQueue, store: redis.Redis) -> None:
+    """The conversation above all; and the id is free before the verdict is heard."""
+    assert queue.ask(order("leftover"), BUDGET_S) == ROUTED
+
+    assert store.exists(key_of("leftover")) == 0
+    wait_until(lambda: not leftovers(store), what="the end of the job's traces")
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_job_that_raises_is_announced_as_a_fault_and_leaves_nothing(
+    queue: DecisionQueue, store: redis.Redis
+) -> None:
+    """Whoever waits is told at once; and the session's next request can be decided."""
+    job_id = keys.decision_job(Session("broken"))
+    with queue._replies.expect(keys.decided(job_id)) as reply:
+        rq_queue(store).enqueue_call(
+            contract.DECIDE, args=({"not": "an order"},), job_id=job_id, timeout=5, ttl=5, result_ttl=0, failure_ttl=0
+        )
+        heard = reply.wait(5)
+
+    assert heard == b'{"fault":"router"}'
+    assert store.exists(Job.key_for(job_id)) == 0
+    wait_until(lambda: not leftovers(store), what="the end of the job's traces")
+    assert queue.ask(order("broken"), BUDGET_S) == ROUTED
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_job_that_takes_longer_than_its_limit_is_ended(
+    queue: DecisionQueue, store: redis.Redis, router: Router
+) -> None:
+    """And the worker takes the next one."""
+    router.behave("hang", times=1)
+
+    with queue._replies.expect(keys.decided(keys.decision_job(Session("long")))) as reply:
+        queue._enqueue(keys.decision_job(Session("long")), order("long"), 1)
+        heard = reply.wait(5)
+    router.release()
+
+    assert heard == b'{"fault":"router"}'
+    assert store.exists(key_of("long")) == 0
+    assert queue.ask(order("next"), BUDGET_S) == ROUTED
+
+
+def test_a_worker_killed_in_mid_decision_leaves_the_id_free_within_its_ttl(
+    pool: Pool, worker: Process, queue: DecisionQueue, router: Router, store: redis.Redis
+) -> None:
+    """No other worker has to clean up first: RQ would keep the id of a running job for ever."""
+    router.behave("hang", times=1)
+    queue._enqueue(keys.decision_job(Session("killed")), order("killed"), 1)
+    wait_until(lambda: router.hanging, what="the call")
+
+    ttl_ms = store.pttl(key_of("killed"))
+    worker.stop(signal.SIGKILL)
+    router.release()
+
+    assert 0 < ttl_ms <= 1000
+    pool.worker()
+    wait_until(lambda: not store.exists(key_of("killed")), within_s=3, what="the end of the job's ttl")
+    assert queue.ask(order("killed"), BUDGET_S) == ROUTED
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_decision_that_comes_too_late_leaves_the_id_free(
+    queue: DecisionQueue, router: Router, store: redis.Redis
+) -> None:
+    """Its key was deleted when its budget was spent; ending the job must not make it anew, without a ttl."""
+    router.behave("hang", times=1)
+    with pytest.raises(RouterDown):
+        queue.ask(order("late"), 0.2)
+
+    router.release()
+
+    wait_until(lambda: store.exists("plano:affinity:late"), what="the late decision")
+    wait_until(lambda: not leftovers(store), what="the end of the job's traces")
+    assert queue.ask(order("late"), BUDGET_S) == msgspec.structs.replace(ROUTED, pinned=True)
+
+
+def test_sigterm_lets_jobs_under_way_end(worker: Process, queue: DecisionQueue, router: Router) -> None:
+    """A deployment loses no decision; the worker signs off and exits with 0."""
+    router.delay = 0.5
+
+    with ThreadPoolExecutor(8) as clients:
+        asked = [clients.submit(queue.ask, order(f"ending-{n}"), BUDGET_S) for n in range(8)]
+        wait_until(lambda: router.open == 8, what="eight calls")
+        code = worker.stop()
+
+    assert code == 0
+    assert [said.result(0) for said in asked] == [ROUTED] * 8
+    assert "worker stopped" in worker.text()
+
+
+def leftovers(store: redis.Redis) -> list[str]:
+    """What is there besides pins, and what RQ knows of its queues and workers."""
+    names = [key.decode() for key in store.scan_iter("*")]
+    known = ("plano:affinity:", "rq:worker", "rq:queues", "rq:failed:", "rq:clean_registries:")
+    return [name for name in names if not name.startswith(known)]
