@@ -1,6 +1,6 @@
 """Which model answers: the session's pin, else a decision that becomes one."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
@@ -39,6 +39,16 @@ class Decisions(Protocol):
         """How many processes decide; raises Away."""
 
 
+class Notes(Protocol):
+    """Who counts what happens."""
+
+    def decided(self, decision: Decision) -> None:
+        """A decision was made."""
+
+    def degraded(self, part: str) -> None:
+        """A part of the pool was away."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How long pins live, how long decisions may take, and what to do when something is away."""
 
@@ -58,16 +68,15 @@ class Affinity:
         pins: Pins,
         decisions: Decisions,
         policy: Policy,
-        note: Callable[[str], None] = lambda _part: None,
+        notes: Notes,
         tracing: Tracing = OFF,
     ) -> None:
-        """`note` hears which part of the pool was away."""
         self._catalog = catalog
         self._routes = routes
         self._pins = pins
         self._decisions = decisions
         self._policy = policy
-        self._note = note
+        self._notes = notes
         self._tracing = tracing
 
     def resolve(self, question: Question) -> Decision:
@@ -78,13 +87,15 @@ class Affinity:
         NotAllowed when the session is pinned to a model that the client's key does not cover.
         """
         try:
-            return _within_allowed(self._pinned(question) or self._decided(question), question.allowed)
+            decision = _within_allowed(self._pinned(question) or self._decided(question), question.allowed)
         except Away as away:
-            self._note(away.part)
+            self._notes.degraded(away.part)
             if self._policy.reject_on_outage:
                 overloaded = isinstance(away, TooManyWaiting)
                 raise (Overloaded if overloaded else Unavailable)(str(away)) from away
-            return Decision(models=(question.model.name,), degraded=away.part)
+            decision = Decision(models=(question.model.name,), degraded=away.part)
+        self._notes.decided(decision)
+        return decision
 
     def _pinned(self, question: Question) -> Decision | None:
         if question.session is None:
@@ -96,12 +107,10 @@ class Affinity:
         if self._catalog.find(pin.model_name) is None:
             self._pins.drop(question.session, pin)  # its model left the config: the pin is void
             return None
-        return self._by_pin(pin)
+        return Decision(models=self._configured(candidates(pin, self._routes)), route=pin.route_name, pinned=True)
 
-    def _by_pin(self, pin: Pin) -> Decision:
-        """The pinned model, then what else its route may use and the config still knows."""
-        models = tuple(name for name in candidates(pin, self._routes) if self._catalog.find(name))
-        return Decision(models=models, route=pin.route_name, pinned=True)
+    def _configured(self, models: Iterable[str]) -> tuple[str, ...]:
+        return tuple(name for name in models if self._catalog.find(name))
 
     def _decided(self, question: Question) -> Decision:
         messages = conversation.read(question.messages) if question.routes else []
@@ -122,7 +131,7 @@ class Affinity:
                 verdict = self._decisions.ask(order, self._policy.decision_budget_s)
             except RouterDown:
                 return self._settled_meanwhile(question)
-        return self._by_verdict(verdict)
+        return self._by_verdict(verdict, question)
 
     def _own(self, question: Question) -> Decision:
         """Nothing to route by: the request's own model, pinned all the same."""
@@ -131,7 +140,9 @@ class Affinity:
             return own
         proposed = Pin(model_name=question.model.name, route_name=None)
         standing = self._pins.settle(question.session, proposed, self._policy.session_ttl_s)
-        return own if standing == proposed else self._by_pin(standing)
+        if standing == proposed:
+            return own
+        return self._adopted(candidates(standing, self._routes), standing.route_name, question)
 
     def _settled_meanwhile(self, question: Question) -> Decision:
         """The verdict was not heard: perhaps it was announced while the subscription was broken."""
@@ -140,13 +151,20 @@ class Affinity:
             raise RouterDown("no decision was heard in time")
         return standing
 
-    @staticmethod
-    def _by_verdict(verdict: Verdict) -> Decision:
+    def _by_verdict(self, verdict: Verdict, question: Question) -> Decision:
         if verdict.fault == StoreDown.part:
             raise StoreDown("a worker could not reach Redis")
         if verdict.fault:
             raise RouterDown(verdict.fault)
-        return Decision(models=verdict.models, route=verdict.route, pinned=verdict.pinned)
+        if verdict.pinned:
+            return self._adopted(verdict.models, verdict.route, question)
+        return Decision(models=verdict.models, route=verdict.route)
+
+    def _adopted(self, models: tuple[str, ...], route: str | None, question: Question) -> Decision:
+        """What another replica has just pinned; the request's own model where its config is not (yet) ours."""
+        if self._catalog.find(models[0]) is None:
+            return Decision(models=(question.model.name,))
+        return Decision(models=self._configured(models), route=route, pinned=True)
 
 
 def _within_allowed(decision: Decision, allowed: frozenset[str] | None) -> Decision:

@@ -1,6 +1,6 @@
 """Where the objects of a process meet. Nothing here opens a socket."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pkgutil import resolve_name
 from typing import Any
 
@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared import contract, tracing
-from shared.affinity import Affinity, Decisions, Pins, Policy
+from shared.affinity import Affinity, Decisions, Notes, Pins, Policy
 from shared.config import Config, load
 from shared.config.values import CacheType
 from shared.domain.ranking import EMPTY, Snapshot
@@ -84,12 +84,12 @@ class NoMetrics:
         return EMPTY
 
 
-def web(settings: Settings, env: Mapping[str, str], note: Callable[[str], None]) -> Web:
-    """The parts of a web process; `note` hears which part of the pool was away. Raises ConfigError."""
+def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
+    """The parts of a web process; `notes` counts. Raises ConfigError."""
     config = load(settings.config, env)
     traces = tracing.build(config.tracing, env)
     if config.routing.cache_type is CacheType.MEMORY:
-        return _memory_web(settings, config, note, traces)
+        return _memory_web(settings, config, notes, traces)
     pins_link = Link(
         _client(_pins_url(settings, config), settings, _PIN_CONNECTIONS, _ANSWER_S, _CONNECT_S),
         "pins",
@@ -108,7 +108,7 @@ def web(settings: Settings, env: Mapping[str, str], note: Callable[[str], None])
     return Web(
         settings=settings,
         config=config,
-        affinity=_affinity(config, PinStore(pins_link, Pipe(pins_link.client, _ANSWER_S)), decisions, note, traces),
+        affinity=_affinity(config, PinStore(pins_link, Pipe(pins_link.client, _ANSWER_S)), decisions, notes, traces),
         decisions=decisions,
         pins_link=pins_link,
         replicas=Replicas(pins_link),
@@ -149,7 +149,7 @@ def clock(settings: Settings, env: Mapping[str, str]) -> Clock:
     return Clock(config=config, metrics=RecentSnapshot(MetricsStore(pins_link)), queue=RefreshQueue(queue_link))
 
 
-def _memory_web(settings: Settings, config: Config, note: Callable[[str], None], traces: Tracing) -> Web:
+def _memory_web(settings: Settings, config: Config, notes: Notes, traces: Tracing) -> Web:
     pins = MemoryPins(config.routing.session_max_entries, config.routing.session_ttl_s)
     # Decider and metrics are a worker's; web and shared know them by name only, as the queue does.
     metrics = resolve_name(contract.BUILD_METRICS)(config.sources) if config.sources else NoMetrics()
@@ -158,7 +158,7 @@ def _memory_web(settings: Settings, config: Config, note: Callable[[str], None],
     return Web(
         settings=settings,
         config=config,
-        affinity=_affinity(config, pins, decisions, note, traces),
+        affinity=_affinity(config, pins, decisions, notes, traces),
         decisions=decisions,
         pins_link=None,
         replicas=None,
@@ -166,9 +166,7 @@ def _memory_web(settings: Settings, config: Config, note: Callable[[str], None],
     )
 
 
-def _affinity(
-    config: Config, pins: Pins, decisions: Decisions, note: Callable[[str], None], traces: Tracing
-) -> Affinity:
+def _affinity(config: Config, pins: Pins, decisions: Decisions, notes: Notes, traces: Tracing) -> Affinity:
     routing = config.routing
     policy = Policy(
         session_ttl_s=routing.session_ttl_s,
@@ -181,7 +179,7 @@ def _affinity(
         pins=pins,
         decisions=decisions,
         policy=policy,
-        note=note,
+        notes=notes,
         tracing=traces,
     )
 

@@ -46,6 +46,23 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     in_memory: bool
 
 
+class _Processes(Manager):  # type: ignore[misc]
+    """honcho's, but a signal that comes while processes are being started ends those too. Against honcho 2.0."""
+
+    _stopping = False
+
+    def terminate(self) -> None:
+        self._stopping = True
+        if super()._all_started():
+            super().terminate()
+
+    def _all_started(self) -> bool:
+        started = bool(super()._all_started())
+        if started and self._stopping:
+            super().terminate()
+        return started
+
+
 def plan(
     settings: Settings,
     env: Mapping[str, str],
@@ -98,7 +115,7 @@ def run(what: Plan) -> int:
         if not what.in_memory:
             env["REDIS_URL"] = what.redis_url or stack.enter_context(_private_redis())
             click.echo(f"Redis: {without_password(env['REDIS_URL'])}")
-        manager = Manager()
+        manager = _Processes()
         for name, command in what.commands.items():
             manager.add_process(name, command, env=env)
         threading.Thread(target=_announce, args=(what, env.get("REDIS_URL")), daemon=True).start()
@@ -134,9 +151,7 @@ def _refuse_taken_port(address: str, port: int) -> None:
             probe.bind((address, port))
         except OSError as error:
             raise ConfigError(
-                [
-                    f"port {port}: cannot be listened on ({error.strerror}); stop what does, or use --port {port + 1}"
-                ]
+                [f"port {port}: cannot be listened on ({error.strerror}); stop what does, or use --port {port + 1}"]
             ) from error
 
 

@@ -16,7 +16,7 @@ class Access:
 
     def __init__(self, keys: Sequence[AccessKey], tenant_header: str | None) -> None:
         self._keys = keys
-        self._tenant_header = tenant_header
+        self.tenant_header = (tenant_header or "").lower()
         self._tenant_variable = "HTTP_" + tenant_header.upper().replace("-", "_") if tenant_header else ""
 
     def key(self, environ: Mapping[str, str]) -> AccessKey | None:
@@ -37,11 +37,10 @@ class Access:
         """The tenant: the key's own, else the header's. Raises BadRequest when the header is due and missing."""
         if key and key.tenant:
             return key.tenant
-        if not self._tenant_header:
+        name = self.tenant_header
+        if not name:
             return None
-        tenant = identifier(environ.get(self._tenant_variable, ""), header=self._tenant_header)
+        tenant = identifier(environ.get(self._tenant_variable, ""), header=name)
         if tenant is None:
-            raise BadRequest(
-                f"The header {self._tenant_header} is missing; it names the tenant", param=self._tenant_header
-            )
+            raise BadRequest(f"The header {name} is missing; it names the tenant", param=name)
         return tenant

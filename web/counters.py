@@ -4,15 +4,22 @@ import os
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest, multiprocess
 
+from shared.domain.decisions import Decision
+
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
-DEGRADED = Counter("plano_degraded_total", "Requests served by their own model because a part was away", ["part"])
-DECISIONS = Counter("plano_decisions_total", "Decisions, by what made them", ["by"])
+_DEGRADED = Counter("plano_degraded_total", "Requests for which a part of the pool was away", ["part"])
+_DECISIONS = Counter("plano_decisions_total", "Decisions, by what made them: pin, route, own model", ["by"])
 
 
 def degraded(part: str) -> None:
     """Count a request that met a part that was away."""
-    DEGRADED.labels(part).inc()
+    _DEGRADED.labels(part).inc()
+
+
+def decided(decision: Decision) -> None:
+    """Count a decision."""
+    _DECISIONS.labels("pin" if decision.pinned else "route" if decision.route else "own").inc()
 
 
 def exposition() -> bytes:

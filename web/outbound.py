@@ -1,6 +1,6 @@
 """What a provider is sent: its address, the headers that may pass, its own credential."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -29,20 +29,15 @@ def url(model: Model, path: str) -> str:
     return base + path
 
 
-def headers(model: Model, environ: Mapping[str, Any], trace: Trace) -> list[tuple[str, str]]:
-    """The headers for the provider: only what is known to be meant for it."""
-    provider = model.provider
-    own = {name.lower() for name, _ in provider.headers}
-    sent = [(name, value) for name, value in _passed(environ) if name not in own]
-    # Always JSON: curl's -d, for one, would say that it sends a form.
-    sent += [
-        ("content-type", "application/json"),
-        ("x-request-id", trace.request_id),
-        ("traceparent", trace.traceparent),
-    ]
-    sent += provider.headers
-    credential = _credential(provider, environ)
-    return [*sent, credential] if credential else sent
+def headers(model: Model, environ: Mapping[str, Any], trace: Trace, secret: str = "") -> Iterable[tuple[str, str]]:
+    """The headers for the provider: only what is known to be meant for it, and never the one named `secret`."""
+    sent = {name: value for name, value in _passed(environ) if name != secret}
+    sent["content-type"] = "application/json"  # always: curl's -d, for one, would say that it sends a form
+    sent["x-request-id"] = trace.request_id
+    sent["traceparent"] = trace.traceparent
+    sent |= _credential(model.provider, environ)
+    sent |= model.provider.headers  # the operator's word is the last
+    return sent.items()
 
 
 def content(fields: body.Fields, model: Model) -> bytes:
@@ -58,12 +53,12 @@ def _passed(environ: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield variable[5:].replace("_", "-").lower(), value
 
 
-def _credential(provider: Provider, environ: Mapping[str, Any]) -> tuple[str, str] | None:
+def _credential(provider: Provider, environ: Mapping[str, Any]) -> dict[str, str]:
     if provider.passthrough_auth:
         client = environ.get("HTTP_AUTHORIZATION")
-        return ("authorization", client) if client else None
+        return {"authorization": client} if client else {}
     if not provider.access_key:
-        return None
+        return {}
     if provider.name == "azure_openai":
-        return "api-key", provider.access_key
-    return "authorization", f"Bearer {provider.access_key}"
+        return {"api-key": provider.access_key}
+    return {"authorization": f"Bearer {provider.access_key}"}

@@ -54,7 +54,9 @@ def _sent(asked: wire.Call, model: Model, path: str) -> Answer:
     try:
         got = parts.upstream.post(
             outbound.url(model, path),
-            outbound.headers(model, asked.environ, Trace(trace.request_id, step.traceparent)),
+            outbound.headers(
+                model, asked.environ, Trace(trace.request_id, step.traceparent), parts.access.tenant_header
+            ),
             outbound.content(asked.fields, model),
             model.provider.name,
         )
@@ -76,19 +78,19 @@ def _passed_on(got: Answer, rewriter: Rewriter, ours: list[tuple[str, str]]) -> 
     headers += ours
     if got.status >= 300:  # noqa: PLR2004 - an error is the provider's own, status and bytes
         return Response(got.read(), got.status, headers)
-    if mime.startswith(_EVENT_STREAM):
-        kept = [pair for pair in headers if pair[0] != "cache-control"]
-        return Response(_events(got, rewriter), got.status, kept + _STREAM_HEADERS)
     if mime.startswith(_JSON):
         return Response(rewriter.whole(got.read()), got.status, headers)
-    return Response(got.chunks(), got.status, headers)
+    if mime.startswith(_EVENT_STREAM):
+        kept = [pair for pair in headers if pair[0] != "cache-control"]
+        streamed = Response(_events(got, rewriter), got.status, kept + _STREAM_HEADERS)
+    else:
+        streamed = Response(got.chunks(), got.status, headers)
+    streamed.call_on_close(got.close)  # a client that has gone ends the request at the provider, too
+    return streamed
 
 
 def _events(got: Answer, rewriter: Rewriter) -> Iterator[bytes]:
-    """The stream, line by line as it arrives; when it breaks off, its last event says so.
-
-    Closing it, as the server does when the client has gone, ends the request at the provider.
-    """
+    """The stream, line by line as it arrives; when it breaks off, its last event says so."""
     lines = Lines()
     try:
         for chunk in got.chunks():
@@ -101,5 +103,3 @@ def _events(got: Answer, rewriter: Rewriter) -> Iterator[bytes]:
     except UpstreamFailed as error:
         # A line that broke off would corrupt the event that follows it: it is left out.
         yield b"\n\ndata: " + body.encode(errors.told(error)[1]) + b"\n\n"
-    finally:
-        got.close()

@@ -24,11 +24,17 @@ _BLOCK = 65536
 _poll = monkey.get_original("select", "poll")
 
 
-class _Liveness:
-    """Tells an idle connection that the provider closed from a live one, at any file descriptor number.
+class _Counting:
+    """Counts the connections it makes, and looks whether an idle one is alive at any file descriptor number.
 
     geventhttpclient asks select(), which knows none above 1023 and would then never reuse a connection.
     """
+
+    made = 0
+
+    def _create_socket(self) -> gevent.socket.socket:
+        self.made += 1
+        return super()._create_socket()  # type: ignore[misc,no-any-return]
 
     def _is_socket_alive(self, sock: gevent.socket.socket | None) -> bool:
         if sock is None or sock.fileno() < 0:
@@ -38,11 +44,11 @@ class _Liveness:
         return not watch.poll(0)
 
 
-class _PlainPool(_Liveness, ConnectionPool):
+class _PlainPool(_Counting, ConnectionPool):
     pass
 
 
-class _TlsPool(_Liveness, SSLConnectionPool):
+class _TlsPool(_Counting, SSLConnectionPool):
     pass
 
 
@@ -113,7 +119,7 @@ class Upstream:
     def __init__(self, timeout_s: float) -> None:
         """`timeout_s` bounds how long a provider may be silent, before its answer and within it."""
         self._timeout_s = timeout_s
-        self._pools: dict[str, tuple[ConnectionPool, str]] = {}
+        self._pools: dict[str, tuple[_PlainPool | _TlsPool, str]] = {}
 
     def post(self, url: str, headers: Iterable[tuple[str, str]], content: bytes, provider: str) -> Answer:
         """The provider's answer as soon as its head is there.
@@ -126,14 +132,15 @@ class Upstream:
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
         head = f"POST /{path} HTTP/1.1\r\nHost: {host_header}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
         data = head.encode("latin-1") + content
-        try:
-            return Answer(self._exchange(pool, data, provider), provider)
-        except HTTPConnectionClosed:
-            # An idle connection that the provider closed just now: nothing of an answer had come.
+        while True:
+            made = pool.made
             try:
                 return Answer(self._exchange(pool, data, provider), provider)
             except HTTPConnectionClosed as error:
-                raise UpstreamUnreachable(f"{provider} closed the connection without an answer") from error
+                # No byte of an answer came. From an idle connection that may just mean that the provider was
+                # closing it: once more, on another one. From a new connection it is the provider's last word.
+                if pool.made != made:
+                    raise UpstreamUnreachable(f"{provider} closed the connection without an answer") from error
 
     def close(self) -> None:
         """Close every idle connection."""
@@ -159,7 +166,7 @@ class Upstream:
         except (OSError, HTTPParseError) as error:
             raise UpstreamUnreachable(f"{provider} sent no usable answer: {_reason(error)}") from error
 
-    def _pool(self, origin: str) -> tuple[ConnectionPool, str]:
+    def _pool(self, origin: str) -> tuple[_PlainPool | _TlsPool, str]:
         known = self._pools.get(origin)
         if known is None:
             parts = urlsplit(origin)

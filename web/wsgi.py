@@ -8,5 +8,5 @@ from web import counters
 from web.app import create_app
 from web.services import Services
 
-base = bootstrap.web(Settings.from_env(os.environ), os.environ, counters.degraded)
+base = bootstrap.web(Settings.from_env(os.environ), os.environ, counters)
 app = create_app(Services.of(base))

@@ -10,7 +10,7 @@ address=http://localhost:$PORT
 ready_within_s=60
 stopped_within_s=20
 log=$(mktemp)
-pool=
+pool= agent=
 
 main() {
     cd "$root"   # the stand-ins and the virtual environment are there
@@ -27,7 +27,9 @@ main() {
     pool=$!
     wait_until "$ready_within_s" started || fail "plano up was not ready within $ready_within_s s: $(cat "$log")"
     runs || fail "plano up has ended: $(cat "$log")"
-    python3 "$demo/demo.py" --url "$address"
+    python3 "$demo/demo.py" --url "$address" &   # not in front: a signal would wait for its end
+    agent=$!
+    wait "$agent"
 }
 
 # The real providers if both keys are there, else stand-ins. Sets `options` of `plano up`.
@@ -54,6 +56,7 @@ started() { ! runs || grep -q "plano is ready" "$log"; }
 ended() { ! runs; }
 
 stop() {
+    [ -z "$agent" ] || kill "$agent" 2>/dev/null || true
     if runs; then
         kill "$pool"
         wait_until "$stopped_within_s" ended || echo "process $pool does not stop" >&2

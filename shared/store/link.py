@@ -27,9 +27,7 @@ class Link:
     again. Each change is logged once.
     """
 
-    def __init__(
-        self, client: redis.Redis, name: str, error: type[Away], *, width: int, patience_s: float
-    ) -> None:
+    def __init__(self, client: redis.Redis, name: str, error: type[Away], *, width: int, patience_s: float) -> None:
         """`width` commands run at once; others wait up to `patience_s` seconds for their turn."""
         self.client = client
         self._name = name

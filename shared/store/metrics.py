@@ -66,7 +66,7 @@ class MetricsStore:
 
     def _updated(self, change: Callable[[Snapshot], Snapshot], ttl_s: int) -> bool:
         with self._link.client.pipeline(transaction=True) as watching:
-            watching.watch(keys.METRICS_SNAPSHOT)  # type: ignore[no-untyped-call]
+            watching.watch(keys.METRICS_SNAPSHOT)
             value: Any = watching.get(keys.METRICS_SNAPSHOT) or b""
             watching.multi()
             watching.set(keys.METRICS_SNAPSHOT, _value_of(change(_snapshot_of(value))), ex=ttl_s)

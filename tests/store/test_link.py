@@ -82,8 +82,8 @@ def test_an_absent_redis_costs_a_request_little(request: pytest.FixtureRequest, 
     assert time.monotonic() - begin < LIMIT_S
 
 
-def test_many_requests_at_once_wait_no_longer_than_one(frozen: Link) -> None:
-    """Those who queue for a connection are told as well."""
+def test_many_requests_at_once_wait_no_longer_than_one(frozen: Link, caplog: pytest.LogCaptureFixture) -> None:
+    """Those who queue for a connection are told as well; and however many fail, it is one outage."""
     together = threading.Barrier(32)
 
     def ask(_: int) -> float:
@@ -97,6 +97,7 @@ def test_many_requests_at_once_wait_no_longer_than_one(frozen: Link) -> None:
         waited = list(pool.map(ask, range(32)))
 
     assert max(waited) < LIMIT_S
+    assert len(changes(caplog)) == 1
 
 
 def test_one_failure_is_not_yet_an_outage(refused: Link) -> None:

@@ -1,16 +1,18 @@
 """demos/model_affinity runs as its README says, and leaves nothing behind."""
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.fakes.ports import free_port
-from tests.harness import ROOT
+from tests.harness import ROOT, wait_until
 
 DEMO = ROOT / "demos/model_affinity"
 NAMES = ("PORT", "PROVIDER_PORT", "ROUTER_PORT")
@@ -23,12 +25,35 @@ def env() -> dict[str, str]:
     return {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "HOME": "/nonexistent", "LANG": "C.UTF-8", **ports}
 
 
-def test_it_prints_what_is_expected_and_stops_its_pool(env: dict[str, str]) -> None:
-    said = _run(["./demo.sh"], env)
+def test_it_prints_what_is_expected_and_stops_its_pool(env: dict[str, str], tmp_path: Path) -> None:
+    with (
+        (tmp_path / "output").open("w") as output,
+        subprocess.Popen(["./demo.sh"], cwd=DEMO, env=env, stdout=output, stderr=subprocess.STDOUT) as demo,
+    ):
+        started: set[psutil.Process] = set()
+        try:
+            wait_until(lambda: _ended(demo, started), within_s=100, what="the end of the demo")
+        finally:
+            demo.terminate()
 
-    assert said.stdout == (DEMO / "expected_output.txt").read_text(), said.stderr
-    assert (said.returncode, said.stderr) == (0, "")
-    assert _left(env["PROVIDER_PORT"]) == []
+    said = (tmp_path / "output").read_text()
+    assert said == (DEMO / "expected_output.txt").read_text()
+    assert demo.returncode == 0
+    assert len(started) > 5
+    assert _running(started) == []
+
+
+def test_sigterm_in_the_middle_stops_its_pool(env: dict[str, str]) -> None:
+    with subprocess.Popen(["./demo.sh"], cwd=DEMO, env=env, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout
+        next(line for line in demo.stdout if "turn 1" in line)
+        started: set[psutil.Process] = set()
+        _ended(demo, started)
+        demo.terminate()
+
+        assert demo.wait(30) == 143
+    assert len(started) > 5
+    assert _running(started) == []
 
 
 def test_a_taken_port_is_named(env: dict[str, str]) -> None:
@@ -39,7 +64,6 @@ def test_a_taken_port_is_named(env: dict[str, str]) -> None:
 
     assert said.returncode == 1
     assert f"port {env['PORT']}: cannot be listened on" in said.stderr
-    assert _left(env["PROVIDER_PORT"]) == []
 
 
 def test_a_gateway_that_is_not_there_is_named(env: dict[str, str]) -> None:
@@ -55,13 +79,12 @@ def _run(command: list[str], env: dict[str, str]) -> "subprocess.CompletedProces
     return subprocess.run(command, cwd=DEMO, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
-def _left(port: str) -> list[psutil.Process]:
-    """Processes that this run started: they have its port of the stand-in in their environment."""
-    return [process for process in psutil.process_iter() if _environment(process).get("PROVIDER_PORT") == port]
+def _ended(demo: "subprocess.Popen[Any]", started: set[psutil.Process]) -> bool:
+    """Whether the demo has ended; adds to `started` what it runs now."""
+    with contextlib.suppress(psutil.Error):
+        started.update(psutil.Process(demo.pid).children(recursive=True))
+    return demo.poll() is not None
 
 
-def _environment(process: psutil.Process) -> dict[str, str]:
-    try:
-        return process.environ()
-    except psutil.Error:
-        return {}
+def _running(processes: set[psutil.Process]) -> list[psutil.Process]:
+    return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
@@ -19,6 +20,8 @@ DEMO = ROOT / "demos/session_affinity_redis"
 NAMES = ("PORT", "PROVIDER_PORT", "ROUTER_PORT", "WEB_PORT_1", "WEB_PORT_2", "WEB_PORT_3")
 SBIN = "/usr/local/sbin:/usr/sbin"
 EXPECTED = (DEMO / "expected_output.txt").read_text()
+
+OPENAI = "https://api.openai.com/v1"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -55,7 +58,8 @@ def test_every_session_is_pinned_and_down_stops_everything(run: Run, env: dict[s
 
     up = run("./run_demo.sh", "up", BALANCER=balancer)
     shown = run("./verify_affinity.py", "--url", f"http://localhost:{env['PORT']}")
-    started = _started(env["PROVIDER_PORT"])
+    started = _started(env["PORT"])
+    commands = [" ".join(process.cmdline()) for process in started]
     down = run("./run_demo.sh", "down")
 
     assert up.returncode == 0, up.stderr
@@ -63,10 +67,11 @@ def test_every_session_is_pinned_and_down_stops_everything(run: Run, env: dict[s
     assert (f"HAProxy at port {env['PORT']}" in up.stdout) is (balancer == "haproxy")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout == EXPECTED.replace("localhost:12000", f"localhost:{env['PORT']}")
-    assert sum("web.wsgi:app" in " ".join(command) for command in started) >= (6 if balancer == "haproxy" else 4)
-    assert any("redis-server" in command[0] for command in started)
+    parts = {"gunicorn", "redis-server", "-m workers", "-m tests.fakes", "haproxy" if balancer == "haproxy" else ""}
+    assert all(any(part in command for command in commands) for part in parts), commands
     assert down.returncode == 0, down.stderr
-    assert _started(env["PROVIDER_PORT"]) == []
+    assert [process for process in started if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
+    assert not (DEMO / ".run" / env["PORT"]).exists()
 
 
 def test_the_steps_by_hand_print_what_the_readme_shows(run: Run, env: dict[str, str]) -> None:
@@ -78,15 +83,37 @@ def test_the_steps_by_hand_print_what_the_readme_shows(run: Run, env: dict[str, 
     program = f'redis-cli() {{ {alias[1]} "$@"; }}\n'
 
     by_hand = (DEMO / "README.md").read_text().split("## By hand")[1].split("## The headers")[0]
-    *told, ttl_step, sessions_step = re.findall(r"```sh\n(.*?)```", by_hand, re.DOTALL)
-    *wanted, sessions = re.findall(r"```(?:json)?\n(.*?)```", by_hand.replace("```sh\n", "```sh "), re.DOTALL)
-    here = [step.replace("localhost:12000", f"localhost:{env['PORT']}") for step in (*told, ttl_step, sessions_step)]
-    shown = [run("bash", "-euo", "pipefail", "-c", program + step) for step in here]
+    blocks = re.findall(r"```(\w*)\n(.*?)```", by_hand, re.DOTALL)
+    told = [text.replace("localhost:12000", f"localhost:{env['PORT']}") for kind, text in blocks if kind == "sh"]
+    shown = [run("bash", "-euo", "pipefail", "-c", program + step).stdout for step in told]
 
-    assert [step.stdout for step in shown[:3]] == wanted
-    assert 290 <= int(shown[3].stdout) <= 300
-    assert shown[4].stdout == sessions
-    assert len(shown) == 5
+    ttl_s = int(shown.pop(3))
+    assert 290 <= ttl_s <= 300
+    assert shown == [text for kind, text in blocks if kind != "sh"]
+
+
+@pytest.mark.parametrize("key", ["", "sk-of-the-test"])
+def test_where_a_docker_engine_runs_compose_is_used(run: Run, env: dict[str, str], tmp_path: Path, key: str) -> None:
+    """There is no engine in this test: what `docker` is asked is held against the compose file."""
+    (tmp_path / "docker").write_text(f'#!/bin/sh\necho "$* $OPENAI_BASE_URL" >>{tmp_path}/asked\n')
+    (tmp_path / "readyz").touch()
+    command = [sys.executable, "-m", "http.server", env["PORT"], "--directory", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as gateway:
+        up = run("./run_demo.sh", "up", OPENAI_API_KEY=key)
+        down = run("./run_demo.sh", "down")
+        gateway.kill()
+
+    services = yaml.safe_load((DEMO / "docker-compose.yml").read_text())["services"]
+    asked = (tmp_path / "asked").read_text()
+    assert (up.returncode, down.returncode) == (0, 0), up.stderr + down.stderr
+    assert "A Docker engine runs: Docker Compose" in up.stdout
+    assert ("real OpenAI" in up.stdout, "profile standins up" in asked) == (bool(key), not key)
+    assert f"up --detach --build --wait --wait-timeout 180 {OPENAI if key else 'http://standins:12101/v1'}" in asked
+    assert "profile standins down" in asked
+    assert services.keys() == {"redis", "jaeger", "standins", "web", "worker", "clock", "haproxy"}
+    assert services["web"]["deploy"] == {"replicas": 3}
+    mounted = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())]
+    assert all((DEMO / path).is_file() for path in mounted)
 
 
 def test_another_word_is_answered_with_the_usage(run: Run) -> None:
@@ -98,12 +125,12 @@ def test_another_word_is_answered_with_the_usage(run: Run) -> None:
 
 def test_a_second_up_changes_nothing(run: Run, env: dict[str, str]) -> None:
     run("./run_demo.sh", "up")
-    before = _started(env["PROVIDER_PORT"])
+    before = _started(env["PORT"])
     again = run("./run_demo.sh", "up")
 
     assert again.returncode == 1
     assert "it is up already" in again.stderr
-    assert _started(env["PROVIDER_PORT"]) == before
+    assert _started(env["PORT"]) == before
 
 
 def test_a_gateway_that_does_not_pin_fails_the_check(run: Run) -> None:
@@ -133,13 +160,7 @@ def test_an_address_where_nobody_answers_is_named(run: Run, env: dict[str, str])
     assert f"http://localhost:{env['PORT']}/v1/chat/completions" in shown.stderr
 
 
-def _started(port: str) -> list[list[str]]:
-    """The commands of the processes that `up` started: its port of the stand-in is in their environment."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("PROVIDER_PORT") == port:
-                found.append(process.cmdline())
-        except psutil.Error:
-            continue
-    return sorted(command for command in found if command)
+def _started(port: str) -> list[psutil.Process]:
+    """`plano up` and all that it started."""
+    pool = psutil.Process(int((DEMO / ".run" / port / "pid").read_text()))
+    return [pool, *pool.children(recursive=True)]

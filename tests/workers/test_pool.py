@@ -4,12 +4,14 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 import redis
 from rq.job import Job
+from rq.serializers import JSONSerializer
 
 from shared import contract
 from shared.contract import Order, Verdict
@@ -23,6 +25,7 @@ from shared.store.queue import DecisionQueue, rq_queue
 from shared.store.replies import Replies
 from tests.fakes.router import Router
 from tests.harness import Pool, Process, RedisServer, running, wait_until
+from workers.pool import PooledJob
 
 CONFIG = """
 version: v0.4.0
@@ -128,6 +131,19 @@ def test_64_slow_jobs_run_at_once(queue: DecisionQueue, router: Router) -> None:
 
 
 @pytest.mark.usefixtures("worker")
+def test_64_jobs_that_end_at_once_do_not_starve_each_other(queue: DecisionQueue, router: Router) -> None:
+    """Ending a job takes two connections, of which the whole process has six."""
+    router.behave("hang")
+
+    with ThreadPoolExecutor(MANY) as clients:
+        asked = [clients.submit(queue.ask, order(f"burst-{n}"), BUDGET_S) for n in range(MANY)]
+        wait_until(lambda: router.hanging == MANY, what="all calls")
+        router.behave(None)
+
+        assert [said.result(BUDGET_S) for said in asked] == [ROUTED] * MANY
+
+
+@pytest.mark.usefixtures("worker")
 def test_nothing_of_a_job_is_left_when_it_has_ended(queue: DecisionQueue, store: redis.Redis) -> None:
     """The conversation above all; and the id is free before the verdict is heard."""
     assert queue.ask(order("leftover"), BUDGET_S) == ROUTED
@@ -163,7 +179,7 @@ def test_a_job_that_takes_longer_than_its_limit_is_ended(
 
     with queue._replies.expect(keys.decided(keys.decision_job(Session("long")))) as reply:
         queue._enqueue(keys.decision_job(Session("long")), order("long"), 1)
-        heard = reply.wait(5)
+        heard = reply.wait(2.5)  # the router's own limit is 3 s
     router.release()
 
     assert heard == b'{"fault":"router"}'
@@ -205,9 +221,18 @@ def test_a_decision_that_comes_too_late_leaves_the_id_free(
     assert queue.ask(order("late"), BUDGET_S) == msgspec.structs.replace(ROUTED, pinned=True)
 
 
+def test_ending_a_job_whose_key_is_gone_does_not_make_it_anew(store: redis.Redis) -> None:
+    """It would have no ttl, and the session could never be decided again."""
+    job = PooledJob.create("workers.jobs.decide", id="gone", connection=store, serializer=JSONSerializer)
+
+    job.heartbeat(datetime.now(UTC), 60)
+
+    assert not store.exists(job.key)
+
+
 def test_sigterm_lets_jobs_under_way_end(worker: Process, queue: DecisionQueue, router: Router) -> None:
     """A deployment loses no decision; the worker signs off and exits with 0."""
-    router.delay = 0.5
+    router.delay = 1.5  # the worker notices the signal within 1 s
 
     with ThreadPoolExecutor(8) as clients:
         asked = [clients.submit(queue.ask, order(f"ending-{n}"), BUDGET_S) for n in range(8)]
