@@ -10,7 +10,8 @@ address=http://localhost:$PORT
 ready_within_s=60
 stopped_within_s=20
 log=$(mktemp)
-pool= agent=
+pool=
+agent=
 
 main() {
     cd "$root"   # the stand-ins and the virtual environment are there

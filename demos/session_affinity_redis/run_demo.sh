@@ -134,7 +134,12 @@ started() {
 }
 
 # Whether what `up` started still runs, and its number was not given to another process.
-running() { [ -e "$run/pid" ] && ps -o args= -p "$(cat "$run/pid")" 2>/dev/null | grep -Eq "plano up|run_demo.sh up"; }
+running() {
+    local pid
+    pid=$(cat "$run/pid" 2>/dev/null) || return 1
+    kill -0 "$pid" 2>/dev/null || return 1
+    ! command -v ps >/dev/null || ps -o args= -p "$pid" | grep -Eq "plano up|run_demo.sh up"
+}
 
 stopped() { ! running; }
 

@@ -1,0 +1,103 @@
+"""One connection that many requests share."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from shared.store.pipe import Pipe
+from tests.harness import RedisServer, wait_until
+
+
+@pytest.fixture
+def pipe(redis_server: RedisServer, store: redis.Redis) -> Iterator[Pipe]:
+    """A pipe to the run's Redis."""
+    store.mset({f"k{n}": n for n in range(64)})
+    store.delete("plano:none")
+    made, client = _pipe_to(redis_server)
+    yield made
+    store.client_kill_filter(_type="normal", skipme=True)
+    client.close()
+
+
+def _pipe_to(server: RedisServer, answer_s: float = 2.0) -> tuple[Pipe, redis.Redis]:
+    client = redis.Redis(
+        unix_socket_path=str(server.socket), socket_timeout=answer_s, retry=Retry(NoBackoff(), 0), protocol=2
+    )
+    return Pipe(client, answer_s), client
+
+
+def test_everybody_hears_their_own_answer_over_one_connection(pipe: Pipe, store: redis.Redis) -> None:
+    before = len(store.client_list())
+
+    with ThreadPoolExecutor(32) as askers:
+        heard = list(askers.map(lambda n: pipe.ask("GET", f"k{n % 64}"), range(512)))
+
+    assert heard == [str(n % 64).encode() for n in range(512)]
+    assert len(store.client_list()) == before + 1
+
+
+def test_a_refusal_is_told_to_the_one_who_asked(pipe: Pipe, store: redis.Redis) -> None:
+    store.lpush("list", "x")
+    store.expire("list", 60)
+
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        pipe.ask("GET", "list")
+
+    assert pipe.ask("GET", "k1") == b"1"
+
+
+def test_a_dropped_connection_is_made_anew(pipe: Pipe, store: redis.Redis) -> None:
+    pipe.ask("GET", "k1")
+
+    store.client_kill_filter(_type="normal", skipme=True)
+    heard = wait_until(lambda: _quietly(pipe), what="an answer")
+
+    assert heard == b"1"
+
+
+def test_a_frozen_redis_keeps_nobody_longer_than_the_limit(own_server: RedisServer) -> None:
+    """And when it thaws, late answers reach nobody: they belong to a connection that was given up."""
+    own_server.start()
+    pipe, client = _pipe_to(own_server, answer_s=0.15)
+    client.set("k", "v", ex=60)
+    assert pipe.ask("GET", "k") == b"v"
+
+    own_server.send(signal.SIGSTOP)
+    with ThreadPoolExecutor(16) as askers:
+        outcomes = list(askers.map(lambda _: _outcome(pipe), range(16)))
+    own_server.send(signal.SIGCONT)
+    heard = wait_until(lambda: _quietly(pipe, "k"), what="an answer")
+
+    client.close()
+    own_server.stop()
+    assert set(outcomes) <= {"TimeoutError", "ConnectionError"}
+    assert heard == b"v"
+
+
+def test_reading_ends_with_the_connection(pipe: Pipe, store: redis.Redis) -> None:
+    pipe.ask("GET", "k1")
+    readers = [thread for thread in threading.enumerate() if thread.name == "pipe"]
+
+    store.client_kill_filter(_type="normal", skipme=True)
+
+    wait_until(lambda: not any(thread.is_alive() for thread in readers), what="the reader's end")
+
+
+def _quietly(pipe: Pipe, key: str = "k1") -> bytes | None:
+    try:
+        return bytes(pipe.ask("GET", key))
+    except redis.RedisError:
+        return None
+
+
+def _outcome(pipe: Pipe) -> str:
+    try:
+        return str(pipe.ask("GET", "k"))
+    except redis.RedisError as error:
+        return type(error).__name__
