@@ -22,7 +22,8 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/system
+	$(BIN)/python -m pytest tests/system
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -65,10 +65,19 @@ def link_to(url: str) -> Link:
     return Link(redis.Redis(connection_pool=pool), "pins", StoreDown, width=2, patience_s=5)
 
 
+@pytest.fixture(scope="module")
+def stand_in() -> Iterator[Router]:
+    with Router() as router:
+        yield router
+
+
 @pytest.fixture
-def router() -> Iterator[Router]:
-    with Router() as stand_in:
-        yield stand_in
+def router(stand_in: Router) -> Router:
+    """Nothing is wrong with it, and nobody has asked it yet."""
+    stand_in.behave(None)
+    stand_in.answer = None
+    stand_in.clear()
+    return stand_in
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from shared.config.values import MetricSource
 from shared.contract import Order
 from shared.domain.conversation import Message
 from shared.domain.decisions import Trace
+from shared.domain.decisions import Decision
 from shared.domain.ranking import EMPTY, Kind, Measure, Price, Snapshot, rank
 from shared.domain.routes import Prefer, Route
 from shared.errors import StoreDown
@@ -348,6 +349,16 @@ def test_a_clock_that_is_set_back_stops_no_refresh(sources: tuple[MetricSource, 
     assert schedule.due(EMPTY, 900) == [sources[0]]
 
 
+class Uncounted:
+    """Counts nothing."""
+
+    def decided(self, decision: Decision) -> None:
+        """Pass over a decision."""
+
+    def degraded(self, part: str) -> None:
+        """Pass over an outage."""
+
+
 def test_memory_mode_reads_its_sources_itself(tmp_path: Path, pages: Sources, router: Router) -> None:
     """From the first decision on: it waits a moment for the first answer."""
     config = tmp_path / "config.yaml"
@@ -359,7 +370,7 @@ model_metrics_sources:
   - {{type: cost, provider: digitalocean, url: "{pages.digitalocean}", model_aliases: {{acme/two: acme/three}}}}
 routing: {{session_cache: {{type: memory}}, router: {{url: "{router.url}", model: Arch-Router}}}}
 """)
-    web = bootstrap.web(Settings(config=config), {}, lambda _: None)
+    web = bootstrap.web(Settings(config=config), {}, Uncounted())
     assert pages.calls == 0, "a server forks after it is built"
 
     cheapest, fastest = (web.decisions.ask(order(prefer), 5).models for prefer in (Prefer.CHEAPEST, Prefer.FASTEST))

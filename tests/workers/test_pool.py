@@ -232,7 +232,7 @@ def test_ending_a_job_whose_key_is_gone_does_not_make_it_anew(store: redis.Redis
 
 def test_sigterm_lets_jobs_under_way_end(worker: Process, queue: DecisionQueue, router: Router) -> None:
     """A deployment loses no decision; the worker signs off and exits with 0."""
-    router.delay = 1.5  # the worker notices the signal within 1 s
+    router.delay = 1.3  # the worker notices the signal within 1 s
 
     with ThreadPoolExecutor(8) as clients:
         asked = [clients.submit(queue.ask, order(f"ending-{n}"), BUDGET_S) for n in range(8)]

@@ -306,18 +306,6 @@ def test_a_connection_closed_while_idle_fails_no_decision(server: Router, make: 
     assert router.choose(ROUTES, ASKED, TRACE) == "translation"
 
 
-def test_a_connection_closed_in_the_moment_of_asking_fails_no_decision(server: Router, make: Make) -> None:
-    """No byte of an answer came over a kept connection: the request is sent once more, over a new one."""
-    router = make(server.url)
-    router.choose(ROUTES, ASKED, TRACE)
-    server.clear()
-
-    server.behave("close", times=1)
-
-    assert router.choose(ROUTES, ASKED, TRACE) == "translation"
-    assert server.calls == 2
-
-
 def test_a_router_that_was_away_is_asked_again(server: Router, make: Make) -> None:
     router = make(server.url, timeout_ms=200)
     server.behave("hang")
