@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 SERVICE = "plano"
+_EXPORT_S = 2  # a process that stops waits no longer than this for a collector that is down
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
@@ -164,18 +165,15 @@ class Otlp:
         return provider.get_tracer("plano")
 
     def _exporter(self) -> "SpanExporter":
+        endpoint = self._wanted.endpoint
         protocol = next((self._env[name] for name in _PROTOCOLS if self._env.get(name)), "")
-        if self._wanted.endpoint and protocol in {"", "grpc"}:
-            return _grpc_exporter(self._wanted.endpoint)
-        if self._wanted.endpoint:
-            from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
-
-            return trace_exporter.OTLPSpanExporter(f"{self._wanted.endpoint.rstrip('/')}/v1/traces")
-        if protocol == "grpc":
-            return _grpc_exporter(None)
+        if protocol == "grpc" or (endpoint and not protocol):
+            return _grpc_exporter(endpoint)
         from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
 
-        return trace_exporter.OTLPSpanExporter()  # reads its address and all else from OTEL_*
+        # Without an address it reads that, and all else, from OTEL_*.
+        address = f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None
+        return trace_exporter.OTLPSpanExporter(address, timeout=_EXPORT_S)
 
 
 def _grpc_exporter(endpoint: str | None) -> "SpanExporter":
@@ -187,7 +185,7 @@ def _grpc_exporter(endpoint: str | None) -> "SpanExporter":
 
         grpc_gevent.init_gevent()
     insecure = endpoint.startswith("http://") if endpoint else None
-    return trace_exporter.OTLPSpanExporter(endpoint=endpoint, insecure=insecure)
+    return trace_exporter.OTLPSpanExporter(endpoint=endpoint, insecure=insecure, timeout=_EXPORT_S)
 
 
 def build(wanted: Wanted, env: Mapping[str, str]) -> Tracing:

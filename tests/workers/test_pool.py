@@ -149,7 +149,7 @@ def test_nothing_of_a_job_is_left_when_it_has_ended(queue: DecisionQueue, store:
     assert queue.ask(order("leftover"), BUDGET_S) == ROUTED
 
     assert store.exists(key_of("leftover")) == 0
-    wait_until(lambda: set(leftovers(store)) <= of_killed_workers, what="the end of the job's traces")
+    wait_until(lambda: not leftovers(store), what="the end of the job's traces")
 
 
 @pytest.mark.usefixtures("worker")
@@ -166,7 +166,7 @@ def test_a_job_that_raises_is_announced_as_a_fault_and_leaves_nothing(
 
     assert heard == b'{"fault":"router"}'
     assert store.exists(Job.key_for(job_id)) == 0
-    wait_until(lambda: set(leftovers(store)) <= of_killed_workers, what="the end of the job's traces")
+    wait_until(lambda: not leftovers(store), what="the end of the job's traces")
     assert queue.ask(order("broken"), BUDGET_S) == ROUTED
 
 
