@@ -132,7 +132,8 @@ def _procfile() -> Path:
 
 
 def _commands(procfile: str, workers: int, *, only_web: bool) -> dict[str, str]:
-    processes = honcho.environ.parse_procfile(procfile).processes
+    # A shell that waits for its command would die of the signal that the command handles.
+    processes = {name: f"exec {line}" for name, line in honcho.environ.parse_procfile(procfile).processes.items()}
     if only_web:
         return {"web": processes["web"]}
     commands: dict[str, str] = {}

@@ -14,8 +14,7 @@ from shared import bootstrap
 from shared.config.values import MetricSource
 from shared.contract import Order
 from shared.domain.conversation import Message
-from shared.domain.decisions import Trace
-from shared.domain.decisions import Decision
+from shared.domain.decisions import Decision, Trace
 from shared.domain.ranking import EMPTY, Kind, Measure, Price, Snapshot, rank
 from shared.domain.routes import Prefer, Route
 from shared.errors import StoreDown
