@@ -1,5 +1,6 @@
 """Which model answers: the session's pin, else a decision that becomes one."""
 
+import time
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -53,6 +54,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How long pins live, how long decisions may take, and what to do when something is away."""
 
     session_ttl_s: int
+    session_max_age_s: int | None = None
     decision_budget_s: float
     reject_on_outage: bool
 
@@ -107,7 +109,8 @@ class Affinity:
         if self._catalog.find(pin.model_name) is None:
             self._pins.drop(question.session, pin)  # its model left the config: the pin is void
             return None
-        return Decision(models=self._configured(candidates(pin, self._routes)), route=pin.route_name, pinned=True)
+        models = self._configured(candidates(pin, self._routes))
+        return Decision(models=models, route=pin.route_name, pinned=True, pin=pin)
 
     def _configured(self, models: Iterable[str]) -> tuple[str, ...]:
         return tuple(name for name in models if self._catalog.find(name))
@@ -121,6 +124,7 @@ class Affinity:
                 model_name=question.model.name,
                 session=question.session,
                 ttl_s=self._policy.session_ttl_s,
+                until=self._until(),
                 routes=question.routes,
                 inline=question.inline,
                 messages=tuple(messages),
@@ -135,14 +139,18 @@ class Affinity:
 
     def _own(self, question: Question) -> Decision:
         """Nothing to route by: the request's own model, pinned all the same."""
-        own = Decision(models=(question.model.name,))
         if question.session is None:
-            return own
-        proposed = Pin(model_name=question.model.name, route_name=None)
+            return Decision(models=(question.model.name,))
+        proposed = Pin(model_name=question.model.name, route_name=None, until=self._until())
         standing = self._pins.settle(question.session, proposed, self._policy.session_ttl_s)
         if standing == proposed:
-            return own
-        return self._adopted(candidates(standing, self._routes), standing.route_name, question)
+            return Decision(models=(question.model.name,), pin=proposed)
+        return self._adopted(candidates(standing, self._routes), standing, question)
+
+    def _until(self) -> int | None:
+        """When a pin made now ends for good."""
+        max_age_s = self._policy.session_max_age_s
+        return int(time.time()) + max_age_s if max_age_s else None
 
     def _settled_meanwhile(self, question: Question) -> Decision:
         """The verdict was not heard: perhaps it was announced while the subscription was broken."""
@@ -156,15 +164,15 @@ class Affinity:
             raise StoreDown("a worker could not reach Redis")
         if verdict.fault:
             raise RouterDown(verdict.fault)
-        if verdict.pinned:
-            return self._adopted(verdict.models, verdict.route, question)
-        return Decision(models=verdict.models, route=verdict.route)
+        if verdict.pinned and verdict.pin:
+            return self._adopted(verdict.models, verdict.pin, question)
+        return Decision(models=verdict.models, route=verdict.route, pin=verdict.pin)
 
-    def _adopted(self, models: tuple[str, ...], route: str | None, question: Question) -> Decision:
+    def _adopted(self, models: tuple[str, ...], pin: Pin, question: Question) -> Decision:
         """What another replica has just pinned; the request's own model where its config is not (yet) ours."""
-        if self._catalog.find(models[0]) is None:
+        if self._catalog.find(pin.model_name) is None:
             return Decision(models=(question.model.name,))
-        return Decision(models=self._configured(models), route=route, pinned=True)
+        return Decision(models=self._configured(models), route=pin.route_name, pinned=True, pin=pin)
 
 
 def _within_allowed(decision: Decision, allowed: frozenset[str] | None) -> Decision:

@@ -15,9 +15,12 @@ from shared.config import Config, load
 from shared.config.values import CacheType
 from shared.domain.ranking import EMPTY, Snapshot
 from shared.errors import QueueDown, StoreDown
+from shared.failover import Cooldowns, Failover, Movable, OnFailure, Rules
+from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.decisions import InPlace
 from shared.memory.pins import MemoryPins
 from shared.settings import Settings
+from shared.store.cooldowns import CooldownStore
 from shared.store.link import Link
 from shared.store.metrics import MetricsStore, RecentSnapshot
 from shared.store.pins import PinStore
@@ -56,6 +59,7 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     """None in memory mode."""
     replicas: Replicas | None
     tracing: Tracing
+    failover: Failover
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +68,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     pins: PinStore
     metrics: MetricsStore
+    cooldowns: CooldownStore
     queue_client: redis.Redis
     tracing: Tracing
 
@@ -105,10 +110,13 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
         patience_s=_TURN_S,
     )
     decisions = DecisionQueue(queue_link, Replies(queue_link, _ANSWER_S), limit=config.limits.waiting_decisions)
+    sliding_ttl_s = config.routing.session_ttl_s if config.routing.session_ttl_mode == "sliding" else None
+    pins = PinStore(pins_link, Pipe(pins_link.client, _ANSWER_S), sliding_ttl_s=sliding_ttl_s)
     return Web(
         settings=settings,
         config=config,
-        affinity=_affinity(config, PinStore(pins_link, Pipe(pins_link.client, _ANSWER_S)), decisions, notes, traces),
+        affinity=_affinity(config, pins, decisions, notes, traces),
+        failover=_failover(config, CooldownStore(pins_link), pins),
         decisions=decisions,
         pins_link=pins_link,
         replicas=Replicas(pins_link),
@@ -133,6 +141,7 @@ def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
         config=config,
         pins=PinStore(link, Pipe(pins_client, _WORKER_PATIENCE_S)),
         metrics=MetricsStore(link),
+        cooldowns=CooldownStore(link),
         queue_client=redis.Redis(connection_pool=pool),
         tracing=tracing.build(config.tracing, env),
     )
@@ -150,15 +159,19 @@ def clock(settings: Settings, env: Mapping[str, str]) -> Clock:
 
 
 def _memory_web(settings: Settings, config: Config, notes: Notes, traces: Tracing) -> Web:
-    pins = MemoryPins(config.routing.session_max_entries, config.routing.session_ttl_s)
+    routing = config.routing
+    sliding = routing.session_ttl_mode == "sliding"
+    pins = MemoryPins(routing.session_max_entries, routing.session_ttl_s, sliding=sliding)
+    cooldowns = MemoryCooldowns()
     # Decider and metrics are a worker's; web and shared know them by name only, as the queue does.
     metrics = resolve_name(contract.BUILD_METRICS)(config.sources) if config.sources else NoMetrics()
-    decider = resolve_name(contract.BUILD_DECIDER)(config, pins, metrics, traces)
+    decider = resolve_name(contract.BUILD_DECIDER)(config, pins, metrics, cooldowns, traces)
     decisions = InPlace(decider.decide, limit=config.limits.waiting_decisions)
     return Web(
         settings=settings,
         config=config,
         affinity=_affinity(config, pins, decisions, notes, traces),
+        failover=_failover(config, cooldowns, pins),
         decisions=decisions,
         pins_link=None,
         replicas=None,
@@ -170,6 +183,7 @@ def _affinity(config: Config, pins: Pins, decisions: Decisions, notes: Notes, tr
     routing = config.routing
     policy = Policy(
         session_ttl_s=routing.session_ttl_s,
+        session_max_age_s=routing.session_max_age_s if routing.session_ttl_mode == "sliding" else None,
         decision_budget_s=routing.decision_timeout_ms / 1000,
         reject_on_outage=routing.on_outage == "reject",
     )
@@ -182,6 +196,18 @@ def _affinity(config: Config, pins: Pins, decisions: Decisions, notes: Notes, tr
         notes=notes,
         tracing=traces,
     )
+
+
+def _failover(config: Config, cooldowns: Cooldowns, pins: Movable) -> Failover:
+    routing, catalog = config.routing, config.catalog
+    rules = Rules(
+        on_failure=OnFailure(routing.on_failure),
+        max_attempts=routing.max_attempts,
+        default=catalog.default.name if routing.fallback_to_default and catalog.default else None,
+    )
+    named = (model.name for model in catalog.models)
+    routed = (name for route in config.routes for name in route.models)  # a wildcard's models are named here only
+    return Failover(cooldowns, pins, tuple(dict.fromkeys((*named, *routed))), rules)
 
 
 def _pins_url(settings: Settings, config: Config) -> str:

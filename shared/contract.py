@@ -3,6 +3,7 @@
 import msgspec
 
 from shared.domain.conversation import Message
+from shared.domain.pins import Pin
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
 
@@ -27,6 +28,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     session: Session | None
     ttl_s: int
     """How long the pin will live, in seconds."""
+    until: int | None = None
+    """When it will end for good, however it is used."""
     routes: tuple[Route, ...]
     inline: bool
     messages: tuple[Message, ...]
@@ -42,5 +45,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     route: str | None = None
     pinned: bool = False
     """A pin that stood before this order decided."""
+    pin: Pin | None = None
+    """What stands for the session now."""
     fault: str | None = None
     """Why there is no decision."""

@@ -100,9 +100,12 @@ class Overloaded(Unavailable):
 
 
 class UpstreamFailed(PlanoError):
-    """A provider gave no usable answer; `decision` is the Decision that led to it, where there was one."""
+    """A provider gave no usable answer."""
 
     decision: Any = None
+    """The Decision that led to it, where there was one."""
+    steps: tuple[str, ...] = ()
+    """The candidates that had failed before: `openai/gpt-5.2;503`."""
 
 
 class UpstreamUnreachable(UpstreamFailed):

@@ -47,6 +47,7 @@ def _ours(error: errors.PlanoError) -> Response:
     status, said = told(error)
     made = getattr(error, "decision", None)
     answer = _answer(status, said, wire.headers(made) if made else [])
+    answer.headers.extend([("x-plano-fallback", step) for step in getattr(error, "steps", ())])
     if isinstance(error, errors.Unavailable):
         answer.headers["Retry-After"] = str(error.retry_after_s)
     return answer

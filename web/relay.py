@@ -1,56 +1,86 @@
-"""Sends a request to the model that was decided on, and its answer back to the client."""
+"""Sends a request to the model that was decided on; when that fails, to the next candidate."""
 
 import time
-from collections.abc import Iterator
 
+import msgspec
 from flask import Response
 
-from shared.domain.catalog import Model
 from shared.domain.decisions import Decision, Trace
-from shared.errors import UpstreamFailed
-from web import body, errors, outbound, tracing, wire
-from web.rewrite import Lines, Rewriter
+from shared.errors import UpstreamFailed, UpstreamTimeout
+from web import outbound, passing, tracing, wire
+from web.rewrite import Rewriter
 from web.services import services
 from web.upstream import Answer
 
-_EVENT_STREAM = "text/event-stream"
-_JSON = "application/json"
-_NOT_PASSED = frozenset(
-    {
-        "connection", "content-length", "date", "keep-alive", "proxy-authenticate", "proxy-connection", "server",
-        "te", "trailer", "transfer-encoding", "upgrade", "x-request-id",
-    }
-)  # fmt: skip
-"""Headers of an answer that belong to one connection or that are ours to set."""
-_OURS = "x-plano-"
-_STREAM_HEADERS = [("cache-control", "no-cache"), ("x-accel-buffering", "no")]
-"""Without them proxies in front collect a stream before they pass it on."""
+_FAILURES = frozenset({408, 409, 429})
+_FIRST_SERVER_ERROR = 500
+_SHARE = 0.6
+"""How much of the time that is left a model gets while there is another one to try after it."""
+
+
+class _Outcome(msgspec.Struct, frozen=True):
+    """What came of asking one model."""
+
+    response: Response | None
+    failure: str | None
+    """A status, `timeout` or `unreachable`; None when the model answered."""
+    retry_after_s: int | None = None
+    error: UpstreamFailed | None = None
 
 
 def answer(asked: wire.Call, made: Decision, path: str) -> Response:
-    """The chosen model's answer, as it arrives.
+    """The answer of the first candidate that gives one; else the last answer that came, untouched.
 
-    Raises UpstreamUnreachable or UpstreamTimeout when no byte of it came.
+    A candidate that fails is followed by the next one as long as no byte has reached the client.
+    Raises UpstreamUnreachable or UpstreamTimeout when no candidate answered at all.
     """
     parts = services()
-    config = parts.config
-    model = config.catalog.get(made.models[0])
-    trace = asked.question.trace
+    deadline = time.monotonic() + parts.config.listener.timeout_s
+    names = parts.failover.candidates(asked.question, made)
+    steps = _passed_over(made, names[0])
+    refused: Response | None = None
+    failed: UpstreamFailed | None = None
+    for n, name in enumerate(names):
+        left_s = max(deadline - time.monotonic(), 0.001)
+        outcome = _tried(asked, made, path, name, left_s if name == names[-1] else left_s * _SHARE)
+        if outcome.failure is None and outcome.response:
+            parts.failover.answered(asked.question, made, name)
+            return _with_steps(outcome.response, steps)
+        parts.failover.failed(name, str(outcome.failure), outcome.retry_after_s)
+        if outcome.response and n == len(names) - 1:
+            return _with_steps(outcome.response, steps)
+        steps.append(f"{name};{outcome.failure}")
+        refused, failed = outcome.response or refused, outcome.error or failed
+    if refused:
+        return _with_steps(refused, steps)
+    assert failed is not None  # noqa: S101 - each candidate gave a response or an error
+    failed.decision, failed.steps = _served(made, names[-1]), tuple(steps[:-1])
+    raise failed
+
+
+def _tried(asked: wire.Call, made: Decision, path: str, name: str, within_s: float) -> _Outcome:
+    """Ask one model; its answer's first bytes have come when this returns."""
+    served = _served(made, name)
+    qualified = services().config.routing.response_model == "qualified"
     try:
-        got = _sent(asked, model, path)
-        rewriter = Rewriter(model.name if config.routing.response_model == "qualified" else None, pinned=made.pinned)
-        return _passed_on(got, rewriter, [*wire.headers(made), ("x-request-id", trace.request_id)])
+        got = _sent(asked, name, path, within_s)
+        ours = [*wire.headers(served), ("x-request-id", asked.question.trace.request_id)]
+        response = passing.response(got, Rewriter(name if qualified else None, pinned=served.pinned), ours)
     except UpstreamFailed as error:
-        error.decision = made
-        raise
+        word = "timeout" if isinstance(error, UpstreamTimeout) else "unreachable"
+        return _Outcome(None, word, error=error)
+    if got.status in _FAILURES or got.status >= _FIRST_SERVER_ERROR:
+        return _Outcome(response, str(got.status), _retry_after_s(got))
+    return _Outcome(response, None)
 
 
-def _sent(asked: wire.Call, model: Model, path: str) -> Answer:
+def _sent(asked: wire.Call, name: str, path: str, within_s: float) -> Answer:
     """The provider's answer, its head read; the step is traced to the end of its body."""
     parts = services()
+    model = parts.config.catalog.get(name)
     trace = asked.question.trace
     began = time.monotonic()
-    step = parts.tracing.start("llm.upstream", trace.traceparent, {"llm.model": model.name})
+    step = parts.tracing.start("llm.upstream", trace.traceparent, {"llm.model": name})
     try:
         got = parts.upstream.post(
             outbound.url(model, path),
@@ -58,7 +88,8 @@ def _sent(asked: wire.Call, model: Model, path: str) -> Answer:
                 model, asked.environ, Trace(trace.request_id, step.traceparent), parts.access.tenant_header
             ),
             outbound.content(asked.fields, model),
-            model.provider.name,
+            provider=model.provider.name,
+            within_s=within_s,
         )
     except UpstreamFailed:
         step.end()
@@ -68,38 +99,26 @@ def _sent(asked: wire.Call, model: Model, path: str) -> Answer:
     return got
 
 
-def _passed_on(got: Answer, rewriter: Rewriter, ours: list[tuple[str, str]]) -> Response:
-    mime = next((value.lower() for name, value in got.headers if name == "content-type"), "")
-    headers = [
-        (name, value)
-        for name, value in got.headers
-        if name not in _NOT_PASSED and not name.startswith(_OURS)  # the provider may be a gateway like this one
-    ]
-    headers += ours
-    if got.status >= 300:  # noqa: PLR2004 - an error is the provider's own, status and bytes
-        return Response(got.read(), got.status, headers)
-    if mime.startswith(_JSON):
-        return Response(rewriter.whole(got.read()), got.status, headers)
-    if mime.startswith(_EVENT_STREAM):
-        kept = [pair for pair in headers if pair[0] != "cache-control"]
-        streamed = Response(_events(got, rewriter), got.status, kept + _STREAM_HEADERS)
-    else:
-        streamed = Response(got.chunks(), got.status, headers)
-    streamed.call_on_close(got.close)  # a client that has gone ends the request at the provider, too
-    return streamed
+def _served(made: Decision, name: str) -> Decision:
+    """The decision as it turned out: a pin decided only if the pinned model is the one that answers."""
+    if name == made.models[0]:
+        return made
+    return msgspec.structs.replace(made, models=(name,), pinned=False)
 
 
-def _events(got: Answer, rewriter: Rewriter) -> Iterator[bytes]:
-    """The stream, line by line as it arrives; when it breaks off, its last event says so."""
-    lines = Lines()
-    try:
-        for chunk in got.chunks():
-            complete = b"".join(map(rewriter.line, lines.feed(chunk)))
-            if complete:
-                yield complete
-        rest = lines.rest()
-        if rest:
-            yield rewriter.line(rest)
-    except UpstreamFailed as error:
-        # A line that broke off would corrupt the event that follows it: it is left out.
-        yield b"\n\ndata: " + body.encode(errors.told(error)[1]) + b"\n\n"
+def _passed_over(made: Decision, first: str) -> list[str]:
+    """The candidates before the first one to be asked: they sit out."""
+    before = made.models[: made.models.index(first)] if first in made.models else made.models
+    return [f"{name};cooling" for name in before]
+
+
+def _with_steps(response: Response, steps: list[str]) -> Response:
+    if steps:
+        response.headers.extend([("x-plano-fallback", step) for step in steps])
+    return response
+
+
+def _retry_after_s(got: Answer) -> int | None:
+    """Retry-After in seconds; its other form, a date, is not used by model providers and counts as none."""
+    value = next((value for name, value in got.headers if name == "retry-after"), "")
+    return int(value) if value.isdecimal() else None

@@ -8,6 +8,7 @@ from flask import current_app
 from shared.affinity import Affinity
 from shared.bootstrap import Web
 from shared.config import Config
+from shared.failover import Failover
 from shared.tracing import Tracing
 from web.access import Access
 from web.health import Health
@@ -23,6 +24,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     affinity: Affinity
     access: Access
     upstream: Upstream
+    failover: Failover
     health: Health
     tracing: Tracing
 
@@ -34,6 +36,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             affinity=base.affinity,
             access=Access(base.config.access_keys, base.config.routing.tenant_header),
             upstream=Upstream(base.config.listener.timeout_s),
+            failover=base.failover,
             health=Health(base),
             tracing=base.tracing,
         )

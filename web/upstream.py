@@ -4,6 +4,7 @@ geventhttpclient's pool and its response parser in C, without its request builde
 provider hardly changes.
 """
 
+import contextlib
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -69,6 +70,11 @@ class _Parser(HTTPSocketPoolResponse):
         del self._body_buffer[:]
         return some
 
+    def patience(self, silence_s: float) -> None:
+        """How long the provider may be silent from now on."""
+        if self._sock is not None:
+            self._sock.settimeout(silence_s)
+
     def abandon(self) -> None:
         """Give the connection up, unless the answer has been read to its end."""
         self.release()
@@ -77,9 +83,11 @@ class _Parser(HTTPSocketPoolResponse):
 class Answer:
     """A provider's answer: its head has arrived, its body may still be coming."""
 
-    def __init__(self, parser: _Parser, provider: str) -> None:
+    def __init__(self, parser: _Parser, provider: str, silence_s: float) -> None:
         self._parser = parser
         self._provider = provider
+        self._silence_s = silence_s
+        self._first: bytes | None = None
         self.status: int = parser.status_code
         self.headers: list[tuple[str, str]] = [(name.lower(), value) for name, value in parser.items()]
         self.first_byte_at: float | None = None
@@ -87,19 +95,32 @@ class Answer:
         self.on_end: Callable[[], None] | None = None
         """Called once, when the body has been read or is given up."""
 
+    def begin(self) -> None:
+        """Wait for the first bytes of the body, which `chunks` then has; raises as it does."""
+        with self._faults():
+            self._first = self._parser.some()
+        self.first_byte_at = time.monotonic()
+
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives; raises UpstreamUnreachable or UpstreamTimeout when it breaks off."""
+        if self._first is None:
+            self.begin()
+        self._parser.patience(self._silence_s)
+        some, self._first = self._first, b""
+        while some:
+            yield some
+            with self._faults():
+                some = self._parser.some()
+        self.close()
+
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
         try:
-            while some := self._parser.some():
-                if self.first_byte_at is None:
-                    self.first_byte_at = time.monotonic()
-                yield some
+            yield
         except gevent.socket.timeout as error:
             raise UpstreamTimeout(f"{self._provider} fell silent in mid-answer") from error
         except (OSError, HTTPParseError) as error:
             raise UpstreamUnreachable(f"{self._provider} broke off in mid-answer") from error
-        finally:
-            self.close()
 
     def read(self) -> bytes:
         """The whole body; raises as `chunks` does."""
@@ -116,13 +137,15 @@ class Answer:
 class Upstream:
     """Sends requests to providers; one pool of connections for each scheme, host and port."""
 
-    def __init__(self, timeout_s: float) -> None:
-        """`timeout_s` bounds how long a provider may be silent, before its answer and within it."""
-        self._timeout_s = timeout_s
+    def __init__(self, silence_s: float) -> None:
+        """`silence_s` bounds how long a provider may be silent within its answer."""
+        self._silence_s = silence_s
         self._pools: dict[str, tuple[_PlainPool | _TlsPool, str]] = {}
 
-    def post(self, url: str, headers: Iterable[tuple[str, str]], content: bytes, provider: str) -> Answer:
-        """The provider's answer as soon as its head is there.
+    def post(
+        self, url: str, headers: Iterable[tuple[str, str]], content: bytes, *, provider: str, within_s: float
+    ) -> Answer:
+        """The provider's answer as soon as its head is there, which may take `within_s` seconds.
 
         Raises UpstreamUnreachable without a connection, UpstreamTimeout when it stays silent.
         """
@@ -135,7 +158,7 @@ class Upstream:
         while True:
             made = pool.made
             try:
-                return Answer(self._exchange(pool, data, provider), provider)
+                return Answer(self._exchange(pool, data, provider, within_s), provider, self._silence_s)
             except HTTPConnectionClosed as error:
                 # No byte of an answer came. From an idle connection that may just mean that the provider was
                 # closing it: once more, on another one. From a new connection it is the provider's last word.
@@ -147,12 +170,13 @@ class Upstream:
         for pool, _ in self._pools.values():
             pool.close()
 
-    def _exchange(self, pool: ConnectionPool, data: bytes, provider: str) -> _Parser:
+    def _exchange(self, pool: ConnectionPool, data: bytes, provider: str, within_s: float) -> _Parser:
         try:
             sock = pool.get_socket()
         except OSError as error:
             raise UpstreamUnreachable(f"No connection to {provider}: {_reason(error)}") from error
         try:
+            sock.settimeout(within_s)
             sock.sendall(data)
         except OSError as error:
             pool.release_socket(sock)
@@ -160,7 +184,7 @@ class Upstream:
         try:
             return _Parser(sock, pool, block_size=_BLOCK, method="POST")
         except gevent.socket.timeout as error:
-            raise UpstreamTimeout(f"{provider} sent nothing for {self._timeout_s:g} s") from error
+            raise UpstreamTimeout(f"{provider} sent nothing for {within_s:.3g} s") from error
         except HTTPConnectionClosed:
             raise
         except (OSError, HTTPParseError) as error:
@@ -175,7 +199,7 @@ class Upstream:
             limits: dict[str, Any] = {
                 "size": _POOL_SIZE,
                 "connection_timeout": CONNECT_TIMEOUT_S,
-                "network_timeout": self._timeout_s,
+                "network_timeout": self._silence_s,
             }
             kind = _TlsPool if tls else _PlainPool
             known = self._pools[origin] = (

@@ -38,7 +38,7 @@ def main() -> int:
         return 1
     stop = _stop_on_signal()
     parts = Parts(
-        decider=decide.build(base.config, base.pins, RecentSnapshot(base.metrics), base.tracing),
+        decider=decide.build(base.config, base.pins, RecentSnapshot(base.metrics), base.cooldowns, base.tracing),
         refresher=Refresher(base.config.sources, base.metrics),
     )
     router = base.config.router.url or "embedded"

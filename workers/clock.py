@@ -13,7 +13,6 @@ from shared.domain.ranking import Snapshot
 from shared.errors import ConfigError, QueueDown
 from shared.settings import Settings
 from shared.store.queue import RefreshQueue
-from workers.metrics.refresh import served
 from workers.metrics.schedule import TICK_S, Schedule
 
 log = logging.getLogger("plano.clock")
@@ -53,7 +52,7 @@ def tick(schedule: Schedule, queue: RefreshQueue, snapshot: Snapshot, now_s: flo
 def _sources(config: Config) -> tuple[MetricSource, ...]:
     if config.routing.cache_type is CacheType.MEMORY:
         return ()  # the web process refreshes by itself
-    return served(config.sources)
+    return config.sources
 
 
 def _told(sources: tuple[MetricSource, ...]) -> str:

@@ -2,20 +2,21 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from shared.config import Config
+from shared.config.values import max_ages_s
 from shared.contract import Order, Verdict
 from shared.domain.decisions import Trace
+from shared.domain.health import Condition
 from shared.domain.pins import Pin, candidates
-from shared.domain.ranking import EMPTY, Snapshot, rank
+from shared.domain.ranking import EMPTY, Row, Snapshot, Standing, explain, facts_of
 from shared.domain.routes import NO_ROUTE, Prefer, Route
 from shared.domain.sessions import Session
 from shared.errors import Away, StoreDown
 from shared.tracing import OFF, Tracing
 from workers import router
-from workers.metrics.refresh import max_ages_s
 
 
 class Pins(Protocol):
@@ -35,14 +36,23 @@ class Metrics(Protocol):
         """What was measured last."""
 
 
+class Cooldowns(Protocol):
+    """Who sits out; raises StoreDown."""
+
+    def conditions(self, models: Sequence[str]) -> dict[str, Condition]:
+        """What is known of those that have failed."""
+
+
 class Decider:
     """Turns an order into a verdict; running one twice does no harm."""
 
     def __init__(
         self,
+        *,
         router: "router.Router",
         pins: Pins,
         metrics: Metrics,
+        cooldowns: Cooldowns,
         max_ages_s: Mapping[Prefer, float] | None = None,
         tracing: Tracing = OFF,
     ) -> None:
@@ -50,6 +60,7 @@ class Decider:
         self._router = router
         self._pins = pins
         self._metrics = metrics
+        self._cooldowns = cooldowns
         self._max_ages_s = max_ages_s or {}
         self._tracing = tracing
 
@@ -60,8 +71,11 @@ class Decider:
             if standing:  # settled between the asking replica's look and now: the router is not asked again
                 return _adopted(standing, order)
             route = self._route(order)
-            with self._tracing.span("rank", order.traceparent, {}):
-                models = self._ranked(route) if route else (order.model_name,)
+            with self._tracing.span("rank", order.traceparent, {}) as span:
+                rows = self._ranked(route) if route else (Row(order.model_name, Standing.DECLARED),)
+                if self._tracing.on:
+                    span.note(facts_of(rows, time.time()))
+            models = tuple(row.model for row in rows)
             with self._tracing.span("settle", order.traceparent, {}):
                 return self._settled(order, models, route.name if route else None)
         except Away as away:
@@ -74,11 +88,18 @@ class Decider:
             span.note({"plano.route": name or NO_ROUTE})
         return next((route for route in order.routes if route.name == name), None)
 
-    def _ranked(self, route: Route) -> tuple[str, ...]:
-        if route.prefer is Prefer.NONE:
-            return route.models
+    def _ranked(self, route: Route) -> tuple[Row, ...]:
+        """The candidates as the route prefers them; those that sit out come last, and stay in the list."""
+        snapshot = EMPTY if route.prefer is Prefer.NONE else self._snapshot()
         since = time.time() - self._max_ages_s.get(route.prefer, math.inf)
-        return rank(route.models, route.prefer, self._snapshot(), since=since)
+        conditions = self._conditions(route.models)
+        return explain(route.models, route.prefer, snapshot, since=since, conditions=conditions)
+
+    def _conditions(self, models: tuple[str, ...]) -> Mapping[str, Condition]:
+        try:
+            return self._cooldowns.conditions(models)
+        except StoreDown:
+            return {}  # settling will tell whether Redis is away
 
     def _snapshot(self) -> Snapshot:
         try:
@@ -92,18 +113,27 @@ class Decider:
                 model_name=models[0],
                 route_name=route_name,
                 models=models if order.inline and route_name else None,
+                until=order.until,
             )
             standing = self._pins.settle(order.session, proposed, order.ttl_s)
             if standing != proposed:
                 return _adopted(standing, order)
+            return Verdict(models=models, route=route_name, pin=proposed)
         return Verdict(models=models, route=route_name)
 
 
 def _adopted(pin: Pin, order: Order) -> Verdict:
     """Somebody else's pin stands: it decides."""
-    return Verdict(models=candidates(pin, order.routes), route=pin.route_name, pinned=True)
+    return Verdict(models=candidates(pin, order.routes), route=pin.route_name, pinned=True, pin=pin)
 
 
-def build(config: Config, pins: Pins, metrics: Metrics, tracing: Tracing) -> Decider:
+def build(config: Config, pins: Pins, metrics: Metrics, cooldowns: Cooldowns, tracing: Tracing) -> Decider:
     """The decider that a config asks for."""
-    return Decider(router.build(config.router), pins, metrics, max_ages_s(config.sources), tracing)
+    return Decider(
+        router=router.build(config.router),
+        pins=pins,
+        metrics=metrics,
+        cooldowns=cooldowns,
+        max_ages_s=max_ages_s(config.sources),
+        tracing=tracing,
+    )

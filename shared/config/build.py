@@ -11,6 +11,8 @@ from shared.config.models import Served
 from shared.config.schema import File, KeyEntry, ListenerEntry, RouteEntry, RouterEntry, SourceEntry
 from shared.config.values import (
     AccessKey,
+    HALF_LIFE_S,
+    REFRESH_S,
     CacheType,
     Config,
     Limits,
@@ -25,7 +27,6 @@ from shared.domain.routes import Prefer, Route
 
 _DURATION = re.compile(r"(?P<number>[\d.]+)(?P<unit>ms|s|m|h)?")
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
-_REFRESH_S = {"cost": 3600, "latency": 60}
 _DIGEST_LENGTH = 12
 
 
@@ -80,7 +81,11 @@ def _routing(file: File) -> Routing:
         cache_url=entry.session_cache.url,
         tenant_header=entry.session_cache.tenant_header,
         decision_timeout_ms=entry.decision_timeout_ms,
+        session_max_age_s=entry.session_max_age_seconds,
         on_outage=entry.on_outage,
+        on_failure=entry.on_failure,
+        max_attempts=entry.max_attempts,
+        fallback_to_default=entry.fallback_to_default,
         response_model=entry.response_model,
     )
 
@@ -116,7 +121,9 @@ def _source(entry: SourceEntry, catalog: Catalog) -> MetricSource:
         provider=entry.provider,
         url=entry.url,
         query=entry.query,
-        refresh_interval_s=entry.refresh_interval or _REFRESH_S[entry.type],
+        refresh_interval_s=entry.refresh_interval or REFRESH_S[entry.provider],
+        own_max_age_s=entry.max_age,
+        half_life_s=entry.half_life or HALF_LIFE_S,
         model_aliases={
             theirs: model.name if (model := catalog.find(ours)) else ours
             for theirs, ours in (entry.model_aliases or {}).items()

@@ -7,6 +7,7 @@ from shared.config import urls
 from shared.config.faults import Faults, listed
 from shared.config.models import unknown
 from shared.config.schema import File, KeyEntry, RouteEntry, RouterEntry, SourceEntry
+from shared.config.values import OBSERVED, REFRESH_S
 from shared.domain.catalog import Catalog
 from shared.domain.routes import name_fault
 
@@ -62,6 +63,11 @@ def _check_sources(sources: Iterable[SourceEntry], faults: Faults) -> None:
             for name in ("url", "query"):
                 if getattr(source, name) is None:
                     faults.add(f"{source.place}.{name}", "is missing", "prometheus needs a url and a query")
+        if source.max_age and source.max_age < (source.refresh_interval or REFRESH_S[source.provider]):
+            right = "data would be too old before it is renewed"
+            faults.add(f"{source.place}.max_age", "is shorter than the refresh interval", right)
+        if source.half_life and source.provider != OBSERVED:
+            faults.add(f"{source.place}.half_life", f"is for {OBSERVED} only", "leave it out")
         _check_url(source.url, f"{source.place}.url", faults, query=source.type == "cost")
 
 

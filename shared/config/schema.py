@@ -41,6 +41,7 @@ ModelName = Annotated[
 Version = Annotated[str | float, Meta(description="is v0.1 to v0.4.0")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="is a whole number from 1 to 65535")]
 Positive = Annotated[int, Meta(ge=1, description="is a whole number of at least 1")]
+Attempts = Annotated[int, Meta(ge=1, le=10, description="is a whole number from 1 to 10")]
 Entries = Annotated[int, Meta(ge=1, le=10000, description="is a whole number from 1 to 10000")]
 Percent = Annotated[float, Meta(ge=0, le=100, description="is a number from 0 to 100")]
 Duration = Annotated[
@@ -145,6 +146,8 @@ class SourceEntry(Entry, frozen=True):
     url: Url | None = None
     query: Text | None = None
     refresh_interval: Positive | None = None
+    max_age: Positive | None = None
+    half_life: Positive | None = None
     model_aliases: dict[str, Text] | None = None
 
 
@@ -182,7 +185,11 @@ class RoutingEntry(Entry, frozen=True):
     session_ttl_mode: Literal["fixed", "sliding"] = "fixed"
     router: Literal["auto", "embedded"] | RouterEntry = "auto"
     decision_timeout_ms: Positive = 5000
+    session_max_age_seconds: Positive | None = None
     on_outage: Literal["serve", "reject"] = "serve"
+    on_failure: Literal["move", "borrow", "strict"] = "move"
+    max_attempts: Attempts = 3
+    fallback_to_default: bool = False
     response_model: Literal["qualified", "upstream"] = "qualified"
 
 

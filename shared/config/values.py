@@ -1,12 +1,23 @@
 """What a checked config file says; every field is ready for use."""
 
 import enum
+from collections.abc import Sequence
 
 import msgspec
 
 from shared.config.urls import without_credentials
 from shared.domain.catalog import Catalog
-from shared.domain.routes import Route
+from shared.domain.ranking import KIND_OF, Kind
+from shared.domain.routes import Prefer, Route
+
+
+OBSERVED = "observed"
+"""The source that is the pool itself."""
+REFRESH_S = {"digitalocean": 3600, "models.dev": 3600, "prometheus": 60, OBSERVED: 10}
+"""How often a source is read, unless the file says otherwise."""
+HALF_LIFE_S = 300
+MAX_AGE_INTERVALS = 6
+"""Data that was not renewed for so many refresh intervals is ranked as missing; of `observed`: half-lives."""
 
 
 class CacheType(enum.StrEnum):
@@ -50,7 +61,12 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     """None: REDIS_URL, or redis://localhost:6379 without it."""
     tenant_header: str | None = None
     decision_timeout_ms: int = 5000
+    session_max_age_s: int | None = None
+    """Sliding only: how long a pin may live in all."""
     on_outage: str = "serve"
+    on_failure: str = "move"
+    max_attempts: int = 3
+    fallback_to_default: bool = False
     response_model: str = "qualified"
 
     def __repr__(self) -> str:
@@ -90,13 +106,34 @@ class MetricSource(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     query: str | None = None
     refresh_interval_s: int = 3600
+    own_max_age_s: int | None = None
+    half_life_s: int = HALF_LIFE_S
+    """Of observed only: after so long an answer counts half."""
     model_aliases: dict[str, str] = {}
     """The source's own name of a model -> ours."""
+
+    @property
+    def max_age_s(self) -> int:
+        """How old its data may be to be ranked by."""
+        return self.own_max_age_s or MAX_AGE_INTERVALS * (
+            self.half_life_s if self.provider == OBSERVED else self.refresh_interval_s
+        )
+
+    @property
+    def kept_s(self) -> int:
+        """How long its data is kept: half as long again, so that old data can be told from none."""
+        return self.max_age_s * 3 // 2
 
     def __repr__(self) -> str:
         """Never shows a password in the URL."""
         url = without_credentials(self.url or "")
         return f"MetricSource({self.type!r}, {self.provider!r}, url={url!r})"
+
+
+def max_ages_s(sources: Sequence[MetricSource]) -> dict[Prefer, int]:
+    """How old data may be for each preference that a source serves."""
+    ages = {Kind(source.type): source.max_age_s for source in sources}
+    return {prefer: ages[kind] for prefer, kind in KIND_OF.items() if kind in ages}
 
 
 class Tracing(msgspec.Struct, frozen=True, kw_only=True):

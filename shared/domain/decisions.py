@@ -3,6 +3,7 @@
 import msgspec
 
 from shared.domain.catalog import Model
+from shared.domain.pins import Pin
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
 
@@ -43,5 +44,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     route: str | None = None
     pinned: bool = False
     """True exactly when a pin that stood already decided."""
+    pin: Pin | None = None
+    """What stands for the session now; None without a session, or when nothing could be pinned."""
     degraded: str | None = None
     """The part of the pool that was away: redis, router or queue."""

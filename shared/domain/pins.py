@@ -16,6 +16,8 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model_name: str
     route_name: str | None
     models: tuple[str, ...] | None = None
+    until: int | None = None
+    """When it ends for good, in seconds since the epoch: only where sessions slide and have a longest age."""
 
 
 _encode = msgspec.json.Encoder().encode

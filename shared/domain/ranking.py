@@ -3,10 +3,14 @@
 import enum
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
+from shared.domain.health import Condition, by_fitness
 from shared.domain.routes import Prefer
+
+T = TypeVar("T")
 
 
 class Kind(enum.StrEnum):
@@ -65,22 +69,92 @@ class Snapshot(msgspec.Struct, frozen=True):
 EMPTY = Snapshot()
 
 
-def rank(models: Sequence[str], prefer: Prefer, snapshot: Snapshot, *, since: float = -math.inf) -> tuple[str, ...]:
-    """The candidates, best first; stable, and those without data last in their declared order.
+class Standing(enum.StrEnum):
+    """Why a candidate is where it is in the order; those that stand first come first."""
 
+    RANKED = "by its figure"
+    DECLARED = "in declared order"
+    OLD = "its data is too old: in declared order behind those with data"
+    MISSING = "no data: in declared order behind those with data"
+    COOLING = "it has failed and sits out: behind all others"
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A candidate, what is known of it, and why it is where it is."""
+
+    model: str
+    standing: Standing
+    measure: Measure | None = None
+    """The figure it is ranked by; when that is too old, the figure that is."""
+
+
+def explain(
+    models: Sequence[str],
+    prefer: Prefer,
+    snapshot: Snapshot,
+    *,
+    since: float = -math.inf,
+    conditions: Mapping[str, Condition] = {},
+) -> tuple[Row, ...]:
+    """The candidates, best first, and the reason of each.
+
+    Stable; those without data come after those with, in their declared order, and those that sit out last.
     Data read before `since` (seconds since the epoch) counts as none.
     """
     kind = KIND_OF.get(prefer)
+    measures = snapshot.measures(kind) if kind else {}
+    rows = [_row(name, kind, _newest(name, measures, since), since) for name in models]
+    rows.sort(key=_place)
+    cooling = {name: known for name in models if (known := conditions.get(name)) and known.cooling}
+    if not cooling:
+        return tuple(rows)
+    of = {row.model: row for row in rows}
+    of |= {name: msgspec.structs.replace(of[name], standing=Standing.COOLING) for name in cooling}
+    return tuple(of[name] for name in by_fitness([row.model for row in rows], cooling))
+
+
+def rank(models: Sequence[str], prefer: Prefer, snapshot: Snapshot, *, since: float = -math.inf) -> tuple[str, ...]:
+    """The candidates as `explain` orders them."""
+    return tuple(row.model for row in explain(models, prefer, snapshot, since=since))
+
+
+def facts_of(rows: Sequence[Row], now_s: float) -> dict[str, str | float]:
+    """The same for a trace: each candidate by its place, its value, its age in seconds and the reason."""
+    facts: dict[str, str | float] = {}
+    for place, row in enumerate(rows, 1):
+        at = f"plano.rank.{place}"
+        facts |= {at: row.model, f"{at}.why": row.standing.value}
+        if row.measure:
+            age_s = round(now_s - row.measure.as_of, 3)
+            facts |= {f"{at}.value": row.measure.value, f"{at}.age_s": age_s, f"{at}.source": row.measure.source}
+    return facts
+
+
+def known_of(name: str, figures: Mapping[str, T]) -> T | None:
+    """What is known of a model by its qualified name, else by its bare id."""
+    return next((figures[key] for key in _keys(name) if key in figures), None)
+
+
+def _keys(name: str) -> tuple[str, str]:
+    return name, name.partition("/")[2]
+
+
+def _newest(name: str, measures: Mapping[str, Measure], since: float) -> Measure | None:
+    """A model's figure: the first that counts, else one that is too old, else None."""
+    usable = [
+        measure for key in _keys(name) if (measure := measures.get(key)) and math.isfinite(measure.value)
+    ]
+    return next((measure for measure in usable if measure.as_of >= since), usable[0] if usable else None)
+
+
+def _row(name: str, kind: Kind | None, measure: Measure | None, since: float) -> Row:
     if kind is None:
-        return tuple(models)
-    measures = snapshot.measures(kind)
-    return tuple(sorted(models, key=lambda name: _value(name, measures, since)))
+        return Row(name, Standing.DECLARED)
+    if measure is None:
+        return Row(name, Standing.MISSING)
+    return Row(name, Standing.RANKED if measure.as_of >= since else Standing.OLD, measure)
 
 
-def _value(name: str, measures: Mapping[str, Measure], since: float) -> float:
-    """A model's figure; infinite when there is none, so that it never ranks as free or instant."""
-    for key in (name, name.partition("/")[2]):
-        measure = measures.get(key)
-        if measure and measure.as_of >= since and math.isfinite(measure.value):
-            return measure.value
-    return math.inf
+def _place(row: Row) -> float:
+    """A candidate's figure; infinite when there is none, so that it never ranks as free or instant."""
+    return row.measure.value if row.measure and row.standing is Standing.RANKED else math.inf

@@ -1,35 +1,62 @@
 """Pins of one process: least recently used out first, each with a time to live."""
 
 import threading
+import time
 
-from cachetools import TTLCache
+import msgspec
+from cachetools import TLRUCache
 
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 
 
+class _Entry(msgspec.Struct, frozen=True):
+    pin: Pin
+    ends_at: float
+
+
 class MemoryPins:
     """The same as the pin store, for one process and as long as it lives."""
 
-    def __init__(self, max_entries: int, ttl_s: float) -> None:
-        self._pins: TTLCache[Session, Pin] = TTLCache(max_entries, ttl_s)
+    def __init__(self, max_entries: int, ttl_s: float, *, sliding: bool = False) -> None:
+        self._ttl_s = ttl_s
+        self._sliding = sliding
+        self._entries: TLRUCache[Session, _Entry] = TLRUCache(
+            max_entries, lambda _session, entry, _now: entry.ends_at
+        )
         self._lock = threading.Lock()
 
     def get(self, session: Session) -> Pin | None:
         """The session's pin, or None."""
         with self._lock:
-            return self._pins.get(session)
+            entry = self._entries.get(session)
+            if entry and self._sliding:
+                self._entries[session] = self._entry(entry.pin)
+            return entry.pin if entry else None
 
     def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:  # noqa: ARG002 - one ttl for all here
         """Pin the session unless it is pinned already; return the pin that stands."""
         with self._lock:
-            return self._pins.setdefault(session, pin)
+            return self._entries.setdefault(session, self._entry(pin)).pin
+
+    def move(self, session: Session, seen: Pin, to: Pin) -> Pin | None:
+        """Move the session if its pin still names the model that was seen; return what stands afterwards."""
+        with self._lock:
+            entry = self._entries.get(session)
+            if entry is None or entry.pin.model_name != seen.model_name:
+                return entry.pin if entry else None
+            self._entries[session] = _Entry(to, entry.ends_at)
+            return to
 
     def drop(self, session: Session, seen: Pin) -> bool:
         """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
         with self._lock:
-            standing = self._pins.get(session)
-            if standing is None or standing.model_name != seen.model_name:
+            entry = self._entries.get(session)
+            if entry is None or entry.pin.model_name != seen.model_name:
                 return False
-            del self._pins[session]
+            del self._entries[session]
             return True
+
+    def _entry(self, pin: Pin) -> _Entry:
+        left_s = self._ttl_s if pin.until is None else min(self._ttl_s, pin.until - time.time())
+        return _Entry(pin, time.monotonic() + left_s)

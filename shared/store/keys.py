@@ -4,8 +4,12 @@
 | ---------------------------------------------------- | ------- | ------------------------------ | --------------- |
 | plano:affinity:<tenant>:<session>                    | string  | the pin, as JSON               | session_ttl_s   |
 | plano:affinity:<session>                             | string  | … of a session without tenant  | session_ttl_s   |
-| plano:metrics:snapshot                               | string  | cost and latency, as JSON      | 3 refreshes     |
+| plano:metrics:snapshot                               | string  | cost and latency, as JSON      | 9 refreshes     |
+| plano:metrics:observed                               | hash    | model: time to first byte      | 9 half-lives    |
 | plano:replica:<id>                                   | hash    | address, version, config digest| 30 s, renewed   |
+| plano:cooldown:<provider/model>                      | string  | why and since when it sits out | time to sit out |
+| plano:failures:<provider/model>                      | string  | how often it failed in a row   | that + 10 min   |
+| plano:probe:<provider/model>                         | string  | that one request tries it      | 10 s            |
 | plano:decided:<job>                                  | channel | the verdict, as JSON           | is no key       |
 
 Everything under `rq:` belongs to RQ.
@@ -18,6 +22,7 @@ from shared.domain.sessions import Session
 
 AFFINITY = "plano:affinity:"
 METRICS_SNAPSHOT = "plano:metrics:snapshot"
+OBSERVED = "plano:metrics:observed"
 
 # Printable ASCII stays readable for redis-cli; what separates or escapes is percent-encoded,
 # so that two different tenant and session pairs never share a key.
@@ -39,6 +44,21 @@ def decision_job(session: Session) -> str:
 def decided(job_id: str) -> str:
     """The channel on which a job's verdict is announced."""
     return f"plano:decided:{job_id}"
+
+
+def cooldown(model: str) -> str:
+    """That a model sits out."""
+    return f"plano:cooldown:{model}"
+
+
+def failures(model: str) -> str:
+    """How a model has failed lately."""
+    return f"plano:failures:{model}"
+
+
+def probe(model: str) -> str:
+    """That somebody is trying whether a model is well again."""
+    return f"plano:probe:{model}"
 
 
 def replica(replica_id: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.domain.ranking import EMPTY, Snapshot
+from shared.domain.ranking import EMPTY, Measure, Price, Snapshot
 from shared.errors import StoreDown
 from shared.store import keys
 from shared.store.link import Link
@@ -35,6 +36,7 @@ class MetricsStore:
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self._ignored = b""
 
     def snapshot(self) -> Snapshot:
         """What was measured last; empty when nothing was."""
@@ -43,7 +45,7 @@ class MetricsStore:
     def stamped(self) -> tuple[bytes, Snapshot]:
         """The snapshot and its stamp."""
         value: Any = self._link.call(self._link.client.get, keys.METRICS_SNAPSHOT) or b""
-        return value[:_HEAD_BYTES], _snapshot_of(value)
+        return value[:_HEAD_BYTES], self._snapshot_of(value)
 
     def stamp(self) -> bytes:
         """What differs between two snapshots; empty when there is none."""
@@ -69,12 +71,22 @@ class MetricsStore:
             watching.watch(keys.METRICS_SNAPSHOT)
             value: Any = watching.get(keys.METRICS_SNAPSHOT) or b""
             watching.multi()
-            watching.set(keys.METRICS_SNAPSHOT, _value_of(change(_snapshot_of(value))), ex=ttl_s)
+            watching.set(keys.METRICS_SNAPSHOT, _value_of(change(self._snapshot_of(value))), ex=ttl_s)
             try:
                 watching.execute()
             except redis.WatchError:
                 return False
         return True
+
+    def _snapshot_of(self, value: bytes) -> Snapshot:
+        """The snapshot; a value that is none counts as nothing, until the next refresh replaces it."""
+        try:
+            return _decode(value) if value else EMPTY
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            if value != self._ignored:  # once is enough, however often it is read
+                self._ignored = value
+                log.warning("a value that is no snapshot is ignored: %s", keys.METRICS_SNAPSHOT)
+            return EMPTY
 
 
 class RecentSnapshot:
@@ -106,15 +118,23 @@ class RecentSnapshot:
 
 
 def _value_of(snapshot: Snapshot) -> bytes:
-    body = msgspec.json.encode(snapshot)
+    body = msgspec.json.encode(_writable(snapshot))
     stamp = hashlib.blake2b(body, digest_size=_STAMP_CHARS // 2).hexdigest()
     return _HEAD % stamp.encode() + body[1:]
 
 
-def _snapshot_of(value: bytes) -> Snapshot:
-    """The snapshot; a value that is none counts as nothing, until the next refresh replaces it."""
-    try:
-        return _decode(value) if value else EMPTY
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        log.warning("a value that is no snapshot is ignored: %s", keys.METRICS_SNAPSHOT)
-        return EMPTY
+def _writable(snapshot: Snapshot) -> Snapshot:
+    """The snapshot without figures that are no number: JSON has none, and null would make it unreadable."""
+    return Snapshot(
+        cost=_finite(snapshot.cost),
+        latency=_finite(snapshot.latency),
+        prices={name: price for name, price in snapshot.prices.items() if _is_finite(price)},
+    )
+
+
+def _finite(measures: dict[str, Measure]) -> dict[str, Measure]:
+    return {name: one for name, one in measures.items() if math.isfinite(one.value) and math.isfinite(one.as_of)}
+
+
+def _is_finite(price: Price) -> bool:
+    return all(map(math.isfinite, (price.input, price.output, price.cached_input or 0.0)))

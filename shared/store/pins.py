@@ -5,6 +5,7 @@ from importlib import resources
 from typing import cast
 
 import msgspec
+import redis
 
 from shared.domain import pins as codec
 from shared.domain.pins import Pin
@@ -20,18 +21,26 @@ log = logging.getLogger("plano.pins")
 class PinStore:
     """Reads, settles and drops pins. Each method is one round trip and raises StoreDown."""
 
-    def __init__(self, link: Link, pipe: Pipe | None = None) -> None:
-        """Every request reads, so reads have a pipe to themselves; without one they take turns like the rest."""
+    def __init__(self, link: Link, pipe: Pipe | None = None, *, sliding_ttl_s: int | None = None) -> None:
+        """Every request reads, so reads have a pipe to themselves; without one they take turns like the rest.
+
+        With `sliding_ttl_s` reading a pin renews it.
+        """
         self._link = link
         self._pipe = pipe
+        self._sliding_ttl_s = sliding_ttl_s
         scripts = resources.files("shared.store").joinpath("lua")
         register = link.client.register_script
         self._drop_if_names = register(scripts.joinpath("drop_if_names.lua").read_text())
         self._drop_if_same = register(scripts.joinpath("drop_if_same.lua").read_text())
+        self._move = register(scripts.joinpath("move.lua").read_text())
+        self._renew = register(scripts.joinpath("renew.lua").read_text())
 
     def get(self, session: Session) -> Pin | None:
         """The session's pin, or None; a value that is no pin is dropped and counts as none."""
         key = keys.affinity(session)
+        if self._sliding_ttl_s:
+            return self._read(key, self._link.guard(self._renewed, key, self._sliding_ttl_s))
         if self._pipe:
             return self._read(key, self._link.guard(self._pipe.ask, "GET", key))
         return self._read(key, cast(bytes | None, self._link.call(self._link.client.get, key)))
@@ -45,9 +54,22 @@ class PinStore:
             raise StoreDown(f"something that is no pin keeps being written to {key}")
         return standing
 
+    def move(self, session: Session, seen: Pin, to: Pin) -> Pin | None:
+        """Move the session if its pin still names the model that was seen; return what stands afterwards."""
+        key = keys.affinity(session)
+        return self._read(key, self._link.call(self._move, keys=[key], args=[seen.model_name, codec.encode(to)]))
+
     def drop(self, session: Session, seen: Pin) -> bool:
         """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
         return bool(self._link.call(self._drop_if_names, keys=[keys.affinity(session)], args=[seen.model_name]))
+
+    def _renewed(self, key: str, ttl_s: int) -> bytes | None:
+        if self._pipe is None:
+            return cast(bytes | None, self._renew(keys=[key], args=[ttl_s]))
+        try:
+            return cast(bytes | None, self._pipe.ask("EVALSHA", self._renew.sha, "1", key, str(ttl_s)))
+        except redis.exceptions.NoScriptError:  # Redis has started anew since
+            return cast(bytes | None, self._pipe.ask("EVAL", str(self._renew.script), "1", key, str(ttl_s)))
 
     def _claimed(self, key: str, pin: Pin, ttl_s: int) -> Pin | None:
         # Redis before 7 has no SET … NX GET; a transaction of both is as atomic, and one round trip too.

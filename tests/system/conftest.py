@@ -23,7 +23,9 @@ routing:
   decision_timeout_ms: {budget_ms}
   session_cache: {{type: redis}}
   router: {{url: "{router}", model: Arch-Router}}
+  {routing}
 {tracing}
+{listener}
 """
 
 
@@ -54,7 +56,15 @@ def start(
     tmp_path: Path, provider: Provider, router: Router, redis_of_its_own: RedisServer
 ) -> Iterator[Callable[..., Pool]]:
     """Makes a pool; its processes are the test's to start."""
-    config = {"provider": provider.url, "router": router.url, "ttl": 600, "budget_ms": 2000, "tracing": ""}
+    config = {
+        "provider": provider.url,
+        "router": router.url,
+        "ttl": 600,
+        "budget_ms": 2000,
+        "tracing": "",
+        "routing": "",
+        "listener": "",
+    }
     pools: list[Pool] = []
 
     def pool(env: dict[str, str] | None = None, **changes: object) -> Pool:

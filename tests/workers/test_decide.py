@@ -18,6 +18,8 @@ from shared.domain.ranking import Measure, Snapshot
 from shared.domain.routes import Prefer, Route
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
+from shared.memory.cooldowns import MemoryCooldowns
+from shared.store.cooldowns import CooldownStore
 from shared.store.link import Link
 from shared.store.metrics import MetricsStore
 from shared.store.pins import PinStore
@@ -101,14 +103,14 @@ def metrics(link: Link) -> MetricsStore:
 def decider(router: Router, pins: PinStore, metrics: MetricsStore) -> Iterator[Decider]:
     asking = routers.build(values.Router(url=router.url))
     assert isinstance(asking, ArchRouter)
-    yield Decider(asking, pins, metrics)
+    yield Decider(router=asking, pins=pins, metrics=metrics, cooldowns=MemoryCooldowns())
     asking.close()
 
 
 def test_the_routers_choice_is_settled(decider: Decider, pins: PinStore, store: redis.Redis) -> None:
     verdict = decider.decide(order())
 
-    assert verdict == Verdict(models=MODELS, route="code")
+    assert verdict == Verdict(models=MODELS, route="code", pin=Pin(model_name="openai/a", route_name="code"))
     assert pins.get(SESSION) == Pin(model_name="openai/a", route_name="code")
     assert TTL_S - 5 <= store.ttl("plano:affinity:team:s") <= TTL_S
 
@@ -117,14 +119,16 @@ def test_no_route_pins_the_requests_own_model(decider: Decider, pins: PinStore) 
     """So that the session stays on one model all the same; the word of the router is never a model."""
     verdict = decider.decide(order("hello"))
 
-    assert verdict == Verdict(models=("openai/own",))
+    assert verdict == Verdict(models=("openai/own",), pin=Pin(model_name="openai/own", route_name=None))
     assert pins.get(SESSION) == Pin(model_name="openai/own", route_name=None)
 
 
 def test_a_route_that_the_router_made_up_is_no_route(decider: Decider, router: Router, pins: PinStore) -> None:
     router.answer = '{"route": "gardening"}'
 
-    assert decider.decide(order()) == Verdict(models=("openai/own",))
+    assert decider.decide(order()) == Verdict(
+        models=("openai/own",), pin=Pin(model_name="openai/own", route_name=None)
+    )
     assert pins.get(SESSION) == Pin(model_name="openai/own", route_name=None)
 
 
@@ -141,7 +145,12 @@ def test_where_a_pin_stands_the_router_is_not_asked(decider: Decider, router: Ro
 
     verdict = decider.decide(order())
 
-    assert verdict == Verdict(models=("openai/b", "openai/a", "openai/c"), route="code", pinned=True)
+    assert verdict == Verdict(
+        models=("openai/b", "openai/a", "openai/c"),
+        route="code",
+        pinned=True,
+        pin=Pin(model_name="openai/b", route_name="code"),
+    )
     assert router.calls == 0
 
 
@@ -172,7 +181,12 @@ def test_inline_routes_of_which_none_fits_leave_a_plain_pin(decider: Decider, pi
 def test_the_pins_candidates_decide_where_one_stands(decider: Decider, pins: PinStore) -> None:
     pins.settle(SESSION, Pin(model_name="x/1", route_name="mine", models=("x/1", "x/2")), TTL_S)
 
-    assert decider.decide(order()) == Verdict(models=("x/1", "x/2"), route="mine", pinned=True)
+    assert decider.decide(order()) == Verdict(
+        models=("x/1", "x/2"),
+        route="mine",
+        pinned=True,
+        pin=Pin(model_name="x/1", route_name="mine", models=("x/1", "x/2")),
+    )
 
 
 @pytest.mark.parametrize("fault", ["status", "not_json", "close"])
@@ -192,7 +206,7 @@ def test_a_router_that_fails_is_a_fault_and_pins_nothing(
 def test_a_router_that_nobody_reaches_is_a_fault(pins: PinStore, metrics: MetricsStore) -> None:
     asking = routers.build(values.Router(url=f"http://127.0.0.1:{free_port()}/v1"))
 
-    verdict = Decider(asking, pins, metrics).decide(order())
+    verdict = Decider(router=asking, pins=pins, metrics=metrics, cooldowns=MemoryCooldowns()).decide(order())
 
     assert verdict == Verdict(fault="router")
     assert isinstance(asking, ArchRouter)
@@ -202,7 +216,7 @@ def test_a_router_that_nobody_reaches_is_a_fault(pins: PinStore, metrics: Metric
 def test_a_redis_that_is_away_is_a_fault(router: Router, tmp_path: Path) -> None:
     asking = routers.build(values.Router(url=router.url))
     away = link_to(f"unix://{tmp_path / 'nobody.sock'}")
-    decider = Decider(asking, PinStore(away), MetricsStore(away))
+    decider = Decider(router=asking, pins=PinStore(away), metrics=MetricsStore(away), cooldowns=CooldownStore(away))
 
     assert decider.decide(order()) == Verdict(fault="redis")
     assert decider.decide(order(session=None)) == Verdict(models=MODELS, route="code")
@@ -247,4 +261,6 @@ def test_an_order_that_went_through_the_queue_is_decided_the_same(decider: Decid
 
     said = jobs.decide(Parts(decider=decider), sent)
 
-    assert msgspec.convert(said, Verdict) == Verdict(models=MODELS, route="code")
+    assert msgspec.convert(said, Verdict) == Verdict(
+        models=MODELS, route="code", pin=Pin(model_name="openai/a", route_name="code", models=MODELS)
+    )

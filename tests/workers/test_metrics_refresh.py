@@ -18,6 +18,7 @@ from shared.domain.decisions import Decision, Trace
 from shared.domain.ranking import EMPTY, Kind, Measure, Price, Snapshot, rank
 from shared.domain.routes import Prefer, Route
 from shared.errors import StoreDown
+from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
 from shared.settings import Settings
 from shared.store import keys
@@ -105,7 +106,13 @@ def order(prefer: Prefer, models: tuple[str, ...] = MODELS) -> Order:
 
 
 def decider(metrics: MetricsStore | RecentSnapshot, sources: Sequence[MetricSource] = ()) -> Decider:
-    return Decider(First(), MemoryPins(10, 60), metrics, max_ages_s(sources))
+    return Decider(
+        router=First(),
+        pins=MemoryPins(10, 60),
+        metrics=metrics,
+        cooldowns=MemoryCooldowns(),
+        max_ages_s=max_ages_s(sources),
+    )
 
 
 def ranked(who: Decider, prefer: Prefer) -> tuple[str, ...]:

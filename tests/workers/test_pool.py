@@ -16,6 +16,7 @@ from rq.serializers import JSONSerializer
 from shared import contract
 from shared.contract import Order, Verdict
 from shared.domain.conversation import Message
+from shared.domain.pins import Pin
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
 from shared.errors import QueueDown, RouterDown
@@ -36,7 +37,7 @@ routing_preferences:
   - {{name: code, description: programming, models: [openai/a]}}
 routing: {{router: {{url: "{url}"}}}}
 """
-ROUTED = Verdict(models=("openai/a",), route="code")
+ROUTED = Verdict(models=("openai/a",), route="code", pin=Pin(model_name="openai/a", route_name="code"))
 BUDGET_S = 10.0
 SLOW_S = 0.3
 MANY = 64

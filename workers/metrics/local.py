@@ -2,12 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from shared.config.values import MetricSource
+from shared.config import Config
 from shared.domain.ranking import EMPTY, Kind, Snapshot
-from workers.metrics.fetch import Fetch
-from workers.metrics.refresh import Refresher, served
+from workers.metrics.observed import Averages
+from workers.metrics.refresh import Refresher
 from workers.metrics.schedule import TICK_S, Schedule
 
 FIRST_READ_S = 1.0
@@ -17,10 +17,10 @@ FIRST_READ_S = 1.0
 class LocalMetrics:
     """Starts to read the sources when it is first asked, because a server forks after it is built."""
 
-    def __init__(self, sources: Sequence[MetricSource], fetch: Fetch | None = None) -> None:
+    def __init__(self, config: Config, seen: Averages) -> None:
         self._held = _Held()
-        self._refresher = Refresher(sources, self._held, fetch)
-        self._schedule = Schedule(served(sources))
+        self._refresher = Refresher(config.sources, self._held, seen=seen, routes=config.routes)
+        self._schedule = Schedule(config.sources)
         self._lock = threading.Lock()
         self._started_at: float | None = None
         self._tried = threading.Event()
@@ -61,6 +61,6 @@ class _Held:
         self._standing = change(self._standing)
 
 
-def build(sources: Sequence[MetricSource]) -> LocalMetrics:
-    """The snapshot that a config's sources fill."""
-    return LocalMetrics(sources)
+def build(config: Config, seen: Averages) -> LocalMetrics:
+    """The snapshot that a config's sources fill, and what this process itself has seen."""
+    return LocalMetrics(config, seen)

@@ -24,6 +24,8 @@ class Reading(msgspec.Struct, frozen=True):
 
     values: dict[str, float]
     prices: dict[str, Price] = {}
+    as_of: dict[str, float] = {}
+    """When a figure was measured, in seconds since the epoch, where that was not just now."""
 
     @classmethod
     def of_latencies(cls, latencies: Mapping[str, float]) -> "Reading":
@@ -48,11 +50,11 @@ class Reading(msgspec.Struct, frozen=True):
 
     def named(self, aliases: Mapping[str, str]) -> "Reading":
         """The same with our names added: `aliases` leads from the source's name of a model to ours."""
-        return Reading(_aliased(self.values, aliases), _aliased(self.prices, aliases))
+        return Reading(*(_aliased(figures, aliases) for figures in (self.values, self.prices, self.as_of)))
 
     def measures(self, as_of: float, source: str) -> dict[str, Measure]:
-        """The figures, each with its time and source."""
-        return {name: Measure(value, as_of, source) for name, value in self.values.items()}
+        """The figures, each with its time and source; `as_of` is the time of those that have none of their own."""
+        return {name: Measure(value, self.as_of.get(name, as_of), source) for name, value in self.values.items()}
 
 
 def _usable(value: float) -> bool:

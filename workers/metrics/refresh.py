@@ -5,19 +5,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from shared.config.values import MetricSource
-from shared.domain.ranking import KIND_OF, Kind, Snapshot
-from shared.domain.routes import Prefer
+from shared.config.values import HALF_LIFE_S, MetricSource
+from shared.domain.ranking import EMPTY, Kind, Snapshot
+from shared.domain.routes import Route
 from shared.errors import SourceFailed, StoreDown
-from workers.metrics import SOURCES
+from shared.memory.observed import MemoryObserved
+from workers.metrics import build
 from workers.metrics.fetch import Fetch
+from workers.metrics.gaps import Gaps
+from workers.metrics.observed import Averages
 
 log = logging.getLogger("plano.metrics")
-
-MAX_AGE_INTERVALS = 6
-"""Data that was not renewed for so many refresh intervals is ranked as missing …"""
-KEPT_INTERVALS = 3
-"""… and kept for so many more, so that it can be told from data that never was."""
 
 
 class Store(Protocol):
@@ -35,11 +33,23 @@ class Store(Protocol):
 class Refresher:
     """Renews the snapshot from the sources of a config; running one refresh twice does no harm."""
 
-    def __init__(self, sources: Sequence[MetricSource], store: Store, fetch: Fetch | None = None) -> None:
-        self._sources = {Kind(source.type): source for source in served(sources)}
+    def __init__(
+        self,
+        sources: Sequence[MetricSource],
+        store: Store,
+        fetch: Fetch | None = None,
+        *,
+        seen: Averages | None = None,
+        routes: Sequence[Route] = (),
+    ) -> None:
+        """`seen` is what the source `observed` reads; candidates of the `routes` without data are warned of."""
+        self._sources = {Kind(source.type): source for source in sources}
         self._store = store
         self._fetch = fetch or Fetch()
-        self._ttl_s = max((_kept_s(source) for source in self._sources.values()), default=1)
+        self._seen = seen or MemoryObserved(HALF_LIFE_S)
+        self._gaps = Gaps(routes)
+        self._counts: dict[Kind, int] = {}
+        self._ttl_s = max((source.kept_s for source in sources), default=1)
 
     def refresh(self, kind: Kind) -> None:
         """Replace all figures of a kind by what its source says; when it fails, those that stand stay."""
@@ -52,12 +62,16 @@ class Refresher:
         except (SourceFailed, StoreDown) as error:
             log.warning("%s from %s: %s; %s", kind, source.provider, error, self._standing(kind))
         else:
-            log.info("%s from %s: %d models", kind, source.provider, count)
+            if count != self._counts.get(kind):  # some sources are read often
+                log.info("%s from %s: %d models", kind, source.provider, count)
+            self._counts[kind] = count
 
     def _renew(self, kind: Kind, source: MetricSource) -> int:
-        reading = SOURCES[source.provider](source, self._fetch).read().named(source.model_aliases)
+        reading = build(source, self._fetch, self._seen).read().named(source.model_aliases)
         measures = reading.measures(time.time(), source.provider)
-        self._store.update(lambda standing: standing.renewed(kind, measures, reading.prices), self._ttl_s)
+        if measures:
+            self._store.update(lambda standing: standing.renewed(kind, measures, reading.prices), self._ttl_s)
+        self._gaps.look(kind, EMPTY.renewed(kind, measures, reading.prices))
         return len(measures)
 
     def _standing(self, kind: Kind) -> str:
@@ -66,23 +80,3 @@ class Refresher:
         except StoreDown:
             return "the store is away"
         return "there is no data yet" if as_of is None else f"data {time.time() - as_of:.0f} s old stands"
-
-
-def served(sources: Sequence[MetricSource]) -> tuple[MetricSource, ...]:
-    """The sources that are read by workers."""
-    return tuple(source for source in sources if source.provider in SOURCES)
-
-
-def max_age_s(source: MetricSource) -> int:
-    """How old the source's data may be to be ranked by."""
-    return MAX_AGE_INTERVALS * source.refresh_interval_s
-
-
-def max_ages_s(sources: Sequence[MetricSource]) -> dict[Prefer, int]:
-    """How old data may be for each preference that a source serves."""
-    ages = {Kind(source.type): max_age_s(source) for source in sources}
-    return {prefer: ages[kind] for prefer, kind in KIND_OF.items() if kind in ages}
-
-
-def _kept_s(source: MetricSource) -> int:
-    return max_age_s(source) + KEPT_INTERVALS * source.refresh_interval_s

@@ -1,0 +1,69 @@
+"""Models that sit out after a failure, as all replicas see them."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from shared.domain.health import Condition, sit_out_s
+from shared.store import keys
+from shared.store.link import Link
+
+REMEMBERED_S = 600
+"""How long a failure counts towards the next one, after its time was served."""
+PROBE_S = 10
+"""How long a single request may take to find out whether a model is well again."""
+
+_decode = msgspec.json.Decoder(Condition).decode
+
+
+class CooldownStore:
+    """Reads and writes who sits out. Every method raises StoreDown.
+
+    Two keys a model: the cooldown itself, whose ttl is the time to sit out, and the record of its failures,
+    which outlives it; while there is a record but no cooldown, the model is on probation.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def conditions(self, models: Sequence[str]) -> dict[str, Condition]:
+        """What is known of those that have failed, in one round trip."""
+        if not models:
+            return {}
+        records = [keys.failures(name) for name in models]
+        sitting_out = [keys.cooldown(name) for name in models]
+        values: Any = self._link.call(self._link.client.mget, [*records, *sitting_out])
+        known = zip(models, values[: len(models)], values[len(models) :], strict=True)
+        return {
+            name: msgspec.structs.replace(_decode(record), cooling=cooldown is not None)
+            for name, record, cooldown in known
+            if record is not None
+        }
+
+    def failed(self, model: str, why: str, retry_after_s: int | None) -> None:
+        """Let a model sit out; what fails while it does so already adds nothing."""
+        client = self._link.client
+        record: Any = self._link.call(client.get, keys.failures(model))
+        failures = (_decode(record).failures if record else 0) + 1
+        ttl_s = sit_out_s(failures, retry_after_s)
+        condition = Condition(since=time.time(), failures=failures, cooling=True, why=why)
+        value = msgspec.json.encode(condition)
+        # Whoever sets the cooldown first counts the failure: a hundred requests that fail at once are one.
+        if self._link.call(client.set, keys.cooldown(model), value, nx=True, ex=ttl_s):
+            with client.pipeline(transaction=False) as both:
+                both.set(keys.failures(model), value, ex=ttl_s + REMEMBERED_S)
+                both.delete(keys.probe(model))
+                self._link.call(both.execute)
+
+    def recovered(self, model: str) -> None:
+        """Forget a model's failures: it has answered."""
+        with self._link.client.pipeline(transaction=False) as each:
+            for key in (keys.cooldown(model), keys.failures(model), keys.probe(model)):
+                each.delete(key)
+            self._link.call(each.execute)
+
+    def claim_probe(self, model: str) -> bool:
+        """Whether the caller is the one that may try a model on probation; holds for 10 s."""
+        return bool(self._link.call(self._link.client.set, keys.probe(model), b"1", nx=True, ex=PROBE_S))

@@ -1,0 +1,17 @@
+-- Read a pin and let it live on, but never longer than its absolute end.
+-- KEYS[1] pin   ARGV[1] ttl in seconds
+-- Returns the pin, or nothing. A script because the pin itself says when it ends for good (`until`, in seconds
+-- since the epoch), and reading and renewing must be one step: a late renewal would bring an old target back.
+local value = redis.call("GET", KEYS[1])
+if not value then
+  return false
+end
+local ttl = tonumber(ARGV[1])
+local readable, pin = pcall(cjson.decode, value)
+if readable and type(pin) == "table" and type(pin["until"]) == "number" then
+  ttl = math.min(ttl, math.floor(pin["until"] - tonumber(redis.call("TIME")[1])))
+end
+if ttl > 0 then
+  redis.call("EXPIRE", KEYS[1], ttl)
+end
+return value

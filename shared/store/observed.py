@@ -1,0 +1,48 @@
+"""How fast models have answered lately, as all replicas together have seen it."""
+
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import msgspec
+
+from shared.domain.observed import Average, Seen
+from shared.store import keys
+from shared.store.link import Link
+
+_decode = msgspec.json.Decoder(Average).decode
+
+
+class ObservedStore:
+    """One average a model, in one hash; every method raises StoreDown."""
+
+    def __init__(self, link: Link, half_life_s: float, kept_s: int) -> None:
+        """After `kept_s` seconds without any answer nothing is known."""
+        self._link = link
+        self._half_life_s = half_life_s
+        self._kept_s = kept_s
+        script = resources.files("shared.store").joinpath("lua/observe.lua").read_text()
+        self._observe = link.client.register_script(script)
+
+    def add(self, seen: Mapping[str, Seen]) -> None:
+        """Fold what this process has seen of some models into the averages, in one round trip."""
+        each = [fact for name, one in seen.items() for fact in (name, one.total, one.count)]
+        self._link.call(self._observe, keys=[keys.OBSERVED], args=[self._half_life_s, self._kept_s, *each])
+
+    def averages(self, since: float) -> dict[str, Average]:
+        """The average of each model that has answered since then; models that have not are forgotten."""
+        held: Any = self._link.call(self._link.client.hgetall, keys.OBSERVED)
+        averages = {name.decode(): _average(value) for name, value in held.items()}
+        fresh = {name: average for name, average in averages.items() if average and average.as_of >= since}
+        if len(fresh) < len(averages):
+            self._link.call(self._link.client.hdel, keys.OBSERVED, *(averages.keys() - fresh.keys()))
+        return fresh
+
+
+def _average(value: bytes) -> Average | None:
+    """None for a value that is no average."""
+    try:
+        average = _decode(value)
+    except msgspec.DecodeError:
+        return None
+    return average if average.weight > 0 else None
