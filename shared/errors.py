@@ -16,7 +16,8 @@ PlanoError
 │   └── Overloaded          … or too many requests wait already
 └── UpstreamFailed          a provider gave no usable answer
     ├── UpstreamUnreachable … no connection, or it broke
-    └── UpstreamTimeout     … no byte in time
+    ├── UpstreamTimeout     … no byte in time
+    └── ShuttingDown        … before this process had to end
 
 A class says what is wrong, never an HTTP status: the table of those is in web/errors.py.
 """
@@ -114,3 +115,7 @@ class UpstreamUnreachable(UpstreamFailed):
 
 class UpstreamTimeout(UpstreamFailed):
     """The provider sent no byte in time."""
+
+
+class ShuttingDown(UpstreamFailed):
+    """The answer was not complete when this process had to end."""

@@ -22,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     web_concurrency: int = 1
     worker_concurrency: int = 64
     graceful_timeout_s: int = 25
+    drain_delay_s: int = 2
     admin_token: str | None = None
     log_format: str = "text"
 
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             web_concurrency=read.integer("WEB_CONCURRENCY", 1, 1, 256) or 1,
             worker_concurrency=read.integer("WORKER_CONCURRENCY", 64, 1, 1024) or 64,
             graceful_timeout_s=read.integer("GRACEFUL_TIMEOUT", 25, 1, 3600) or 25,
+            drain_delay_s=read.integer("DRAIN_DELAY", 2, 0, 600) or 0,
             admin_token=env.get("PLANO_ADMIN_TOKEN") or None,
             log_format=read.choice("LOG_FORMAT", "text", ("text", "json")),
         )

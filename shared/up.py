@@ -93,7 +93,8 @@ def plan(
         port=at,
         commands=commands,
         env={
-            "GRACEFUL_TIMEOUT": "4",  # a developer waits; honcho would kill after 5 s
+            "GRACEFUL_TIMEOUT": "3",  # a developer waits; honcho would kill after 5 s
+            "DRAIN_DELAY": "0",
             **env,
             "PLANO_CONFIG": str(path),
             "PORT": str(at),

@@ -136,6 +136,7 @@ class Pool:
             "REDIS_URL": redis_url,
             "PLANO_CONFIG": str(self.config),
             "GRACEFUL_TIMEOUT": "5",
+            "DRAIN_DELAY": "0",
             **env,
         }
 

@@ -19,6 +19,7 @@ _TABLE: tuple[tuple[type[errors.PlanoError], int, str, str | None], ...] = (
     (errors.Denied, 401, "invalid_request_error", "invalid_api_key"),
     (errors.Overloaded, 429, "overloaded", "too_many_waiting"),
     (errors.Unavailable, 503, "unavailable", "unavailable"),
+    (errors.ShuttingDown, 503, "unavailable", "shutting_down"),
     (errors.UpstreamTimeout, 504, "upstream_error", "upstream_timeout"),
     (errors.UpstreamFailed, 502, "upstream_error", "upstream_unreachable"),
 )

@@ -11,6 +11,11 @@ class Health:
 
     def __init__(self, base: Web) -> None:
         self._base = base
+        self._draining = False
+
+    def drain(self) -> None:
+        """From now on this replica is not ready: it is about to end."""
+        self._draining = True
 
     def report(self) -> tuple[bool, dict[str, Any]]:
         """Whether this replica should get requests, and the state of each part.
@@ -28,7 +33,8 @@ class Health:
         except Away:
             parts["workers"] = None
             parts["queue"] = _word(up=False)
-        ready = redis_up and parts["queue"] == "up"
+        ready = redis_up and parts["queue"] == "up" and not self._draining
+        parts["draining"] = self._draining
         return ready, {"status": "ready" if ready else "not ready", **parts}
 
 

@@ -6,7 +6,7 @@ import msgspec
 from flask import Response
 
 from shared.domain.decisions import Decision, Trace
-from shared.errors import UpstreamFailed, UpstreamTimeout
+from shared.errors import ShuttingDown, UpstreamFailed, UpstreamTimeout
 from web import outbound, passing, tracing, wire
 from web.rewrite import Rewriter
 from web.services import services
@@ -61,16 +61,24 @@ def answer(asked: wire.Call, made: Decision, path: str) -> Response:
 def _tried(asked: wire.Call, made: Decision, path: str, name: str, within_s: float) -> _Outcome:
     """Ask one model; its answer's first bytes have come when this returns."""
     served = _served(made, name)
-    qualified = services().config.routing.response_model == "qualified"
+    parts = services()
+    qualified = parts.config.routing.response_model == "qualified"
+    rewriter = Rewriter(name if qualified else None, pinned=served.pinned)
+    began = time.monotonic()
     try:
         got = _sent(asked, name, path, within_s)
         ours = [*wire.headers(served), ("x-request-id", asked.question.trace.request_id)]
-        response = passing.response(got, Rewriter(name if qualified else None, pinned=served.pinned), ours)
+        response = passing.response(got, rewriter, ours)
+    except ShuttingDown:
+        raise
     except UpstreamFailed as error:
         word = "timeout" if isinstance(error, UpstreamTimeout) else "unreachable"
         return _Outcome(None, word, error=error)
     if got.status in _FAILURES or got.status >= _FIRST_SERVER_ERROR:
         return _Outcome(response, str(got.status), _retry_after_s(got))
+    if got.ok:  # noted at the end: of a stream, what it used is known only then
+        waited_s = got.first_byte_at and got.first_byte_at - began
+        response.call_on_close(lambda: parts.tally.answered(name, asked.tenant, waited_s, rewriter.usage))
     return _Outcome(response, None)
 
 
