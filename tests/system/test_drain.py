@@ -26,7 +26,7 @@ def streaming(port: int, session: str) -> Iterator[requests.Response]:
 def test_readiness_fails_at_once_and_every_answer_closes_its_connection(
     start: Callable[..., Pool], ports: tuple[int, int]
 ) -> None:
-    pool = start(env={"DRAIN_DELAY": "2"})
+    pool = start(env={"DRAIN_DELAY": "4"})
     pool.worker()
     web = pool.web(ports[0])
     with requests.Session() as kept:

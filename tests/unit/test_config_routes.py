@@ -133,12 +133,41 @@ model_metrics_sources:
     assert (latency.query, latency.refresh_interval_s) == ('x{a=~"b$"}', 7)
 
 
-def test_prices_are_read_hourly_and_latencies_each_minute(read: Read) -> None:
-    text = "model_metrics_sources: [{type: cost, provider: models.dev}, {type: latency, provider: observed}]"
+@pytest.mark.parametrize(
+    ("source", "interval_s", "max_age_s"),
+    [
+        ("{type: cost, provider: models.dev}", 3600, 6 * 3600),
+        ("{type: latency, provider: prometheus, url: http://p, query: q}", 60, 360),
+        ("{type: latency, provider: observed}", 10, 1800),
+        ("{type: latency, provider: observed, half_life: 60}", 10, 360),
+        ("{type: latency, provider: observed, half_life: 60, refresh_interval: 2, max_age: 30}", 2, 30),
+        ("{type: cost, provider: models.dev, refresh_interval: 100}", 100, 600),
+    ],
+)
+def test_data_counts_for_six_intervals(read: Read, source: str, interval_s: int, max_age_s: int) -> None:
+    """What the pool has seen itself counts for six half-lives: its models may be asked less often than it is read."""
+    (found,) = read(f"{PROVIDERS}model_metrics_sources: [{source}]").sources
 
-    sources = read(PROVIDERS + text).sources
+    assert (found.refresh_interval_s, found.max_age_s) == (interval_s, max_age_s)
 
-    assert [source.refresh_interval_s for source in sources] == [3600, 60]
+
+def test_data_that_is_too_old_before_it_is_renewed_is_refused(read: Read) -> None:
+    text = "model_metrics_sources: [{type: cost, provider: models.dev, max_age: 3599}]"
+
+    assert faults(read, PROVIDERS + text) == (
+        (
+            "model_metrics_sources[0].max_age: is shorter than the refresh interval; "
+            "make it longer, else data is too old before it is renewed"
+        ),
+    )
+
+
+def test_only_what_is_observed_has_a_half_life(read: Read) -> None:
+    text = "model_metrics_sources: [{type: cost, provider: models.dev, half_life: 60}]"
+
+    assert faults(read, PROVIDERS + text) == (
+        "model_metrics_sources[0].half_life: is for observed only; leave it out",
+    )
 
 
 def test_there_is_one_source_of_a_type(read: Read) -> None:

@@ -112,12 +112,12 @@ def test_a_wrong_value_is_told_beside_the_right_kind(read: Read, text: str, faul
 
 
 def test_an_unknown_key_is_told_with_the_nearest_known_name(read: Read) -> None:
-    text = "model_providers: [{model: openai/a, acces_key: b}]\nlimits: {zzz: 1}\nmodel_provider: []"
+    text = "model_providers: [{model: openai/a, acces_key: b}]\ntracing: {zzz: 1}\nmodel_provider: []"
 
     assert faults(read, text) == (
         "model_provider: is not known; the nearest name is model_providers",
         "model_providers[0].acces_key: is not known; the nearest name is access_key",
-        "limits.zzz: is not known; it is body_bytes or waiting_decisions",
+        "tracing.zzz: is not known; it is random_sampling or opentracing_grpc_endpoint",
     )
 
 

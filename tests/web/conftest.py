@@ -11,7 +11,7 @@ import redis
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.router import Router
-from tests.harness import Pool, RedisServer, wait_until
+from tests.harness import Pool, RedisServer, running, wait_until
 from tests.web import sites
 from tests.web.gateway import Gateway, Outside, Webs
 
@@ -90,6 +90,17 @@ def webs(
                 yield Webs(usual=usual, strict=strict, away=away, memory=memory)
         finally:
             list(together.map(Pool.stop, pools))
+
+
+@pytest.fixture(scope="session")
+def narrow(outside: Outside, server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A web process with low limits, for the tests that reach them."""
+    with running(Pool(tmp_path_factory.mktemp("narrow"), sites.narrow(outside), server.url)) as pool:
+        port = free_port()
+        pool.web(port)
+        with closing(Gateway(port)) as gateway:
+            gateway.headers = {sites.TENANT_HEADER: "acme"}
+            yield gateway
 
 
 @pytest.fixture

@@ -82,11 +82,17 @@ class Gateway:
         with self._send("POST", CHAT, sent, _affinity(session), stream=True) as answer:
             yield answer
 
-    def raw(self, request: bytes) -> bytes:
-        """Everything that comes back for these bytes until the connection ends."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=_TIMEOUT_S) as connection:
+    def raw(self, request: bytes, *, then_no_more: bool = False) -> bytes:
+        """Everything that comes back for these bytes until the connection ends; the client may end its side first."""
+        with self.connected() as connection:
             connection.sendall(request)
-            return b"".join(iter(lambda: connection.recv(65536), b""))
+            if then_no_more:
+                connection.shutdown(socket.SHUT_WR)
+            return read(connection)
+
+    def connected(self) -> socket.socket:
+        """A connection of one's own."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=_TIMEOUT_S)
 
     def _send(
         self, method: str, path: str, data: bytes | None, headers: Mapping[str, str | bytes], *, stream: bool
@@ -109,6 +115,11 @@ class Webs(msgspec.Struct, frozen=True):
     strict: Gateway
     away: Gateway
     memory: Gateway
+
+
+def read(connection: socket.socket) -> bytes:
+    """Everything that comes until the connection ends."""
+    return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def body(text: str = SMALL_TALK, **fields: Any) -> bytes:

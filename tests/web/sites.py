@@ -52,6 +52,12 @@ auth:
 limits: {body_bytes: %(small_body)d}
 """
 
+_NARROW = """
+routing:
+  session_cache: {type: redis, tenant_header: %(tenant_header)s}
+limits: {body_bytes: %(small_body)d, head_timeout: 500ms, body_timeout: 500ms, waiting_requests: 3, nesting: 20}
+"""
+
 _MEMORY = """
 routing:
   router: {url: "http://127.0.0.1:%(router)d/v1"}
@@ -67,6 +73,11 @@ def usual(outside: Outside) -> str:
 def strict(outside: Outside) -> str:
     """Access keys, tenants, small limits; the provider's own model names, and no service in an outage."""
     return _filled(_PROVIDERS + _ROUTES + _STRICT, outside)
+
+
+def narrow(outside: Outside) -> str:
+    """Limits that a test reaches soon, and no routes: sessions are pinned without a worker."""
+    return _filled(_PROVIDERS + _NARROW, outside)
 
 
 def memory(outside: Outside) -> str:

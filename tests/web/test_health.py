@@ -28,7 +28,7 @@ def test_a_replica_is_ready_when_all_it_stands_on_is_there(web: Gateway) -> None
     said = answer.json()
     assert answer.status_code == 200
     assert re.fullmatch("[0-9a-f]{12}", said.pop("config"))
-    assert said == {"status": "ready", "redis": "up", "queue": "up", "workers": 1}
+    assert said == {"status": "ready", "redis": "up", "queue": "up", "workers": 1, "draining": False}
 
 
 def test_a_replica_without_redis_is_not_ready_and_says_why(webs: Webs) -> None:

@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared import bootstrap
-from shared.config.values import MetricSource
+from shared.config.values import MetricSource, max_ages_s
 from shared.contract import Order
 from shared.domain.conversation import Message
 from shared.domain.decisions import Decision, Trace
@@ -29,7 +29,7 @@ from tests.fakes.sources import Sources
 from tests.harness import RedisServer
 from workers.decide import Decider
 from workers.metrics.fetch import Fetch
-from workers.metrics.refresh import Refresher, max_ages_s
+from workers.metrics.refresh import Refresher
 from workers.metrics.schedule import RETRY_S, Schedule
 
 MODELS = ("acme/one", "acme/two", "acme/three")
