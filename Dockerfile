@@ -1,7 +1,8 @@
 FROM python:3.12-slim
 
 WORKDIR /app
-RUN useradd --system --home-dir /app plano
+# By number: Kubernetes can tell that it is not root. It writes nowhere but in /tmp.
+RUN useradd --uid 10001 --no-log-init --home-dir /app --no-create-home --shell /usr/sbin/nologin plano
 
 # Dependencies change less often than code: their layer comes first.
 COPY pyproject.toml README.md LICENSE Procfile ./
@@ -13,7 +14,7 @@ RUN pip install --no-cache-dir .
 COPY . .
 RUN pip install --no-cache-dir --no-deps --force-reinstall .
 
-USER plano
+USER 10001
 ENV PLANO_CONFIG=/app/config.yaml PYTHONUNBUFFERED=1
 EXPOSE 12000
 STOPSIGNAL SIGTERM

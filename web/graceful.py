@@ -32,9 +32,9 @@ class _Idle(gevent.Timeout):
         self._worker = worker
 
     def __enter__(self) -> Self:
-        if not self._worker.alive:
-            raise NoMoreData  # its last answer was begun before the stop and promised to keep the connection
         self._greenlet = gevent.getcurrent()
+        if not self._worker.alive and getattr(self._greenlet, "has_answered", False):
+            raise NoMoreData  # its last answer was begun before the stop and promised to keep the connection
         self._worker.idle.add(self._greenlet)
         return super().__enter__()
 
@@ -65,12 +65,13 @@ class GracefulWorker(GeventWorker):  # type: ignore[misc]
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Answer one request, known by its client's socket meanwhile."""
-        greenlet = gevent.getcurrent()
+        greenlet: Any = gevent.getcurrent()
         self._serving[greenlet] = sock
         try:
             super().handle_request(listener_name, req, sock, addr)
         finally:
             del self._serving[greenlet]
+            greenlet.has_answered = True
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: every answer from now on closes its connection."""

@@ -29,6 +29,12 @@ routing:
 """
 
 
+def config_text(provider: Provider, router: Router, **changes: object) -> str:
+    """The config of a pool, with what the test wants otherwise."""
+    usual = {"ttl": 600, "budget_ms": 2000, "tracing": "", "routing": "", "listener": ""}
+    return CONFIG.format(**{"provider": provider.url, "router": router.url, **usual, **changes})
+
+
 @pytest.fixture
 def provider() -> Iterator[Provider]:
     """The stand-in provider."""
@@ -56,19 +62,10 @@ def start(
     tmp_path: Path, provider: Provider, router: Router, redis_of_its_own: RedisServer
 ) -> Iterator[Callable[..., Pool]]:
     """Makes a pool; its processes are the test's to start."""
-    config = {
-        "provider": provider.url,
-        "router": router.url,
-        "ttl": 600,
-        "budget_ms": 2000,
-        "tracing": "",
-        "routing": "",
-        "listener": "",
-    }
     pools: list[Pool] = []
 
     def pool(env: dict[str, str] | None = None, **changes: object) -> Pool:
-        text = CONFIG.format(**{**config, **changes})
+        text = config_text(provider, router, **changes)
         pools.append(Pool(tmp_path, text, redis_of_its_own.url, **(env or {})))
         return pools[-1]
 

@@ -20,7 +20,7 @@ from tests.fakes.provider import Provider
 from tests.fakes.router import Router
 from tests.harness import ROOT, Process, RedisServer, wait_until
 from tests.system.asking import DEEP, QUICK, ask, pinned
-from tests.system.conftest import CONFIG
+from tests.system.conftest import config_text
 
 SBIN = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin"
 HONCHO = str(Path(sys.executable).with_name("honcho"))
@@ -114,7 +114,7 @@ def hosts(
 ) -> Iterator[Hosts]:
     """The pool, on four machines."""
     provider, router = outside
-    config = CONFIG.format(provider=provider.url, router=router.url, ttl=600, budget_ms=5000, tracing="")
+    config = config_text(provider, router, budget_ms=5000)
     made = Hosts(tmp_path_factory.mktemp("pool"), redis_server.url, config)
     try:
         made.start()
