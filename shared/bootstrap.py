@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import redis
@@ -12,17 +12,22 @@ from redis.retry import Retry
 from shared import contract, tracing
 from shared.affinity import Affinity, Decisions, Notes, Pins, Policy
 from shared.config import Config, load
-from shared.config.values import CacheType
-from shared.domain.ranking import EMPTY, Snapshot
-from shared.errors import QueueDown, StoreDown
+from shared.config.values import HALF_LIFE_S, OBSERVED, CacheType, MetricSource
+from shared.domain.observed import Seen
+from shared.domain.pins import Pin
+from shared.domain.ranking import EMPTY, Kind, Snapshot
+from shared.domain.sessions import Session
+from shared.errors import ConfigError, QueueDown, StoreDown
 from shared.failover import Cooldowns, Failover, Movable, OnFailure, Rules
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.decisions import InPlace
+from shared.memory.observed import MemoryObserved
 from shared.memory.pins import MemoryPins
 from shared.settings import Settings
 from shared.store.cooldowns import CooldownStore
 from shared.store.link import Link
 from shared.store.metrics import MetricsStore, RecentSnapshot
+from shared.store.observed import ObservedStore
 from shared.store.pins import PinStore
 from shared.store.pipe import Pipe
 from shared.store.queue import DecisionQueue, RefreshQueue
@@ -48,6 +53,36 @@ _WORKER_QUEUE_CONNECTIONS = 6
 _WORKER_PATIENCE_S = 2.0
 
 
+class Metrics(Protocol):
+    """Where prices and latencies stand."""
+
+    def snapshot(self) -> Snapshot:
+        """What was measured last."""
+
+
+class Observed(Protocol):
+    """Where a process says what it sees; raises StoreDown."""
+
+    def add(self, seen: Mapping[str, Seen]) -> None:
+        """Fold in what it has seen of some models."""
+
+
+class AdminPins(Protocol):
+    """Pins as an operator sees and changes them; every method may raise StoreDown."""
+
+    def peek(self, session: Session) -> tuple[Pin, int] | None:
+        """The session's pin and its ttl in seconds, untouched."""
+
+    def page(self, cursor: int, count: int) -> tuple[int, dict[str, tuple[Pin, int]]]:
+        """About `count` pins by key, each with its ttl, from the cursor on; and the next cursor, 0 at the end."""
+
+    def put(self, session: Session, pin: Pin, ttl_s: int) -> None:
+        """Pin the session to this, whatever stands."""
+
+    def drop(self, session: Session, seen: Pin) -> bool:
+        """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
+
+
 class Web(msgspec.Struct, frozen=True, kw_only=True):
     """What a web process stands on."""
 
@@ -55,11 +90,15 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     affinity: Affinity
     decisions: Decisions
+    pins: AdminPins
     pins_link: Link | None
     """None in memory mode."""
     replicas: Replicas | None
     tracing: Tracing
     failover: Failover
+    prices: Metrics
+    observed: Observed | None
+    """None: no source asks what this process sees."""
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +108,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     pins: PinStore
     metrics: MetricsStore
     cooldowns: CooldownStore
+    observed: ObservedStore | None
     queue_client: redis.Redis
     tracing: Tracing
 
@@ -79,6 +119,14 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     metrics: RecentSnapshot
     queue: RefreshQueue
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command that only looks stands on."""
+
+    config: Config
+    metrics: MetricsStore
+    cooldowns: CooldownStore
 
 
 class NoMetrics:
@@ -117,9 +165,12 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
         config=config,
         affinity=_affinity(config, pins, decisions, notes, traces),
         failover=_failover(config, CooldownStore(pins_link), pins),
+        pins=pins,
         decisions=decisions,
         pins_link=pins_link,
         replicas=Replicas(pins_link),
+        prices=RecentSnapshot(MetricsStore(pins_link)) if _priced(config) else NoMetrics(),
+        observed=_observed(config, pins_link),
         tracing=traces,
     )
 
@@ -142,6 +193,7 @@ def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
         pins=PinStore(link, Pipe(pins_client, _WORKER_PATIENCE_S)),
         metrics=MetricsStore(link),
         cooldowns=CooldownStore(link),
+        observed=_observed(config, link),
         queue_client=redis.Redis(connection_pool=pool),
         tracing=tracing.build(config.tracing, env),
     )
@@ -158,13 +210,25 @@ def clock(settings: Settings, env: Mapping[str, str]) -> Clock:
     return Clock(config=config, metrics=RecentSnapshot(MetricsStore(pins_link)), queue=RefreshQueue(queue_link))
 
 
+def view(settings: Settings, env: Mapping[str, str]) -> View:
+    """The parts of a command that looks at the pool; raises ConfigError."""
+    config = load(settings.config, env)
+    if config.routing.cache_type is CacheType.MEMORY:
+        raise ConfigError(["routing.session_cache.type: is memory; only redis can be looked at from outside"])
+    client = _client(_pins_url(settings, config), settings, 1, _WORKER_PATIENCE_S, _WORKER_PATIENCE_S)
+    link = Link(client, "redis", StoreDown, width=1, patience_s=_WORKER_PATIENCE_S)
+    return View(config=config, metrics=MetricsStore(link), cooldowns=CooldownStore(link))
+
+
 def _memory_web(settings: Settings, config: Config, notes: Notes, traces: Tracing) -> Web:
     routing = config.routing
     sliding = routing.session_ttl_mode == "sliding"
     pins = MemoryPins(routing.session_max_entries, routing.session_ttl_s, sliding=sliding)
     cooldowns = MemoryCooldowns()
     # Decider and metrics are a worker's; web and shared know them by name only, as the queue does.
-    metrics = resolve_name(contract.BUILD_METRICS)(config.sources) if config.sources else NoMetrics()
+    source = _observed_source(config)
+    observed = MemoryObserved(source.half_life_s if source else HALF_LIFE_S)
+    metrics = resolve_name(contract.BUILD_METRICS)(config, observed) if config.sources else NoMetrics()
     decider = resolve_name(contract.BUILD_DECIDER)(config, pins, metrics, cooldowns, traces)
     decisions = InPlace(decider.decide, limit=config.limits.waiting_decisions)
     return Web(
@@ -172,9 +236,12 @@ def _memory_web(settings: Settings, config: Config, notes: Notes, traces: Tracin
         config=config,
         affinity=_affinity(config, pins, decisions, notes, traces),
         failover=_failover(config, cooldowns, pins),
+        pins=pins,
         decisions=decisions,
         pins_link=None,
         replicas=None,
+        prices=metrics if _priced(config) else NoMetrics(),
+        observed=observed if source else None,
         tracing=traces,
     )
 
@@ -208,6 +275,19 @@ def _failover(config: Config, cooldowns: Cooldowns, pins: Movable) -> Failover:
     named = (model.name for model in catalog.models)
     routed = (name for route in config.routes for name in route.models)  # a wildcard's models are named here only
     return Failover(cooldowns, pins, tuple(dict.fromkeys((*named, *routed))), rules)
+
+
+def _priced(config: Config) -> bool:
+    return any(source.type == Kind.COST for source in config.sources)
+
+
+def _observed_source(config: Config) -> MetricSource | None:
+    return next((source for source in config.sources if source.provider == OBSERVED), None)
+
+
+def _observed(config: Config, link: Link) -> ObservedStore | None:
+    source = _observed_source(config)
+    return ObservedStore(link, source.half_life_s, source.kept_s) if source else None
 
 
 def _pins_url(settings: Settings, config: Config) -> str:

@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 
 import click
+import msgspec
 
+from shared import bootstrap
+from shared import explain as explanation
 from shared import up as pool
 from shared.config import load
-from shared.errors import ConfigError
+from shared.errors import ConfigError, StoreDown
 from shared.settings import Settings
 
 _CONFIG = click.argument("config", required=False, type=click.Path(path_type=Path))
@@ -39,6 +42,32 @@ def check(config: Path | None) -> None:
     for warning in checked.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo(f"{path} is fine: {len(checked.catalog.models)} models, {len(checked.routes)} routes")
+
+
+@main.command()
+@_CONFIG
+@click.option("--route", required=True, help="The route, by its name in the config.")
+@click.option("--redis-url", help="Where the snapshot stands.  [default: $REDIS_URL, else the config's]")
+def explain(config: Path | None, route: str, redis_url: str | None) -> None:
+    """Show in which order the candidates of a route in CONFIG are tried now, and why.
+
+    Reads the same snapshot as the workers: each candidate's value, its age and where it was read. The exit code is 1
+    when there is no such route or Redis does not answer.
+    """
+    try:
+        env = {**os.environ, "REDIS_URL": redis_url} if redis_url else os.environ
+        settings = Settings.from_env(env)
+        if config:
+            settings = msgspec.structs.replace(settings, config=config)
+        lines = explanation.told(bootstrap.view(settings, env), route)
+    except ConfigError as error:
+        for fault in error.faults:
+            click.echo(fault, err=True)
+        sys.exit(1)
+    except StoreDown as error:
+        click.echo(f"the snapshot cannot be read: {error}", err=True)
+        sys.exit(1)
+    click.echo("\n".join(lines))
 
 
 @main.command()

@@ -4,8 +4,10 @@ PlanoError
 ├── ConfigError             the config file or the environment is wrong; lists every fault
 ├── BadRequest              the client sent something unusable; says what, where and what would be right
 │   └── UnknownModel        … a model that is not configured
+├── NoPin                   an operator asked for a pin that there is not
 ├── Denied                  the client's key is missing or wrong
 │   └── NotAllowed          … or does not cover the model
+├── TooManySessions         a tenant begins more sessions a minute than it may
 ├── Away                    a part of the pool does not answer
 │   ├── StoreDown           … Redis, where the pins are
 │   ├── QueueDown           … Redis, where the jobs are
@@ -50,12 +52,24 @@ class UnknownModel(BadRequest):
     """The client asked for a model that is not configured."""
 
 
+class NoPin(PlanoError):
+    """An operator asked for a pin that there is not."""
+
+
 class Denied(PlanoError):
     """The client's key is missing or wrong."""
 
 
 class NotAllowed(Denied):
     """The client's key does not cover the model."""
+
+
+class TooManySessions(PlanoError):
+    """The tenant begins more sessions a minute than it may; `retry_after_s` says when it may again."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Away(PlanoError):

@@ -70,7 +70,8 @@ class Failover:
         self._pins = pins
         self._models = tuple(models)
         self._rules = rules
-        self._view: Mapping[str, Condition] = {}
+        self.view: Mapping[str, Condition] = {}
+        """The models that have failed lately."""
         self._looking = False
         self._lock = threading.Lock()
 
@@ -78,11 +79,11 @@ class Failover:
         """The models to try, in this order; never empty."""
         self._keep_looking()
         names = self._eligible(question, decision)
-        if len(names) == 1 or not self._view:
+        if len(names) == 1 or not self.view:
             return names[: self._rules.max_attempts]
-        ordered = by_fitness(names, self._view)
+        ordered = by_fitness(names, self.view)
         for name in names:
-            known = self._view.get(name)
+            known = self.view.get(name)
             if known is None:
                 break
             if not known.cooling and self._may_probe(name):
@@ -97,14 +98,14 @@ class Failover:
             self._cooldowns.failed(model, why, retry_after_s)
         except StoreDown:
             return  # a cooldown that only this replica knew would be an opinion of its own
-        self._view = {**self._view, model: Condition(since=time.time(), failures=1, cooling=True, why=why)}
+        self.view = {**self.view, model: Condition(since=time.time(), failures=1, cooling=True, why=why)}
 
     def answered(self, question: Question, decision: Decision, model: str) -> None:
         """A model has answered: it is well, and the session goes where it was served."""
         try:
-            if model in self._view:
+            if model in self.view:
                 self._cooldowns.recovered(model)
-                self._view = {name: known for name, known in self._view.items() if name != model}
+                self.view = {name: known for name, known in self.view.items() if name != model}
                 log.info("model recovered model=%s", model)
             if model != decision.models[0]:
                 self._move(question, decision, model)
@@ -156,7 +157,7 @@ class Failover:
         pause = threading.Event()
         while True:
             try:
-                self._view = self._cooldowns.conditions(self._models)
+                self.view = self._cooldowns.conditions(self._models)
             except StoreDown:
-                self._view = {}
+                self.view = {}
             pause.wait(LOOK_EVERY_S)

@@ -4,7 +4,7 @@ from flask import Flask
 
 from web import errors, tracing
 from web.services import EXTENSION, Services
-from web.views import chat, decisions, health, metrics, models
+from web.views import admin, chat, decisions, health, metrics, models
 
 
 def create_app(services: Services) -> Flask:
@@ -19,4 +19,6 @@ def create_app(services: Services) -> Flask:
         tracing.install(app, services.tracing)
     for view in (chat, decisions, models, health, metrics):
         app.register_blueprint(view.bp)
+    if services.settings.admin_token:
+        app.register_blueprint(admin.bp)
     return app

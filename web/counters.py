@@ -1,6 +1,7 @@
 """What is counted, each name declared once; shown at /metrics for all processes of a replica."""
 
 import os
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest, multiprocess
 
@@ -10,6 +11,8 @@ DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 _DEGRADED = Counter("plano_degraded_total", "Requests for which a part of the pool was away", ["part"])
 _DECISIONS = Counter("plano_decisions_total", "Decisions, by what made them: pin, route, own model", ["by"])
+_TOKENS = Counter("plano_tokens_total", "Tokens that answers say they used", ["model", "tenant", "kind"])
+_COST = Counter("plano_cost_usd_total", "What they cost by the prices of the snapshot", ["model", "tenant"])
 
 
 def degraded(part: str) -> None:
@@ -20,6 +23,17 @@ def degraded(part: str) -> None:
 def decided(decision: Decision) -> None:
     """Count a decision."""
     _DECISIONS.labels("pin" if decision.pinned else "route" if decision.route else "own").inc()
+
+
+def used(model: str, tenant: str, tokens: Mapping[str, int]) -> None:
+    """Count tokens by their kind: input, cached (input that the provider had in its cache) and output."""
+    for kind, count in tokens.items():
+        _TOKENS.labels(model, tenant, kind).inc(count)
+
+
+def spent(model: str, tenant: str, usd: float) -> None:
+    """Count dollars."""
+    _COST.labels(model, tenant).inc(usd)
 
 
 def exposition() -> bytes:

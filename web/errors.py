@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, Response, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from shared import errors
-from web import body, wire
+from web import body, refusals, wire
 
 log = logging.getLogger("plano.web")
 
@@ -17,6 +18,9 @@ _TABLE: tuple[tuple[type[errors.PlanoError], int, str, str | None], ...] = (
     (errors.BadRequest, 400, "invalid_request_error", None),
     (errors.NotAllowed, 403, "invalid_request_error", "model_not_allowed"),
     (errors.Denied, 401, "invalid_request_error", "invalid_api_key"),
+    (errors.TooManySessions, 429, "rate_limit_error", "too_many_sessions"),
+    (errors.NoPin, 404, "invalid_request_error", "no_pin"),
+    (errors.Away, 503, "unavailable", "unavailable"),
     (errors.Overloaded, 429, "overloaded", "too_many_waiting"),
     (errors.Unavailable, 503, "unavailable", "unavailable"),
     (errors.ShuttingDown, 503, "unavailable", "shutting_down"),
@@ -41,6 +45,7 @@ def install(app: Flask) -> None:
     """Answer every error in that one shape."""
     app.register_error_handler(errors.PlanoError, _ours)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(ParseException, _malformed)
     app.register_error_handler(Exception, _unforeseen)
 
 
@@ -49,7 +54,9 @@ def _ours(error: errors.PlanoError) -> Response:
     made = getattr(error, "decision", None)
     answer = _answer(status, said, wire.headers(made) if made else [])
     answer.headers.extend([("x-plano-fallback", step) for step in getattr(error, "steps", ())])
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, errors.Denied) and request.path.startswith("/admin"):
+        answer.headers["WWW-Authenticate"] = 'Basic realm="plano"'  # a browser then asks for the token
+    if isinstance(error, errors.Unavailable | errors.TooManySessions):
         answer.headers["Retry-After"] = str(error.retry_after_s)
     return answer
 
@@ -69,6 +76,14 @@ def _http(error: HTTPException) -> Response:
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return answer
+
+
+def _malformed(error: ParseException) -> Response:
+    """A body that is malformed HTTP, or stalls: its head was well-formed, so the application had begun."""
+    told = refusals.refusal(error)
+    if told is None:
+        return _unforeseen(error)
+    return _answer(told.status, shape(told.message, told.type, told.param, told.code))
 
 
 def _unforeseen(error: Exception) -> Response:

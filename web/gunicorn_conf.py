@@ -31,6 +31,9 @@ workers = _settings.web_concurrency
 worker_class = "web.server.Worker"
 worker_connections = 4096
 preload_app = True  # a config fault ends the start instead of a worker, again and again; and memory is shared
+limit_request_fields = _config.limits.headers
+limit_request_field_size = _config.limits.header_bytes
+forwarder_headers = ""  # a proxy's SCRIPT_NAME would change the path, and clients can send one through it
 keepalive = 95  # seconds, longer than balancers keep idle connections (Heroku's router: 90)
 graceful_timeout = _settings.drain_delay_s + _settings.graceful_timeout_s + 3  # then gunicorn kills
 timeout = 60
@@ -44,10 +47,12 @@ def when_ready(server: Any) -> None:  # noqa: ARG001 - gunicorn's signature
     gc.freeze()
 
 
-def post_worker_init(worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+def post_worker_init(worker: Any) -> None:
     """The process is there: say so."""
-    from web import presence, wsgi  # noqa: PLC0415 - the application was loaded by now
+    from web import presence, wire, wsgi  # noqa: PLC0415 - the application was loaded by now
 
+    once = ("Authorization", _config.routing.tenant_header or "", *wire.SESSION_HEADERS.values())
+    worker.limit(_config.limits, frozenset(map(str.upper, once)))
     presence.announce(wsgi.base, _port)
 
 

@@ -12,13 +12,19 @@ class Rewriter:
         """`model_name` None leaves the provider's own; `pinned` marks a whole answer as from a pinned session."""
         self._model = msgspec.Raw(body.encode(model_name)) if model_name else None
         self._pinned = pinned
+        self.usage: msgspec.Raw | None = None
+        """What the answer says it used, as it stands there; of a stream what it said last."""
 
     def whole(self, data: bytes) -> bytes:
         """A complete JSON answer; what is no JSON object is returned as it is."""
-        if self._model is None and not self._pinned:
+        untouched = self._model is None and not self._pinned
+        if untouched and _USAGE not in data:
             return data
         fields = body.parsed(data)
         if fields is None:
+            return data
+        self.usage = fields.get("usage")
+        if untouched:
             return data
         if self._model is not None and "model" in fields:
             fields["model"] = self._model
@@ -28,11 +34,17 @@ class Rewriter:
 
     def line(self, line: bytes) -> bytes:
         """One line of an event stream, its end included; only data that names a model changes."""
-        if self._model is None or b'"model"' not in line or not line.startswith(b"data:"):
+        renamed = self._model is not None and b'"model"' in line
+        if not (renamed or _USAGE in line) or not line.startswith(b"data:"):
             return line
         content = line[5:]
         fields = body.parsed(content)
-        if fields is None or "model" not in fields:
+        if fields is None:
+            return line
+        usage = fields.get("usage", _NULL)
+        if bytes(usage) != b"null":
+            self.usage = usage
+        if self._model is None or "model" not in fields:
             return line
         fields["model"] = self._model
         start = content[: len(content) - len(content.lstrip(b" "))]
@@ -47,20 +59,35 @@ class Lines:
     """A longer line is passed on unread, so that no provider can fill the memory."""
 
     def __init__(self) -> None:
-        self._tail = b""
+        self._tail: list[bytes] = []  # joined once, when its end has come: a line may come in very many pieces
+        self._size = 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that are complete by now, each with its end."""
-        lines = (self._tail + data).splitlines(keepends=True) if self._tail else data.splitlines(keepends=True)
-        self._tail = b""
-        if lines and not lines[-1].endswith((b"\n",)) and len(lines[-1]) < self.LONGEST:
-            self._tail = lines.pop()
+        if self._tail and not self._may_end(data):
+            self._keep(data)
+            return []
+        lines = (self.rest() + data).splitlines(keepends=True)
+        if lines and not lines[-1].endswith(b"\n") and len(lines[-1]) < self.LONGEST:
+            self._keep(lines.pop())
         return lines
 
     def rest(self) -> bytes:
         """What came after the last line end."""
-        rest, self._tail = self._tail, b""
+        rest = b"".join(self._tail)
+        self._tail, self._size = [], 0
         return rest
+
+    def _may_end(self, data: bytes) -> bool:
+        """Whether the line that has begun ends in these bytes, or has become too long; or did end, in a CR."""
+        ended = b"\n" in data or b"\r" in data or self._tail[-1].endswith(b"\r")
+        return ended or self._size + len(data) >= self.LONGEST
+
+    def _keep(self, piece: bytes) -> None:
+        self._tail.append(piece)
+        self._size += len(piece)
 
 
 _TRUE = msgspec.Raw(b"true")
+_NULL = msgspec.Raw(b"null")
+_USAGE = b'"usage"'

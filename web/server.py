@@ -1,25 +1,21 @@
 """gunicorn's worker, as this gateway needs it. Written against gunicorn 27.0."""
 
+import contextlib
 import json
 import logging
 import uuid
-from http import HTTPStatus
+from collections.abc import Iterator
 from typing import Any
 
+import gevent
 from gunicorn import glogging, util
-from gunicorn.http import errors as refused
 
+from shared.config.values import Limits
 from web.graceful import GracefulWorker
+from web.patience import Client
+from web.refusals import Busy, Refusal, refusal, refuse_doubles
 
 log = logging.getLogger("plano.web")
-
-_STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
-    (refused.LimitRequestLine, HTTPStatus.REQUEST_URI_TOO_LONG),
-    (refused.LimitRequestHeaders, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
-    (refused.UnsupportedTransferCoding, HTTPStatus.NOT_IMPLEMENTED),
-    (refused.ExpectationFailed, HTTPStatus.EXPECTATION_FAILED),
-    (refused.ParseException, HTTPStatus.BAD_REQUEST),
-)
 
 
 class Log(glogging.Logger):  # type: ignore[misc]
@@ -33,20 +29,80 @@ class Log(glogging.Logger):  # type: ignore[misc]
 
 
 class Worker(GracefulWorker):
-    """What serves: ends gracefully, and words its refusals as the API does."""
+    """What serves: ends gracefully, keeps clients within their limits, and words its refusals as the API does."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._clients: dict[Any, Client] = {}
+        self._under_way = 0
+        self.limit(Limits())
+
+    def limit(self, limits: Limits, once: frozenset[str] = frozenset()) -> None:
+        """Serve within these limits; headers named in `once`, in capitals, may come a single time."""
+        self._limits = limits
+        self._once = once
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve a connection; its client has so long for each request."""
+        greenlet = gevent.getcurrent()
+        patient = self._clients[greenlet] = Client(client, self._limits.head_timeout_s, self._limits.body_timeout_s)
+        try:
+            super().handle(listener, patient, addr)
+        finally:
+            del self._clients[greenlet]
+
+    @contextlib.contextmanager
+    def timeout_ctx(self) -> Iterator[None]:  # type: ignore[override]  # gunicorn enters it, no more
+        """How long a connection may stay open without a request, and a request's head may take to arrive."""
+        client = self._clients[gevent.getcurrent()]
+        client.expect_head()
+        with super().timeout_ctx():
+            yield
+        client.expect_body()
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        """Serve a request; of those that ask for a model only so many at once, whereas health is always told."""
+        refuse_doubles(req.headers, self._once)
+        if req.method != "POST":
+            super().handle_request(listener_name, req, sock, addr)
+            return
+        if self._under_way >= self._limits.waiting_requests:
+            raise Busy
+        self._under_way += 1
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        except StopIteration:  # the connection ends with this request
+            if _unread(req.body.reader):
+                sock.linger()
+            raise
+        finally:
+            self._under_way -= 1
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """A request that HTTP itself forbids never reaches the application; the answer has its shape all the same."""
-        status = next((status for kind, status in _STATUS if isinstance(exc, kind)), None)
-        if status is None:
+        told = refusal(exc)
+        if told is None:
             super().handle_error(req, client, addr, exc)
             return
-        log.info("refused a malformed request: %s", type(exc).__name__)
-        said = {"message": f"{status.phrase}: {type(exc).__name__}", "type": "invalid_request_error"}
-        body = json.dumps({"error": {**said, "param": None, "code": None}}).encode()
-        head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-            f"X-Request-Id: {uuid.uuid4().hex}\r\n\r\n"
-        )
-        util.write_nonblock(client, head.encode() + body)
+        log.info("refused a request: %s", type(exc).__name__)
+        with contextlib.suppress(OSError):
+            util.write_nonblock(client, _worded(told))
+            client.linger()
+
+
+def _unread(reader: Any) -> bool:
+    """Whether a client may still be sending this body: it was refused before it was read."""
+    return bool(getattr(reader, "length", 0) or getattr(reader, "parser", None))
+
+
+def _worded(told: Refusal) -> bytes:
+    """A refusal as a whole answer."""
+    said = {"message": told.message, "type": told.type, "param": told.param, "code": told.code}
+    body = json.dumps({"error": said}).encode()
+    retry = f"Retry-After: {told.retry_after_s}\r\n" if told.retry_after_s else ""
+    head = (
+        f"HTTP/1.1 {told.status.value} {told.status.phrase}\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n{retry}"
+        f"X-Request-Id: {uuid.uuid4().hex}\r\n\r\n"
+    )
+    return head.encode() + body

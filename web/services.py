@@ -6,7 +6,7 @@ import msgspec
 from flask import current_app
 
 from shared.affinity import Affinity
-from shared.bootstrap import Web
+from shared.bootstrap import AdminPins, Web
 from shared.config import Config
 from shared.failover import Failover
 from shared.settings import Settings
@@ -27,6 +27,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     affinity: Affinity
     access: Access
+    pins: AdminPins
     upstream: Upstream
     failover: Failover
     health: Health
@@ -40,6 +41,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             settings=base.settings,
             config=base.config,
             affinity=base.affinity,
+            pins=base.pins,
             access=Access(base.config.access_keys, base.config.routing.tenant_header),
             upstream=Upstream(base.config.listener.timeout_s),
             failover=base.failover,

@@ -95,6 +95,11 @@ class Answer:
         self.on_end: Callable[[], None] | None = None
         """Called once, when the body has been read or is given up."""
 
+    @property
+    def ok(self) -> bool:
+        """Whether it is what was asked for, and no error or redirection."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - what HTTP calls success
+
     def begin(self) -> None:
         """Wait for the first bytes of the body, which `chunks` then has; raises as it does."""
         with self._faults():

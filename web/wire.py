@@ -15,7 +15,7 @@ from shared.domain.decisions import Decision, Question, Trace
 from shared.domain.routes import Route
 from shared.domain.sessions import Session, identifier
 from shared.errors import BadRequest, NotAllowed
-from web import body
+from web import body, nesting
 from web.services import services
 
 SESSION_HEADERS = {
@@ -32,6 +32,7 @@ _TRACE = "plano.trace"
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _SOME_LIST = re.compile(rb"\s*\[\s*[^\]\s]")
+_LONGEST_NAME = 256
 _NULL = msgspec.Raw(b"null")
 _text = msgspec.json.Decoder(str | None).decode
 
@@ -43,6 +44,8 @@ class Call(msgspec.Struct, frozen=True):
     fields: body.Fields
     """The body's top level without what is ours, each value byte for byte as it came."""
     environ: dict[str, Any]
+    tenant: str | None
+    """Who pays: the key's tenant, else the header's."""
 
 
 def call(request: Request) -> Call:
@@ -50,8 +53,9 @@ def call(request: Request) -> Call:
     environ = request.environ
     parts = services()
     key = parts.access.key(environ)
-    session = _session(environ, parts.access.tenant(environ, key))
-    fields = body.fields(_content(request))
+    tenant = parts.access.tenant(environ, key)
+    session = _session(environ, tenant)
+    fields = _fields(_content(request), parts.config.limits.nesting)
     catalog = parts.config.catalog
     model = catalog.get(_model_name(fields))
     inline = routes.from_request(bytes(fields.pop("routing_preferences", _NULL)), catalog.qualify)
@@ -67,7 +71,7 @@ def call(request: Request) -> Call:
         trace=trace(environ),
         allowed=allowed,
     )
-    asked = environ[ASKED] = Call(question, fields, environ)
+    asked = environ[ASKED] = Call(question, fields, environ, tenant)
     return asked
 
 
@@ -139,14 +143,27 @@ def _content(request: Request) -> bytes:
     # Werkzeug 3.1 cuts a chunked body at the limit and says nothing.
     if len(content) == request.max_content_length and request.environ["wsgi.input"].read(1):
         raise RequestEntityTooLarge
+    # … and takes what a client that went away has sent for the whole.
+    if len(content) < (request.content_length or 0):
+        raise BadRequest("The body is shorter than its Content-Length")
     return content
+
+
+def _fields(content: bytes, limit: int) -> body.Fields:
+    fields = body.fields(content)
+    if nesting.deeper_than(content, limit):
+        raise BadRequest(f"The body is nested too deeply; limits.nesting is {limit}")
+    return fields
 
 
 def _model_name(fields: body.Fields) -> str | None:
     try:
-        return _text(fields.get("model", _NULL)) or None
-    except msgspec.DecodeError:
+        name = _text(fields.get("model", _NULL)) or None
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise BadRequest("model is not a string; send the name of a model", param="model") from None
+    if name and len(name) > _LONGEST_NAME:  # a wildcard's would stand in the pin and in headers
+        raise BadRequest(f"model has {len(name)} characters; at most {_LONGEST_NAME} are allowed", param="model")
+    return name
 
 
 def _messages(fields: body.Fields) -> bytes:

@@ -39,7 +39,7 @@ def main() -> int:
     stop = _stop_on_signal()
     parts = Parts(
         decider=decide.build(base.config, base.pins, RecentSnapshot(base.metrics), base.cooldowns, base.tracing),
-        refresher=Refresher(base.config.sources, base.metrics),
+        refresher=Refresher(base.config.sources, base.metrics, seen=base.observed, routes=base.config.routes),
     )
     router = base.config.router.url or "embedded"
     log.info("worker started concurrency=%d router=%s", settings.worker_concurrency, router)

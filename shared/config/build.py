@@ -10,9 +10,9 @@ from shared.config.migrate import Present
 from shared.config.models import Served
 from shared.config.schema import File, KeyEntry, ListenerEntry, RouteEntry, RouterEntry, SourceEntry
 from shared.config.values import (
-    AccessKey,
     HALF_LIFE_S,
     REFRESH_S,
+    AccessKey,
     CacheType,
     Config,
     Limits,
@@ -42,7 +42,14 @@ def build(file: File, now: Present, served: Served, *, folder: Path, warnings: I
         access_keys=tuple(_access_key(entry, catalog) for entry in file.auth.keys or []),
         limits=Limits(
             body_bytes=file.limits.body_bytes,
+            header_bytes=file.limits.header_bytes,
+            headers=file.limits.headers,
+            nesting=file.limits.nesting,
+            head_timeout_s=seconds(file.limits.head_timeout),
+            body_timeout_s=seconds(file.limits.body_timeout),
+            waiting_requests=file.limits.waiting_requests,
             waiting_decisions=file.limits.waiting_decisions,
+            sessions_per_minute=file.limits.sessions_per_minute,
         ),
         sources=tuple(_source(entry, catalog) for entry in file.model_metrics_sources or []),
         tracing=Tracing(

@@ -64,7 +64,7 @@ def _check_sources(sources: Iterable[SourceEntry], faults: Faults) -> None:
                 if getattr(source, name) is None:
                     faults.add(f"{source.place}.{name}", "is missing", "prometheus needs a url and a query")
         if source.max_age and source.max_age < (source.refresh_interval or REFRESH_S[source.provider]):
-            right = "data would be too old before it is renewed"
+            right = "make it longer, else data is too old before it is renewed"
             faults.add(f"{source.place}.max_age", "is shorter than the refresh interval", right)
         if source.half_life and source.provider != OBSERVED:
             faults.add(f"{source.place}.half_life", f"is for {OBSERVED} only", "leave it out")

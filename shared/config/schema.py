@@ -41,6 +41,9 @@ ModelName = Annotated[
 Version = Annotated[str | float, Meta(description="is v0.1 to v0.4.0")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="is a whole number from 1 to 65535")]
 Positive = Annotated[int, Meta(ge=1, description="is a whole number of at least 1")]
+NotNegative = Annotated[int, Meta(ge=0, description="is a whole number of at least 0")]
+HeaderBytes = Annotated[int, Meta(ge=512, le=65536, description="is a whole number from 512 to 65536")]
+Headers = Annotated[int, Meta(ge=16, le=256, description="is a whole number from 16 to 256")]
 Attempts = Annotated[int, Meta(ge=1, le=10, description="is a whole number from 1 to 10")]
 Entries = Annotated[int, Meta(ge=1, le=10000, description="is a whole number from 1 to 10000")]
 Percent = Annotated[float, Meta(ge=0, le=100, description="is a number from 0 to 100")]
@@ -212,7 +215,14 @@ class LimitsEntry(Entry, frozen=True):
     """What one request, and one process, may take up."""
 
     body_bytes: Positive = 20 * 1024 * 1024
+    header_bytes: HeaderBytes = 8190
+    headers: Headers = 100
+    nesting: Positive = 100
+    head_timeout: Duration = 30.0
+    body_timeout: Duration = 60.0
+    waiting_requests: Positive = 2000
     waiting_decisions: Positive = 200
+    sessions_per_minute: NotNegative = 6000
 
 
 class TracingEntry(Entry, frozen=True):

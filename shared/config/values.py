@@ -10,7 +10,6 @@ from shared.domain.catalog import Catalog
 from shared.domain.ranking import KIND_OF, Kind
 from shared.domain.routes import Prefer, Route
 
-
 OBSERVED = "observed"
 """The source that is the pool itself."""
 REFRESH_S = {"digitalocean": 3600, "models.dev": 3600, "prometheus": 60, OBSERVED: 10}
@@ -93,7 +92,20 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one request, and one process, may take up."""
 
     body_bytes: int = 20 * 1024 * 1024
+    header_bytes: int = 8190
+    """Of one header, its name included."""
+    headers: int = 100
+    nesting: int = 100
+    """How deep a body's objects and arrays may lie in one another."""
+    head_timeout_s: float = 30.0
+    """From a request's first byte to the end of its head."""
+    body_timeout_s: float = 60.0
+    """Between two pieces of a request's body; see web/patience.py."""
+    waiting_requests: int = 2000
+    """Under way at once in one process."""
     waiting_decisions: int = 200
+    sessions_per_minute: int = 6000
+    """New ones of one tenant; 0: any number."""
 
 
 class MetricSource(msgspec.Struct, frozen=True, kw_only=True):

@@ -141,9 +141,7 @@ def _keys(name: str) -> tuple[str, str]:
 
 def _newest(name: str, measures: Mapping[str, Measure], since: float) -> Measure | None:
     """A model's figure: the first that counts, else one that is too old, else None."""
-    usable = [
-        measure for key in _keys(name) if (measure := measures.get(key)) and math.isfinite(measure.value)
-    ]
+    usable = [measure for key in _keys(name) if (measure := measures.get(key)) and math.isfinite(measure.value)]
     return next((measure for measure in usable if measure.as_of >= since), usable[0] if usable else None)
 
 

@@ -8,6 +8,7 @@ from cachetools import TLRUCache
 
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
+from shared.store import keys
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -56,6 +57,26 @@ class MemoryPins:
                 return False
             del self._entries[session]
             return True
+
+    def peek(self, session: Session) -> tuple[Pin, int] | None:
+        """The session's pin and its ttl in seconds, untouched."""
+        with self._lock:
+            entry = self._entries.get(session)
+            return (entry.pin, int(entry.ends_at - time.monotonic())) if entry else None
+
+    def page(self, cursor: int, count: int) -> tuple[int, dict[str, tuple[Pin, int]]]:
+        """`count` pins by the key they would have in Redis, from the cursor on; and the next cursor, 0 at the end."""
+        with self._lock:
+            every = list(self._entries.items())
+        some = every[cursor : cursor + count]
+        now = time.monotonic()
+        after = cursor + count if cursor + count < len(every) else 0
+        return after, {keys.affinity(session): (entry.pin, int(entry.ends_at - now)) for session, entry in some}
+
+    def put(self, session: Session, pin: Pin, ttl_s: int) -> None:  # noqa: ARG002 - one ttl for all here
+        """Pin the session to this, whatever stands."""
+        with self._lock:
+            self._entries[session] = self._entry(pin)
 
     def _entry(self, pin: Pin) -> _Entry:
         left_s = self._ttl_s if pin.until is None else min(self._ttl_s, pin.until - time.time())

@@ -10,6 +10,8 @@
 | plano:cooldown:<provider/model>                      | string  | why and since when it sits out | time to sit out |
 | plano:failures:<provider/model>                      | string  | how often it failed in a row   | that + 10 min   |
 | plano:probe:<provider/model>                         | string  | that one request tries it      | 10 s            |
+| plano:sessions:<tenant>:<minute>                     | string  | how many sessions it began     | 2 min           |
+| plano:sessions:<minute>                              | string  | … those without tenant         | 2 min           |
 | plano:decided:<job>                                  | channel | the verdict, as JSON           | is no key       |
 
 Everything under `rq:` belongs to RQ.
@@ -59,6 +61,12 @@ def failures(model: str) -> str:
 def probe(model: str) -> str:
     """That somebody is trying whether a model is well again."""
     return f"plano:probe:{model}"
+
+
+def sessions(tenant: str | None, minute: int) -> str:
+    """Where a tenant's new sessions of a minute are counted; `minute` since the epoch."""
+    scope = "" if tenant is None else f"{_escaped(tenant)}:"
+    return f"plano:sessions:{scope}{minute}"
 
 
 def replica(replica_id: str) -> str:

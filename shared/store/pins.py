@@ -2,7 +2,7 @@
 
 import logging
 from importlib import resources
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import redis
@@ -62,6 +62,31 @@ class PinStore:
     def drop(self, session: Session, seen: Pin) -> bool:
         """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
         return bool(self._link.call(self._drop_if_names, keys=[keys.affinity(session)], args=[seen.model_name]))
+
+    def peek(self, session: Session) -> tuple[Pin, int] | None:
+        """The session's pin and its ttl in seconds, untouched; None when there is none, or what is there is none."""
+        return self._seen(keys.affinity(session))
+
+    def page(self, cursor: int, count: int) -> tuple[int, dict[str, tuple[Pin, int]]]:
+        """About `count` pins by key, each with its ttl, from the cursor on; and the next cursor, 0 at the end."""
+        found: Any = self._link.call(self._link.client.scan, cursor, match=f"{keys.AFFINITY}*", count=count)
+        after, names = found
+        seen = {name.decode(): self._seen(name.decode()) for name in names}
+        return after, {name: known for name, known in seen.items() if known}
+
+    def put(self, session: Session, pin: Pin, ttl_s: int) -> None:
+        """Pin the session to this, whatever stands."""
+        self._link.call(self._link.client.set, keys.affinity(session), codec.encode(pin), ex=ttl_s)
+
+    def _seen(self, key: str) -> tuple[Pin, int] | None:
+        with self._link.client.pipeline(transaction=True) as both:
+            both.get(key)
+            both.ttl(key)
+            value, ttl_s = self._link.call(both.execute)
+        try:
+            return (codec.decode(value), ttl_s) if value else None
+        except msgspec.DecodeError:
+            return None
 
     def _renewed(self, key: str, ttl_s: int) -> bytes | None:
         if self._pipe is None:

@@ -38,7 +38,7 @@ class SlowProxy:
             threading.Thread(target=self._pass, args=(client, server, False), daemon=True).start()
             threading.Thread(target=self._pass, args=(server, client, True), daemon=True).start()
 
-    def _pass(self, source: socket.socket, sink: socket.socket, late: bool) -> None:  # noqa: FBT001
+    def _pass(self, source: socket.socket, sink: socket.socket, late: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 if late and self.delay:

@@ -47,6 +47,7 @@ def test_a_first_request_is_one_trace_through_every_process(
     assert root.attributes["llm.provider"] == "openai"
     assert root.attributes["http.status_code"] == 200
     assert root.attributes["llm.time_to_first_token_ms"] > 0
+    assert spans["rank"].attributes["plano.rank.1"] == "openai/gpt-5.2"
     parents = {name: _parent(spans, name) for name in spans if name != root.name}
     assert parents == {
         "redis.pin": root.name,

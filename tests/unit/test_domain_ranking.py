@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.ranking import EMPTY, Measure, Snapshot, rank
+from shared.domain.health import Condition
+from shared.domain.ranking import EMPTY, Measure, Row, Snapshot, Standing, explain, facts_of, known_of, rank
 from shared.domain.routes import Prefer
 
 MODELS = ("a/x", "b/y", "c/z")
@@ -72,3 +73,52 @@ def test_ranking_loses_and_invents_no_candidate(models: list[str], figures: dict
 
     assert sorted(ranked) == sorted(models)
     assert known == sorted(known)
+
+
+def test_each_place_in_the_order_has_a_reason() -> None:
+    known = {"a/x": Measure(1, 10.0), "y": Measure(2, 99.0, "models.dev"), "d/v": Measure(1, 99.0)}
+    conditions = {
+        "d/v": Condition(since=50, failures=1, cooling=True),
+        "b/y": Condition(since=50, failures=1, cooling=False),
+    }
+
+    rows = explain(
+        ("a/x", "d/v", "c/z", "b/y"), Prefer.CHEAPEST, Snapshot(cost=known), since=50, conditions=conditions
+    )
+
+    assert rows == (
+        Row("b/y", Standing.RANKED, known["y"]),
+        Row("a/x", Standing.OLD, known["a/x"]),
+        Row("c/z", Standing.MISSING),
+        Row("d/v", Standing.COOLING, known["d/v"]),
+    )
+
+
+def test_of_those_that_sit_out_the_least_recently_failed_is_first() -> None:
+    conditions = {name: Condition(since=since, failures=1, cooling=True) for name, since in (("a/x", 9), ("b/y", 5))}
+
+    rows = explain(MODELS, Prefer.NONE, EMPTY, conditions=conditions)
+
+    assert [(row.model, row.standing) for row in rows] == [
+        ("c/z", Standing.DECLARED),
+        ("b/y", Standing.COOLING),
+        ("a/x", Standing.COOLING),
+    ]
+
+
+def test_a_trace_is_told_the_same() -> None:
+    rows = (Row("b/y", Standing.RANKED, Measure(0.5, 90.0, "observed")), Row("a/x", Standing.MISSING))
+
+    assert facts_of(rows, 100.0) == {
+        "plano.rank.1": "b/y",
+        "plano.rank.1.why": "by its figure",
+        "plano.rank.1.value": 0.5,
+        "plano.rank.1.age_s": 10.0,
+        "plano.rank.1.source": "observed",
+        "plano.rank.2": "a/x",
+        "plano.rank.2.why": "no data: in declared order behind those with data",
+    }
+
+
+def test_what_is_known_is_found_by_the_qualified_name_then_the_bare_id() -> None:
+    assert [known_of(name, {"a/x": 1, "x": 2}) for name in ("a/x", "b/x", "x", "c/z")] == [1, 2, 2, None]

@@ -18,14 +18,14 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 
 @pytest.fixture(autouse=True)
-def unharmed(narrow: Gateway, cache: redis.Redis, provider: Provider, session: str) -> Iterator[None]:
+def unharmed(narrow: Gateway, cache: redis.Redis, session: str) -> Iterator[None]:
     """After each test only the sessions that it may pin are pinned, and the server answers as ever."""
-    before = set(cache.keys("plano:affinity:*"))
+    before = set(map(str, cache.keys("plano:affinity:*")))
     yield
 
-    new = {key.decode() for key in set(cache.keys("plano:affinity:*")) - before}
+    new = set(map(str, cache.keys("plano:affinity:*"))) - before
     answers = [narrow.chat(session=session) for _ in range(2)]
-    assert all(key.startswith("plano:affinity:acme:served-") for key in new), new
+    assert all("plano:affinity:acme:served-" in key for key in new), new
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[1].json()["x_plano_pinned"] is True
 
@@ -230,6 +230,7 @@ def test_what_is_no_request_for_a_model_is_refused(narrow: Gateway, sent: bytes,
 
 
 SERVED = AFFINITY.replace(b"hostile", b"served-1")
+IN_CHUNKS = b"5;a=b\r\n%s\r\n%x\r\n%s\r\n0\r\nX-A: b\r\n\r\n" % (SENT[:5], len(SENT) - 5, SENT[5:])
 
 
 @pytest.mark.parametrize(
@@ -241,9 +242,9 @@ SERVED = AFFINITY.replace(b"hostile", b"served-1")
         request(b"SCRIPT_NAME: /x\r\n"),
         request(b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"),
         request(b"X-A: 1\r\nX-A: 2\r\nAccept: a\r\nAccept: b\r\n"),
-        request(content=b"5;a=b\r\n%s\r\n%x\r\n%s\r\n0\r\nX-A: b\r\n\r\n" % (SENT[:5], len(SENT) - 5, SENT[5:]), length=CHUNKED),
+        request(content=IN_CHUNKS, length=CHUNKED),
     ],
-)  # fmt: skip
+)
 def test_what_http_allows_is_served(narrow: Gateway, provider: Provider, sent: bytes) -> None:
     status, _, said = parts(narrow.raw(sent.replace(AFFINITY, SERVED)))
 

@@ -1,0 +1,42 @@
+"""How many sessions a tenant may begin in a minute, counted for all replicas together."""
+
+import time
+from collections.abc import Callable
+from typing import cast
+
+from shared.domain.quotas import MINUTE_S, refuse
+from shared.domain.sessions import Session
+from shared.errors import StoreDown
+from shared.store import keys
+from shared.store.link import Link
+
+_TTL_S = 2 * MINUTE_S  # replicas' clocks may differ
+
+
+class SessionQuota:
+    """Counts new sessions in Redis; one round trip each, none when there is no limit."""
+
+    def __init__(self, link: Link, limit: int, clock: Callable[[], float] = time.time) -> None:
+        """`limit` sessions a minute and tenant, 0 for any number."""
+        self._link = link
+        self._limit = limit
+        self._clock = clock
+
+    def admit(self, session: Session | None) -> None:
+        """Count a session that is about to be pinned; raises TooManySessions when its tenant has begun enough.
+
+        When Redis is away everybody is admitted: nothing can be pinned then, either.
+        """
+        if session is None or not self._limit:
+            return
+        now = self._clock()
+        key = keys.sessions(session.tenant, int(now // MINUTE_S))
+        with self._link.client.pipeline(transaction=True) as both:
+            both.incr(key)
+            both.expire(key, _TTL_S)
+            try:
+                begun, _ = cast(tuple[int, bool], self._link.call(both.execute))
+            except StoreDown:
+                return
+        if begun > self._limit:
+            refuse(self._limit, now)

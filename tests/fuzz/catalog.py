@@ -1,0 +1,12 @@
+"""All targets."""
+
+from tests.fuzz import answers, bodies, configs, requests, streams
+from tests.fuzz.target import Target
+
+TARGETS: dict[str, Target] = {
+    found.name: found
+    for module in (bodies, streams, requests, answers, configs)
+    for found in vars(module).values()
+    if isinstance(found, Target)
+}
+"""Each target by its name."""

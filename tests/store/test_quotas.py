@@ -1,0 +1,122 @@
+"""How many sessions a tenant may begin in a minute, in Redis and in the memory of one process."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import fakeredis
+import pytest
+import redis
+
+from shared.domain.sessions import Session
+from shared.errors import StoreDown, TooManySessions
+from shared.memory.quotas import MemorySessionQuota
+from shared.store.link import Link
+from shared.store.quotas import SessionQuota
+from tests.harness import RedisServer
+from tests.store.conftest import NewLink
+
+
+class Quota(Protocol):
+    def admit(self, session: Session | None) -> None: ...
+
+
+NewQuota = Callable[[int], Quota]
+
+
+class Clock:
+    """Stands until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 600.5
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["redis", "fakeredis", "memory"])
+def new_quota(request: pytest.FixtureRequest, clock: Clock) -> Iterator[NewQuota]:
+    """Each call is another replica, where there can be several."""
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        new_link: NewLink = request.getfixturevalue("new_link")
+        request.getfixturevalue("store")
+        yield lambda limit: SessionQuota(new_link(server.url, turn_s=5, answer_s=5), limit, clock)
+    elif request.param == "fakeredis":
+        with fakeredis.FakeRedis() as client:
+            yield lambda limit: SessionQuota(Link(client, "pins", StoreDown, width=4, patience_s=5), limit, clock)
+    else:
+        yield lambda limit: MemorySessionQuota(limit, clock)
+
+
+def admitted(quota: Quota, tenant: str | None, tries: int) -> int:
+    """How many of so many new sessions may begin."""
+    count = 0
+    for n in range(tries):
+        try:
+            quota.admit(Session(f"s{n}", tenant))
+        except TooManySessions:
+            continue
+        count += 1
+    return count
+
+
+def test_a_tenant_may_begin_so_many_sessions_a_minute(new_quota: NewQuota, clock: Clock) -> None:
+    quota = new_quota(3)
+
+    first = admitted(quota, "acme", 5)
+    clock.now += 60
+    then = admitted(quota, "acme", 5)
+
+    assert (first, then) == (3, 3)
+
+
+def test_each_tenant_has_its_own_and_those_without_share_one(new_quota: NewQuota) -> None:
+    quota = new_quota(2)
+
+    assert [admitted(quota, tenant, 3) for tenant in ("acme", "10", None)] == [2, 2, 2]
+
+
+def test_the_refusal_says_when_to_come_again(new_quota: NewQuota, clock: Clock) -> None:
+    quota = new_quota(1)
+    quota.admit(Session("a", "acme"))
+    clock.now = 658.9
+
+    with pytest.raises(TooManySessions, match="More than 1 new sessions") as caught:
+        quota.admit(Session("b", "acme"))
+
+    assert caught.value.retry_after_s == 2
+
+
+def test_zero_is_no_limit_and_what_is_no_session_does_not_count(new_quota: NewQuota) -> None:
+    free, one = new_quota(0), new_quota(1)
+
+    for _ in range(9):
+        one.admit(None)
+
+    assert (admitted(free, "acme", 9), admitted(one, "acme", 9)) == (9, 1)
+
+
+def test_replicas_count_together(
+    redis_server: RedisServer, store: redis.Redis, new_link: NewLink, clock: Clock
+) -> None:
+    first, second = (SessionQuota(new_link(redis_server.url), 4, clock) for _ in range(2))
+
+    assert [admitted(first, "a:b", 3), admitted(second, "a:b", 3)] == [3, 1]
+    assert 0 < store.ttl("plano:sessions:a%3Ab:10") <= 120
+
+
+def test_no_limit_asks_nobody(redis_server: RedisServer, store: redis.Redis, new_link: NewLink) -> None:
+    SessionQuota(new_link(redis_server.url), 0).admit(Session("a"))
+
+    assert store.keys("plano:sessions:*") == []
+
+
+def test_when_redis_is_away_everybody_may(new_link: NewLink) -> None:
+    quota = SessionQuota(new_link("unix:///nowhere"), 1)
+
+    assert admitted(quota, "acme", 5) == 5
