@@ -166,7 +166,7 @@ def _step(port: int, session: str) -> str:
 
 
 def _probed(port: int, provider: Provider) -> bool:
-    """Six requests at once, the first of which hangs at the model on probation: was it one alone?"""
+    """Whether of six requests at once exactly one tried the model on probation, which is slow."""
     provider.clear()
     provider.behave("slow", seconds=1.0, model=FIRST)
     with ThreadPoolExecutor(6) as clients:

@@ -31,7 +31,11 @@ def slow(redis_of_its_own: RedisServer) -> Iterator[SlowProxy]:
 def refused(server: RedisServer) -> Cure:
     """Nobody listens any more."""
     server.stop()
-    return lambda: server.start() and None
+
+    def revive() -> None:
+        server.start()
+
+    return revive
 
 
 def frozen(server: RedisServer) -> Cure:
