@@ -1,5 +1,7 @@
 # make run    the gateway on this machine; nothing else needs to be installed but Python 3.11 or 3.12
 # make test   everything CI runs
+# make bench  the figures in bench/results; make bench-pinned etc. for one of them
+# make fuzz SECONDS=60; make chaos SECONDS=600 SEED=7
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +9,10 @@ READY := $(VENV)/.ready
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 /usr/bin/python3; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: run test format bench clean
+SECONDS ?= 60
+SEED ?= 1
+
+.PHONY: run test format bench fuzz chaos clean
 
 run: $(READY)
 	@if [ -n "$$OPENAI_API_KEY" ] || grep -qs '^OPENAI_API_KEY=.' .env; then \
@@ -28,6 +33,18 @@ test: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	for question in pinned slow_router connections promises; do $(BIN)/python -m bench.$$question || exit 1; done
+
+bench-%: $(READY)
+	$(BIN)/python -m bench.$*
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+chaos: $(READY)
+	$(BIN)/python -m tests.system.chaos --seconds $(SECONDS) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV)
