@@ -23,8 +23,12 @@ def outside() -> Iterator[Outside]:
 
 
 @pytest.fixture(autouse=True)
-def at_ease(outside: Outside) -> Iterator[None]:
-    """Stand-ins behave again after each test, and have forgotten it."""
+def at_ease(outside: Outside, server: RedisServer) -> Iterator[None]:
+    """Stand-ins behave again after each test, and have forgotten it; no model sits out because of another test."""
+    with server.client() as client:
+        for pattern in ("plano:cooldown:*", "plano:failures:*", "plano:probe:*"):
+            for key in client.scan_iter(pattern):
+                client.delete(key)
     yield
 
     for stand_in in outside.stand_ins:
