@@ -63,7 +63,9 @@ def build(file: File, now: Present, served: Served, *, folder: Path, warnings: I
 
 def seconds(duration: str | float) -> float:
     """How long `300s`, `500ms`, `5m`, `1h` or a plain number of seconds is."""
-    found = _DURATION.fullmatch(str(duration))
+    if isinstance(duration, float):
+        return duration
+    found = _DURATION.fullmatch(duration)
     if found is None:
         raise ValueError(f"{duration!r} is no duration")
     return float(found["number"]) * _UNITS_S[found["unit"]]

@@ -8,6 +8,9 @@ import yaml
 from shared.config.faults import Faults
 from shared.errors import ConfigError
 
+_TAGGED_WRONGLY = (ValueError, AttributeError, LookupError)
+"""What PyYAML 6 raises besides its own errors: for `!!timestamp x`, `!!int ''`, `!!bool x`, a date that is none."""
+
 
 def content(path: Path) -> bytes:
     """The file's bytes; raises ConfigError when it cannot be read."""
@@ -30,7 +33,7 @@ def parse(data: bytes, name: str, faults: Faults) -> dict[str, Any]:
         tree = None if node is None else loader.construct_document(node)
     except UnicodeDecodeError as error:
         raise ConfigError([f"{name}: byte {error.start} is not UTF-8; save the file as UTF-8"]) from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, *_TAGGED_WRONGLY) as error:
         raise ConfigError([f"{_where(name, error)}; correct the syntax there"]) from None
     if tree is None:
         raise ConfigError([f"{name}: is empty; it holds at least model_providers"])

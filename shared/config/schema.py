@@ -48,7 +48,8 @@ Attempts = Annotated[int, Meta(ge=1, le=10, description="is a whole number from 
 Entries = Annotated[int, Meta(ge=1, le=10000, description="is a whole number from 1 to 10000")]
 Percent = Annotated[float, Meta(ge=0, le=100, description="is a number from 0 to 100")]
 Duration = Annotated[
-    Annotated[str, Meta(pattern=r"^(?=.*[1-9])\d+(\.\d+)?(ms|s|m|h)?\Z")] | Annotated[float, Meta(gt=0, le=86400)],
+    Annotated[str, Meta(pattern=r"^(?=.*[1-9])\d{1,8}(\.\d+)?(ms|s|m|h)?\Z")]
+    | Annotated[float, Meta(gt=0, le=86400)],
     Meta(description="is a time above 0 such as 300s, 500ms, 5m, or a number of seconds"),
 ]
 Tenant = Annotated[

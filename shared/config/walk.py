@@ -13,6 +13,7 @@ from shared.config.urls import without_credentials
 _KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
 _MAPPING = "a mapping"
 _LONGEST = 60
+_MOST_BITS = 128
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +94,8 @@ def _shown(value: Any, wanted: Any) -> str:
         return f"what {value.source} stands for"
     if isinstance(value, str) and any(_kind(option) is str for option in _options(wanted)):
         return "not usable" if _is_secret(wanted) else _quoted(without_credentials(value))
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return "a number of very many digits"
     if isinstance(value, int | float) and not _is_secret(wanted):
         return str(value).lower()
     return _KINDS.get(type(value), _MAPPING if isinstance(value, dict) else f"a {type(value).__name__}")

@@ -11,7 +11,7 @@ from shared.domain.catalog import Catalog, Model, Provider
 from shared.domain.sessions import MAX_LENGTH, Session, identifier
 from shared.errors import BadRequest
 from shared.store import keys
-from tests.fuzz.target import target
+from tests.fuzz.target import outcome, target
 from tests.fuzz.texts import JSON, OBJECTS, STRINGS, damaged
 from web import wire
 
@@ -33,13 +33,11 @@ CATALOG = Catalog(
 @target(WSGI_TEXT)
 def session_id(value: str) -> None:
     """An id is absent, refused, or short, trimmed and printable; and read again it is the same."""
-    try:
-        read = identifier(value, header="X-Model-Affinity")
-    except BadRequest as error:
-        assert error.param == "X-Model-Affinity"
-        return
+    read = outcome(BadRequest, identifier, value, header="h")
 
-    if read is not None:
+    if isinstance(read, BadRequest):
+        assert read.param == "h"
+    elif read is not None:
         assert 0 < len(read) <= MAX_LENGTH
         assert read == read.strip()
         assert not re.search(r"[\x00-\x1f\x7f-\x9f]", read)
@@ -88,11 +86,10 @@ PREFERENCES = st.lists(
 
 @target(damaged(PREFERENCES) | damaged(JSON))
 def preferences(raw: bytes) -> None:
-    """Inline preferences are routes to configured models, each with its own name, or a bad request that says where."""
-    try:
-        read = routes.from_request(raw, CATALOG.qualify)
-    except BadRequest as error:
-        assert str(error.param).startswith("routing_preferences")
+    """Inline preferences are routes to configured models, each with a name, or a bad request that says where."""
+    read = outcome(BadRequest, routes.from_request, raw, CATALOG.qualify)
+    if isinstance(read, BadRequest):
+        assert str(read.param).startswith("routing_preferences")
         return
 
     names = [route.name for route in read]
@@ -113,10 +110,9 @@ CONVERSATIONS = st.lists(TURNS | JSON, max_size=20).map(lambda turns: f"[{','.jo
 @target(damaged(CONVERSATIONS) | damaged(OBJECTS))
 def messages(raw: bytes) -> None:
     """A conversation is a few texts that fit into the router's window, or a bad request that says where."""
-    try:
-        read = conversation.read(raw)
-    except BadRequest as error:
-        assert str(error.param).startswith("messages")
+    read = outcome(BadRequest, conversation.read, raw)
+    if isinstance(read, BadRequest):
+        assert str(read.param).startswith("messages")
         return
 
     assert len(read) <= conversation.MAX_MESSAGES
@@ -127,9 +123,6 @@ def messages(raw: bytes) -> None:
 @target(damaged(OBJECTS) | damaged(st.just('{"model_name": "openai/a", "route_name": null, "models": ["a"]}')))
 def pin_values(value: bytes) -> None:
     """What stands in Redis is a pin, or no pin."""
-    try:
-        pin = pins.decode(value)
-    except msgspec.DecodeError:
-        return
+    pin = outcome(msgspec.DecodeError, pins.decode, value)
 
-    assert pins.decode(pins.encode(pin)) == pin
+    assert isinstance(pin, msgspec.DecodeError) or pins.decode(pins.encode(pin)) == pin

@@ -3,12 +3,15 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import hypothesis
 from hypothesis import HealthCheck, given
 from hypothesis.strategies import SearchStrategy
 
+E = TypeVar("E", bound=Exception)
+P = ParamSpec("P")
+T = TypeVar("T")
 Holds = Callable[[Any], None]
 
 
@@ -51,3 +54,11 @@ class Target:
 def target(inputs: SearchStrategy[Any]) -> Callable[[Holds], Target]:
     """Make a function that checks one input a target."""
     return lambda holds: Target(inputs, holds)
+
+
+def outcome(error: type[E], read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | E:
+    """What reading gives: a value, or this kind of error; any other error is a find."""
+    try:
+        return read(*args, **kwargs)
+    except error as raised:
+        return raised

@@ -4,7 +4,7 @@ import pytest
 
 from tests.fuzz.catalog import TARGETS
 
-EXAMPLES = 40
+EXAMPLES = 25
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import re
-import shutil
 import signal
 import sys
 import threading
@@ -19,12 +17,12 @@ from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.router import Router
 from tests.harness import ROOT, Process, RedisServer, wait_until
-from tests.system.asking import DEEP, QUICK, ask, pinned
+from tests.system import balancers
+from tests.system.asking import DEEP, QUICK, ask, chat, decisions, pinned, ready
+from tests.system.balancers import balancer
 from tests.system.conftest import config_text
 
-SBIN = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin"
 HONCHO = str(Path(sys.executable).with_name("honcho"))
-BALANCERS = ("haproxy", "nginx")
 REPLICAS = 3
 
 
@@ -54,7 +52,7 @@ class Hosts:
             self._web[port] = self.run("web", PORT=str(port))
         rest = self.run("worker", "clock", concurrency="worker=2,clock=1")
         wait_until(lambda: rest.text().count("worker started") == 2, within_s=30, what="the workers")
-        wait_until(lambda: all(map(_ready, self.ports)), within_s=30, what="the replicas")
+        wait_until(lambda: all(map(ready, self.ports)), within_s=30, what="the replicas")
 
     def run(self, *names: str, concurrency: str = "", **env: str) -> Process:
         """A machine that runs these processes of the Procfile; no .env of this checkout counts."""
@@ -74,7 +72,7 @@ class Hosts:
         """The replica is back."""
         wait_until(lambda: not self._web[port].alive, what="the end of its machine")
         self._web[port] = self.run("web", PORT=str(port))
-        wait_until(lambda: _ready(port), within_s=30, what="the replica")
+        wait_until(lambda: ready(port), within_s=30, what="the replica")
 
     def stop(self) -> None:
         """End all of it."""
@@ -123,17 +121,19 @@ def hosts(
         made.stop()
 
 
-@pytest.fixture(scope="module", params=BALANCERS)
+@pytest.fixture(scope="module", params=balancers.NAMES)
 def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, hosts: Hosts) -> Iterator[int]:
     """The port of a balancer, once it deals requests out to every replica."""
-    with _balancer(request.param, tmp_path_factory.mktemp("front"), hosts.ports) as (port, _):
+    _skip_without(request.param)
+    with balancer(request.param, tmp_path_factory.mktemp("front"), hosts.ports) as (port, _):
         yield port
 
 
 @pytest.fixture
 def haproxy(tmp_path: Path, hosts: Hosts) -> Iterator[tuple[int, Process]]:
     """The port of HAProxy, and its process."""
-    with _balancer("haproxy", tmp_path, hosts.ports) as front:
+    _skip_without("haproxy")
+    with balancer("haproxy", tmp_path, hosts.ports) as front:
         yield front
 
 
@@ -141,7 +141,7 @@ def test_a_session_keeps_its_model_whichever_replica_it_meets(
     front: int, hosts: Hosts, outside: tuple[Provider, Router]
 ) -> None:
     sessions = [f"held-{front}-{n}" for n in range(4)]
-    asked_before, met_before = outside[1].calls, [_decisions(port) for port in hosts.ports]
+    asked_before, met_before = outside[1].calls, [decisions(port) for port in hosts.ports]
 
     first = {session: ask(front, session, DEEP if n % 2 else QUICK) for n, session in enumerate(sessions)}
     later = [(session, ask(front, session, text)) for session in sessions for text in (QUICK, DEEP, QUICK)]
@@ -151,7 +151,7 @@ def test_a_session_keeps_its_model_whichever_replica_it_meets(
     assert not any(pinned(answer) for answer in first.values())
     assert all(pinned(answer) for _, answer in later)
     assert outside[1].calls - asked_before == len(sessions)
-    assert all(_decisions(port) > before for port, before in zip(hosts.ports, met_before, strict=True))
+    assert all(decisions(port) > before for port, before in zip(hosts.ports, met_before, strict=True))
 
 
 def test_a_stream_arrives_while_it_is_being_written(front: int, provider: Provider) -> None:
@@ -159,7 +159,7 @@ def test_a_stream_arrives_while_it_is_being_written(front: int, provider: Provid
     provider.pause = 0.1
     body = {"model": "openai/gpt-4o-mini", "stream": True, "messages": [{"role": "user", "content": QUICK}]}
 
-    with requests.post(_chat(front), json=body, stream=True, timeout=30) as answer:
+    with requests.post(chat(front), json=body, stream=True, timeout=30) as answer:
         events = (line for line in answer.iter_lines() if line.startswith(b"data: "))
         first = next(events)
         still_writing = provider.open
@@ -177,7 +177,7 @@ def test_a_client_that_leaves_ends_the_stream_at_the_provider(front: int, provid
     before = provider.left
     body = {"model": "openai/gpt-4o-mini", "stream": True, "messages": [{"role": "user", "content": QUICK * 50}]}
 
-    with requests.post(_chat(front), json=body, stream=True, timeout=30) as answer:
+    with requests.post(chat(front), json=body, stream=True, timeout=30) as answer:
         next(answer.iter_content(16))
 
     wait_until(lambda: provider.left == before + 1, what="the end of the request at the provider")
@@ -228,7 +228,7 @@ def test_without_redis_haproxy_still_has_replicas(haproxy: tuple[int, Process], 
 def test_a_host_decides_how_many_web_processes_a_replica_has(hosts: Hosts) -> None:
     port = free_port()
     replica = hosts.run("web", PORT=str(port), WEB_CONCURRENCY="3")
-    wait_until(lambda: _ready(port), within_s=30, what="the replica")
+    wait_until(lambda: ready(port), within_s=30, what="the replica")
 
     wait_until(lambda: len(_leaves(replica.pid)) == 3, what="three processes")
     replica.stop()
@@ -273,72 +273,9 @@ class _Clients:
             self._answers[session] += 1
 
 
-@contextlib.contextmanager
-def _balancer(name: str, folder: Path, replicas: list[int]) -> Iterator[tuple[int, Process]]:
-    program = shutil.which(name, path=SBIN)
-    if not program:
+def _skip_without(name: str) -> None:
+    if not balancers.program(name):
         pytest.skip(f"{name} is not installed")
-    port = free_port()
-    write = {"haproxy": _haproxy, "nginx": _nginx}[name]
-    process = Process([program, *write(folder, port, replicas)], folder / "log", os.environ)
-    try:
-        wait_until(lambda: not process.alive or _ready(port), within_s=20, what=name)
-        assert process.alive, process.text()
-        yield port, process
-    finally:
-        if process.alive:
-            process.stop(signal.SIGINT if name == "haproxy" else signal.SIGTERM)
-
-
-def _haproxy(folder: Path, port: int, replicas: list[int]) -> list[str]:
-    """deploy/haproxy.cfg with servers by address where Docker's names are."""
-
-    def servers(template: re.Match[str]) -> str:
-        options = template["options"].replace("resolvers docker init-addr none", "")
-        return "\n".join(f"    server web{n} 127.0.0.1:{at} {options}" for n, at in enumerate(replicas))
-
-    text = (ROOT / "deploy/haproxy.cfg").read_text()
-    text, backends = re.subn(
-        r"^ +server-template web 10 web:12000 (?P<options>.*)$", servers, text, flags=re.MULTILINE
-    )
-    text, binds = re.subn(r"bind :12000$", f"bind 127.0.0.1:{port}", text, flags=re.MULTILINE)
-    assert (backends, binds) == (2, 1)
-    (folder / "haproxy.cfg").write_text(text)
-    return ["-db", "-f", str(folder / "haproxy.cfg")]
-
-
-def _nginx(folder: Path, port: int, replicas: list[int]) -> list[str]:
-    """deploy/nginx.conf with other ports, in an http block that keeps all its files in one folder."""
-    text = (ROOT / "deploy/nginx.conf").read_text()
-    for n, at in enumerate(replicas, 1):
-        assert f"127.0.0.1:1200{n} " in text
-        text = text.replace(f"127.0.0.1:1200{n} ", f"127.0.0.1:{at} ")
-    text, listens = re.subn(r"listen 12000;", f"listen 127.0.0.1:{port};", text)
-    assert listens == 1
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
-    user = "user root;" if os.geteuid() == 0 else ""  # whose the folder is
-    (folder / "nginx.conf").write_text(
-        f"{user}\ndaemon off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\n"
-        f"http {{\n{temporary}\naccess_log off;\n{text}\n}}\n"
-    )
-    return ["-c", str(folder / "nginx.conf")]
-
-
-def _chat(port: int) -> str:
-    return f"http://127.0.0.1:{port}/v1/chat/completions"
-
-
-def _ready(port: int) -> bool:
-    with contextlib.suppress(requests.RequestException):
-        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=2).ok
-    return False
-
-
-def _decisions(port: int) -> float:
-    """How many decisions a replica has made, by whatever made them."""
-    text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
-    return sum(float(value) for value in re.findall(r"^plano_decisions_total\{.*\} (\S+)$", text, re.MULTILINE))
 
 
 def _leaves(root: int) -> list[psutil.Process]:

@@ -242,3 +242,12 @@ def test_a_doubled_key_is_a_fault_among_the_others(read: Read) -> None:
 @pytest.mark.parametrize("text", ["version: v0.4.0", "model_providers: []", "model_providers:"])
 def test_a_file_without_a_provider_is_refused(read: Read, text: str) -> None:
     assert faults(read, text) == ("model_providers: is empty; name at least one model, such as openai/gpt-4o-mini",)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 500, "!!timestamp x", "!!int ''", "!!bool x", "!!float .", "a: 2024-13-45", "a: &x [*x]"]
+)
+def test_what_the_yaml_reader_trips_over_is_a_fault_like_any_other(read: Read, text: str) -> None:
+    (fault,) = faults(read, text)
+
+    assert fault.endswith("is not YAML; correct the syntax there")

@@ -36,13 +36,24 @@ AT_LEAST_1 = "it is a whole number of at least 1"
 
 @pytest.mark.parametrize(
     ("timeout", "seconds"),
-    [("300s", 300), ("500ms", 0.5), ("5m", 300), ("1h", 3600), ("1.5s", 1.5), ("30", 30), ("0.25", 0.25)],
+    [
+        ("300s", 300),
+        ("500ms", 0.5),
+        ("5m", 300),
+        ("1h", 3600),
+        ("1.5s", 1.5),
+        ("30", 30),
+        ("0.25", 0.25),
+        ("1.0e-5", 1e-5),
+    ],
 )
 def test_a_duration_has_a_unit_or_means_seconds(read: Read, timeout: str, seconds: float) -> None:
     assert read(f"{ONE}listeners: [{{timeout: {timeout}}}]").listener.timeout_s == seconds
 
 
-@pytest.mark.parametrize("timeout", ["0", "0s", "-1", "5 min", "soon", "1.2.3s", "true", "[]", ".nan", ".inf"])
+@pytest.mark.parametrize(
+    "timeout", ["0", "0s", "-1", "5 min", "9" * 9 + "h", "soon", "1.2.3s", "true", "[]", ".nan", ".inf"]
+)
 def test_any_other_duration_is_refused(read: Read, timeout: str) -> None:
     (fault,) = faults(read, f"{ONE}listeners: [{{timeout: {timeout}}}]")
 
@@ -92,6 +103,7 @@ def test_a_wrong_routing_setting_is_told_beside_the_right_kind(read: Read, setti
         ("limits: {waiting_decisions: -1}", f"limits.waiting_decisions: is -1; {AT_LEAST_1}"),
         ("limits: 5", "limits: is 5; it is a mapping"),
         ("limits: []", "limits: is empty; it is a mapping"),
+        (f"limits: {{nesting: -0x{'f' * 5000}}}", f"limits.nesting: is a number of very many digits; {AT_LEAST_1}"),
         ("limits: [1]", "limits: is a list; it is a mapping"),
         ("tracing: {random_sampling: 101}", "tracing.random_sampling: is 101; it is a number from 0 to 100"),
         (

@@ -1,0 +1,135 @@
+"""Whether every client got what is promised, or something happened that explains why not."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tests.system.chaos.record import Fault, Move, Route, Turn
+
+_LOG_S = 1.0
+"""How exact the times in logs are, and the seconds of a ttl."""
+_BROKEN = frozenset({"kill", "crash"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What happened, and what the pool was told."""
+
+    turns: Sequence[Turn]
+    faults: Sequence[Fault]
+    moves: Sequence[Move]
+    ttl_s: float
+    unrouted: Route
+    """The candidates of a request that is served without Redis or a router: its own model, then the default."""
+
+
+def violations(run: Run) -> list[str]:
+    """Everything that no event explains, one sentence each."""
+    found = [fault for turn in run.turns for fault in _unserved(run, turn)]
+    sessions: dict[str, list[Turn]] = defaultdict(list)
+    for turn in sorted(run.turns, key=lambda each: each.began):
+        sessions[turn.session].append(turn)
+    for turns in sessions.values():
+        found += _Walk(run).through(turns)
+    return found
+
+
+def _unserved(run: Run, turn: Turn) -> Iterator[str]:
+    """What is wrong with the answer itself."""
+    died = any(fault.part == "web" and fault.kind in _BROKEN and fault.met(turn) for fault in run.faults)
+    if turn.answered:
+        half = any(
+            fault.kind == "half_stream" and fault.target == turn.model and fault.met(turn) for fault in run.faults
+        )
+        if not turn.whole and not died and not (turn.streamed and half):
+            yield f"{_name(turn)}: its answer broke off: {turn.said}"
+        return
+    if died and turn.status is None:
+        return  # its replica had begun to answer: nobody else may be asked
+    candidates = run.unrouted if turn.degraded else turn.route
+    out = {fault.target for fault in run.faults if fault.part == "model" and fault.met(turn)}
+    healthy = [model for model in candidates if model not in out]
+    if healthy or not turn.ours:
+        by = "a replica" if turn.ours else "the balancer"
+        yield f"{_name(turn)}: {turn.status} from {by} while {healthy} were well: {turn.said}"
+
+
+class _Walk:
+    """Follows one session; knows which models its pin may name."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._standing: frozenset[str] | None = None
+        """None: whatever the next answer names."""
+        self._made = 0.0
+        """The earliest moment at which what stands can have been written."""
+        self._seen = 0.0
+        """When it was seen last."""
+
+    def through(self, turns: Iterable[Turn]) -> Iterator[str]:
+        """What no event explains."""
+        for turn in turns:
+            moved = self._moved(turn)
+            if not turn.answered or turn.degraded or turn.model is None:
+                # Nobody was told what stands; a failover may have changed it before the connection broke.
+                if self._standing is not None and moved:
+                    self._standing |= moved
+                continue
+            gone = self._gone(turn)
+            if self._standing is None or gone:
+                self._made = self._seen if self._standing is not None else turn.began
+                self._standing = None
+            elif fault := self._unexplained(turn, self._standing | moved):
+                yield fault
+            self._note(turn, gone)
+
+    def _unexplained(self, turn: Turn, standing: frozenset[str]) -> str | None:
+        """What is wrong with an answer while a pin stands."""
+        if turn.pinned:
+            if turn.model in standing:
+                return None
+            return f"{_name(turn)}: pinned to {turn.model}, where {_words(standing)} stood"
+        if not turn.fallback:
+            return f"{_name(turn)}: decided anew for {turn.model}, where {_words(standing)} stood"
+        first = turn.fallback[0].partition(";")[0]
+        if first in standing:
+            return None
+        return f"{_name(turn)}: fell back from {first}, where {_words(standing)} stood"
+
+    def _note(self, turn: Turn, gone: bool) -> None:
+        """What stands after an answer."""
+        model = turn.model or ""
+        if turn.fallback:
+            left = self._standing or frozenset({turn.fallback[0].partition(";")[0]})
+            here = {move.standing for move in self._moves(turn) if move.to == model}
+            self._standing = frozenset(here) or left | {model}
+        else:
+            self._standing = frozenset({model})
+            if not turn.pinned and not gone:
+                self._made = turn.began
+        self._seen = turn.began
+
+    def _gone(self, turn: Turn) -> bool:
+        """Whether what stood may have ended since it was seen: its time was over, or Redis came back empty."""
+        emptied = any(
+            fault.part == "redis" and fault.kind == "kill" and fault.began <= turn.ended and fault.ended >= self._seen
+            for fault in self._run.faults
+        )
+        return emptied or turn.ended >= self._made + self._run.ttl_s - _LOG_S
+
+    def _moved(self, turn: Turn) -> frozenset[str]:
+        """Where the pin may have gone while a turn was under way, other than by its own word."""
+        return frozenset(move.standing for move in self._moves(turn))
+
+    def _moves(self, turn: Turn) -> Iterator[Move]:
+        for move in self._run.moves:
+            if move.session == turn.session and turn.began - _LOG_S <= move.at <= turn.ended:
+                yield move
+
+
+def _name(turn: Turn) -> str:
+    return f"{turn.session} turn {turn.number}"
+
+
+def _words(models: Iterable[str]) -> str:
+    return " or ".join(sorted(models))
