@@ -50,6 +50,13 @@ class Notes(Protocol):
         """A part of the pool was away."""
 
 
+class Quota(Protocol):
+    """How many sessions a tenant may begin."""
+
+    def admit(self, session: Session | None) -> None:
+        """Count a session that is about to be pinned; raises TooManySessions."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How long pins live, how long decisions may take, and what to do when something is away."""
 
@@ -71,6 +78,7 @@ class Affinity:
         decisions: Decisions,
         policy: Policy,
         notes: Notes,
+        quota: Quota,
         tracing: Tracing = OFF,
     ) -> None:
         self._catalog = catalog
@@ -79,6 +87,7 @@ class Affinity:
         self._decisions = decisions
         self._policy = policy
         self._notes = notes
+        self._quota = quota
         self._tracing = tracing
 
     def resolve(self, question: Question) -> Decision:
@@ -86,7 +95,8 @@ class Affinity:
 
         When a part of the pool is away the request's own model serves it, unpinned, and the decision says so.
         Raises Unavailable instead if the operator chose to reject; BadRequest for an unreadable conversation;
-        NotAllowed when the session is pinned to a model that the client's key does not cover.
+        TooManySessions when the session's tenant has begun enough of them; NotAllowed when the session is pinned to
+        a model that the client's key does not cover.
         """
         try:
             decision = _within_allowed(self._pinned(question) or self._decided(question), question.allowed)
@@ -117,6 +127,7 @@ class Affinity:
 
     def _decided(self, question: Question) -> Decision:
         messages = conversation.read(question.messages) if question.routes else []
+        self._quota.admit(question.session)
         if not messages:
             return self._own(question)
         with self._tracing.span("plano.decide", question.trace.traceparent, {}) as span:

@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared import contract, tracing
-from shared.affinity import Affinity, Decisions, Notes, Pins, Policy
+from shared.affinity import Affinity, Decisions, Notes, Pins, Policy, Quota
 from shared.config import Config, load
 from shared.config.values import HALF_LIFE_S, OBSERVED, CacheType, MetricSource
 from shared.domain.observed import Seen
@@ -23,6 +23,7 @@ from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.decisions import InPlace
 from shared.memory.observed import MemoryObserved
 from shared.memory.pins import MemoryPins
+from shared.memory.quotas import MemorySessionQuota
 from shared.settings import Settings
 from shared.store.cooldowns import CooldownStore
 from shared.store.link import Link
@@ -31,6 +32,7 @@ from shared.store.observed import ObservedStore
 from shared.store.pins import PinStore
 from shared.store.pipe import Pipe
 from shared.store.queue import DecisionQueue, RefreshQueue
+from shared.store.quotas import SessionQuota
 from shared.store.replicas import Replicas
 from shared.store.replies import Replies
 from shared.tracing import Tracing
@@ -157,13 +159,14 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
         width=_QUEUE_CONNECTIONS,
         patience_s=_TURN_S,
     )
+    quota = SessionQuota(pins_link, config.limits.sessions_per_minute)
     decisions = DecisionQueue(queue_link, Replies(queue_link, _ANSWER_S), limit=config.limits.waiting_decisions)
     sliding_ttl_s = config.routing.session_ttl_s if config.routing.session_ttl_mode == "sliding" else None
     pins = PinStore(pins_link, Pipe(pins_link.client, _ANSWER_S), sliding_ttl_s=sliding_ttl_s)
     return Web(
         settings=settings,
         config=config,
-        affinity=_affinity(config, pins, decisions, notes, traces),
+        affinity=_affinity(config, pins=pins, decisions=decisions, quota=quota, notes=notes, traces=traces),
         failover=_failover(config, CooldownStore(pins_link), pins),
         pins=pins,
         decisions=decisions,
@@ -230,11 +233,12 @@ def _memory_web(settings: Settings, config: Config, notes: Notes, traces: Tracin
     observed = MemoryObserved(source.half_life_s if source else HALF_LIFE_S)
     metrics = resolve_name(contract.BUILD_METRICS)(config, observed) if config.sources else NoMetrics()
     decider = resolve_name(contract.BUILD_DECIDER)(config, pins, metrics, cooldowns, traces)
+    quota = MemorySessionQuota(config.limits.sessions_per_minute)
     decisions = InPlace(decider.decide, limit=config.limits.waiting_decisions)
     return Web(
         settings=settings,
         config=config,
-        affinity=_affinity(config, pins, decisions, notes, traces),
+        affinity=_affinity(config, pins=pins, decisions=decisions, quota=quota, notes=notes, traces=traces),
         failover=_failover(config, cooldowns, pins),
         pins=pins,
         decisions=decisions,
@@ -246,7 +250,9 @@ def _memory_web(settings: Settings, config: Config, notes: Notes, traces: Tracin
     )
 
 
-def _affinity(config: Config, pins: Pins, decisions: Decisions, notes: Notes, traces: Tracing) -> Affinity:
+def _affinity(
+    config: Config, *, pins: Pins, decisions: Decisions, quota: Quota, notes: Notes, traces: Tracing
+) -> Affinity:
     routing = config.routing
     policy = Policy(
         session_ttl_s=routing.session_ttl_s,
@@ -261,6 +267,7 @@ def _affinity(config: Config, pins: Pins, decisions: Decisions, notes: Notes, tr
         decisions=decisions,
         policy=policy,
         notes=notes,
+        quota=quota,
         tracing=traces,
     )
 

@@ -30,8 +30,9 @@ from shared.errors import RouterDown
 from shared.store.queue import Announcer, rq_queue
 from workers.parts import Parts
 
-IDLE_S = 1
+IDLE_S = 0.25
 """How long one blocking dequeue lasts: a stop is noticed no later than this."""
+HEARTBEAT_EVERY_S = 1.0
 HEARTBEAT_TTL_S = 30
 """After so long without a sign of life a worker counts as gone."""
 DRAIN_S = 8
@@ -89,8 +90,8 @@ class PoolWorker(SimpleWorker):
     death_penalty_class = GreenletDeathPenalty
     log_result_lifespan = False
     max_connection_wait_time = 1.0
-    dequeue_timeout = IDLE_S
-    connection_timeout = IDLE_S + 4
+    dequeue_timeout = IDLE_S  # type: ignore[assignment]  # Redis takes fractions
+    connection_timeout = 5
 
     _of_greenlet = local()
 
@@ -123,7 +124,7 @@ class PoolWorker(SimpleWorker):
         """The next job once there is room for it; None, which ends the worker, when it is to stop."""
         while not self._stop.is_set():
             self._greenlets.wait_available()
-            found = super().dequeue_job_and_maintain_ttl(timeout, max_idle_time or IDLE_S)
+            found = super().dequeue_job_and_maintain_ttl(timeout, max_idle_time or IDLE_S)  # type: ignore[arg-type]
             if found:
                 return found
         return None
@@ -161,7 +162,7 @@ class PoolWorker(SimpleWorker):
         It signs on anew each time, since Redis may have come back empty.
         """
         if time.monotonic() >= self._next_heartbeat:
-            self._next_heartbeat = time.monotonic() + IDLE_S
+            self._next_heartbeat = time.monotonic() + HEARTBEAT_EVERY_S
             with self.connection.pipeline() as together:
                 super().heartbeat(HEARTBEAT_TTL_S, together)
                 register(self, together)
@@ -170,7 +171,7 @@ class PoolWorker(SimpleWorker):
     def check_for_suspension(self, burst: bool) -> None:
         """Obey `rq suspend`; it is looked for once a second."""
         if time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + IDLE_S
+            self._next_look = time.monotonic() + HEARTBEAT_EVERY_S
             super().check_for_suspension(burst)
 
     def set_state(self, state: str, pipeline: Any = None) -> None:  # noqa: ARG002

@@ -56,6 +56,26 @@ def test_eight_first_requests_at_once_cost_one_router_call_and_get_one_model(
     assert seen == [(1, 1)] * 30
 
 
+def test_a_tenant_cannot_begin_more_sessions_a_minute_than_it_may(
+    start: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer
+) -> None:
+    """Over all replicas together; sessions that are pinned go on."""
+    pool = start(listener="limits: {sessions_per_minute: 3}")
+    pool.worker()
+    pool.web(ports[0])
+    pool.web(ports[1])
+
+    answers = [ask(ports[n % 2], f"many-{n}", DEEP) for n in range(10)]
+    old = ask(ports[0], "many-0", DEEP)
+
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(refused) >= 4  # a minute may begin in the middle of it
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
+    assert pinned(old)
+    with redis_of_its_own.client() as client:
+        assert len(client.keys("plano:affinity:*")) == 10 - len(refused)
+
+
 def test_a_pin_that_has_run_out_is_decided_anew(
     start: Callable[..., Pool], ports: tuple[int, int], router: Router, redis_of_its_own: RedisServer
 ) -> None:

@@ -57,7 +57,7 @@ def preferences(*entries: Any) -> bytes:
     ],
 )
 @pytest.mark.parametrize("path", [CHAT, DECISION])
-def test_an_unusable_body_is_a_bad_request_that_says_where(  # noqa: PLR0917 - fixtures and cases
+def test_an_unusable_body_is_a_bad_request_that_says_where(
     web: Gateway,
     outside: Outside,
     cache: redis.Redis,
@@ -80,7 +80,7 @@ def test_an_unusable_body_is_a_bad_request_that_says_where(  # noqa: PLR0917 - f
 
 @pytest.mark.parametrize("path", [CHAT, DECISION])
 @pytest.mark.parametrize("model", ["openai/none", "none", "nobody/gpt-5.2", "house/*", "house/", "/"])
-def test_a_model_that_is_not_configured_is_not_found(  # noqa: PLR0917 - fixtures and cases
+def test_a_model_that_is_not_configured_is_not_found(
     web: Gateway, provider: Provider, cache: redis.Redis, session: str, path: str, model: str
 ) -> None:
     answer = web.ask("POST", path, body(REVIEW, model=model), x_model_affinity=session)

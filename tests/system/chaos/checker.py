@@ -25,12 +25,15 @@ class Run:
 
 def violations(run: Run) -> list[str]:
     """Everything that no event explains, one sentence each."""
-    found = [fault for turn in run.turns for fault in _unserved(run, turn)]
-    sessions: dict[str, list[Turn]] = defaultdict(list)
+    turns: dict[str, list[Turn]] = defaultdict(list)
     for turn in sorted(run.turns, key=lambda each: each.began):
-        sessions[turn.session].append(turn)
-    for turns in sessions.values():
-        found += _Walk(run).through(turns)
+        turns[turn.session].append(turn)
+    moves: dict[str, list[Move]] = defaultdict(list)
+    for move in run.moves:
+        moves[move.session].append(move)
+    found = [fault for turn in run.turns for fault in _unserved(run, turn)]
+    for session, its_turns in turns.items():
+        found += _Walk(run, moves[session], its_turns[0].began).through(its_turns)
     return found
 
 
@@ -57,31 +60,32 @@ def _unserved(run: Run, turn: Turn) -> Iterator[str]:
 class _Walk:
     """Follows one session; knows which models its pin may name."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, moves: Sequence[Move], began: float) -> None:
         self._run = run
+        self._all_moves = moves
         self._standing: frozenset[str] | None = None
         """None: whatever the next answer names."""
-        self._made = 0.0
+        self._made = began
         """The earliest moment at which what stands can have been written."""
-        self._seen = 0.0
+        self._seen = began
         """When it was seen last."""
 
     def through(self, turns: Iterable[Turn]) -> Iterator[str]:
         """What no event explains."""
         for turn in turns:
-            moved = self._moved(turn)
+            moved = frozenset(move.standing for move in self._moves(turn))
             if not turn.answered or turn.degraded or turn.model is None:
                 # Nobody was told what stands; a failover may have changed it before the connection broke.
-                if self._standing is not None and moved:
+                if self._standing is not None:
                     self._standing |= moved
                 continue
-            gone = self._gone(turn)
-            if self._standing is None or gone:
-                self._made = self._seen if self._standing is not None else turn.began
-                self._standing = None
-            elif fault := self._unexplained(turn, self._standing | moved):
-                yield fault
-            self._note(turn, gone)
+            if self._standing is not None:
+                self._standing |= moved  # by a replica that was killed before it could say so
+                if self._gone(turn):
+                    self._forget(turn)
+                elif fault := self._unexplained(turn, self._standing):
+                    yield fault
+            self._note(turn)
 
     def _unexplained(self, turn: Turn, standing: frozenset[str]) -> str | None:
         """What is wrong with an answer while a pin stands."""
@@ -96,18 +100,24 @@ class _Walk:
             return None
         return f"{_name(turn)}: fell back from {first}, where {_words(standing)} stood"
 
-    def _note(self, turn: Turn, gone: bool) -> None:
+    def _note(self, turn: Turn) -> None:
         """What stands after an answer."""
         model = turn.model or ""
         if turn.fallback:
             left = self._standing or frozenset({turn.fallback[0].partition(";")[0]})
-            here = {move.standing for move in self._moves(turn) if move.to == model}
-            self._standing = frozenset(here) or left | {model}
+            moved = frozenset(move.standing for move in self._moves(turn) if move.to == model)
+            self._standing = moved or left | {model}
         else:
             self._standing = frozenset({model})
-            if not turn.pinned and not gone:
+            if not turn.pinned:
                 self._made = turn.began
         self._seen = turn.began
+
+    def _forget(self, turn: Turn) -> None:
+        """Another pin may stand since; where it names the same model it may just as well be the old one."""
+        if not (turn.pinned and turn.model in (self._standing or ())):
+            self._made = self._seen
+        self._standing = None
 
     def _gone(self, turn: Turn) -> bool:
         """Whether what stood may have ended since it was seen: its time was over, or Redis came back empty."""
@@ -117,13 +127,10 @@ class _Walk:
         )
         return emptied or turn.ended >= self._made + self._run.ttl_s - _LOG_S
 
-    def _moved(self, turn: Turn) -> frozenset[str]:
-        """Where the pin may have gone while a turn was under way, other than by its own word."""
-        return frozenset(move.standing for move in self._moves(turn))
-
     def _moves(self, turn: Turn) -> Iterator[Move]:
-        for move in self._run.moves:
-            if move.session == turn.session and turn.began - _LOG_S <= move.at <= turn.ended:
+        """Where replicas say they moved the pin while a turn was under way."""
+        for move in self._all_moves:
+            if turn.began - _LOG_S <= move.at <= turn.ended:
                 yield move
 
 
