@@ -27,8 +27,8 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/system
-	$(BIN)/python -m pytest tests/system
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/system --ignore tests/fuzz
+	$(BIN)/python -m pytest tests/fuzz tests/system
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -100,7 +100,8 @@ class Faults:
 
 
 _MOVED = re.compile(
-    r"^(?P<at>\S+) info plano\.events: pin moved session=(?P<session>\S+) .* to=(?P<to>\S+) standing=(?P<standing>\S+)$",
+    r"^(?P<at>\S+) info plano\.events: pin moved session=(?P<session>\S+) "
+    r".* to=(?P<to>\S+) standing=(?P<standing>\S+)$",
     re.MULTILINE,
 )
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -106,7 +107,7 @@ class World:
             pause.wait(step.after_s)
             target = MODELS[step.target] if step.part == "model" else f"{step.part}{step.target}"
             with self.faults.during(step, target):
-                self._break(step, lambda seconds=step.for_s: pause.wait(seconds))
+                self._break(step, partial(pause.wait, step.for_s))
 
     def _break(self, step: Step, wait: Callable[[], object]) -> None:
         match step.part:
@@ -121,9 +122,9 @@ class World:
                 wait()
                 self.redis.send(signal.SIGCONT)
             case "web":
-                self._break_process(step, self.web, wait, lambda: self._pool.web(self._ports[step.target]))
-                dealt = lambda: deals_to(self._haproxy, step.target)  # noqa: E731
-                wait_until(dealt, within_s=_STARTS_WITHIN_S, what="HAProxy's return to the replica")
+                self._break_process(step, self.web, wait, partial(self._pool.web, self._ports[step.target]))
+                dealt_to = partial(deals_to, self._haproxy, step.target)
+                wait_until(dealt_to, within_s=_STARTS_WITHIN_S, what="HAProxy's return to the replica")
             case "worker":
                 self._break_process(step, self.workers, wait, self._pool.worker)
 
