@@ -1,34 +1,11 @@
 """Which router the file asks for."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from shared.config import Config, load
 from shared.config.values import Router
-from shared.errors import ConfigError
-
-Read = Callable[..., Config]
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Read:
-    """Loads a config file with this text, and these variables set."""
-
-    def read(text: str, **env: str) -> Config:
-        path = tmp_path / "config.yaml"
-        path.write_text(text, "utf-8")
-        return load(path, env)
-
-    return read
-
-
-def faults(read: Read, text: str, **env: str) -> tuple[str, ...]:
-    with pytest.raises(ConfigError) as caught:
-        read(text, **env)
-    return caught.value.faults
-
+from tests.unit.config_files import Read, faults
 
 ONE = "model_providers: [{model: openai/a, default: true}]\n"
 ROUTER = """
