@@ -6,7 +6,7 @@ from pathlib import Path
 from shared.config import urls
 from shared.config.faults import Faults, listed
 from shared.config.models import unknown
-from shared.config.schema import File, KeyEntry, ProviderEntry, RouteEntry, RouterEntry, SourceEntry
+from shared.config.schema import File, KeyEntry, RouteEntry, RouterEntry, SourceEntry
 from shared.config.values import OBSERVED, REFRESH_S
 from shared.domain.catalog import Catalog
 from shared.domain.routes import name_fault
@@ -22,8 +22,6 @@ def check(file: File, routes: Iterable[RouteEntry], catalog: Catalog, folder: Pa
     _check_routes(routes, catalog, {source.type for source in sources}, faults)
     _check_sources(sources, faults)
     _check_keys(file.auth.keys or [], catalog, faults)
-    if file.auth.keys:
-        _check_passthrough((file.model_providers or []) + (file.llm_providers or []), faults)
     _check_url(file.routing.session_cache.url, f"{file.routing.session_cache.place}.url", faults, query=True)
     _check_url(file.tracing.opentracing_grpc_endpoint, "tracing.opentracing_grpc_endpoint", faults)
     if isinstance(file.routing.router, RouterEntry):
@@ -84,14 +82,6 @@ def _check_keys(keys: Iterable[KeyEntry], catalog: Catalog, faults: Faults) -> N
         if first != entry.place:
             faults.add(f"{entry.place}.key", f"is the key of {first}", "each name has a key of its own")
         _check_models(entry.models or [], entry.place, catalog, faults)
-
-
-def _check_passthrough(providers: Iterable[ProviderEntry], faults: Faults) -> None:
-    """The client's Authorization is then this gateway's own key: a provider must never see it."""
-    for provider in providers:
-        if provider.passthrough_auth:
-            wrong = "is true, but with auth.keys a client's Authorization holds the key to this gateway"
-            faults.add(f"{provider.place}.passthrough_auth", wrong, "give the provider an access_key")
 
 
 def _check_url(url: str | None, place: str, faults: Faults, *, query: bool = False) -> None:

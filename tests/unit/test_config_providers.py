@@ -213,15 +213,3 @@ def test_an_alias_of_nothing_or_of_an_alias_is_refused(read: Read) -> None:
         f"model_aliases.a.target: is 'openai/gpt-4', which is not configured; {nearest}",
         "model_aliases.b.target: is 'c', an alias itself; it is a model's name",
     )
-
-
-def test_a_client_key_to_this_gateway_is_never_passed_on_to_a_provider(read: Read) -> None:
-    text = """
-model_providers: [{model: openai/a, passthrough_auth: true}]
-auth: {keys: [{name: a, key: secret}]}
-"""
-
-    found = faults(read, text)
-
-    assert len(found) == 1
-    assert found[0].startswith("model_providers[0].passthrough_auth: is true, but with auth.keys")
