@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from pkgutil import resolve_name
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from shared import contract, tracing
 from shared.affinity import Affinity, Decisions, Notes, Pins, Policy, Quota
@@ -25,6 +23,7 @@ from shared.memory.observed import MemoryObserved
 from shared.memory.pins import MemoryPins
 from shared.memory.quotas import MemorySessionQuota
 from shared.settings import Settings
+from shared.store import connections as store_connections
 from shared.store.cooldowns import CooldownStore
 from shared.store.link import Link
 from shared.store.metrics import MetricsStore, RecentSnapshot
@@ -185,11 +184,11 @@ def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
         _pins_url(settings, config), settings, _WORKER_PIN_CONNECTIONS, _WORKER_PATIENCE_S, _WORKER_PATIENCE_S
     )
     link = Link(pins_client, "pins", StoreDown, width=_WORKER_PIN_CONNECTIONS, patience_s=_WORKER_PATIENCE_S)
-    pool = redis.BlockingConnectionPool.from_url(
+    queue_client = store_connections.waiting_client(
         _queue_url(settings, config),
-        max_connections=_WORKER_QUEUE_CONNECTIONS,
-        timeout=_WORKER_PATIENCE_S,
-        **_connection(settings, _queue_url(settings, config), _WORKER_PATIENCE_S, _WORKER_PATIENCE_S),
+        connections=_WORKER_QUEUE_CONNECTIONS,
+        patience_s=_WORKER_PATIENCE_S,
+        verify_tls=settings.redis_tls_verify,
     )
     return Worker(
         config=config,
@@ -197,7 +196,7 @@ def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
         metrics=MetricsStore(link),
         cooldowns=CooldownStore(link),
         observed=_observed(config, link),
-        queue_client=redis.Redis(connection_pool=pool),
+        queue_client=queue_client,
         tracing=tracing.build(config.tracing, env),
     )
 
@@ -306,22 +305,7 @@ def _queue_url(settings: Settings, config: Config) -> str:
 
 
 def _client(url: str, settings: Settings, connections: int, answer_s: float, connect_s: float) -> redis.Redis:
-    pool = redis.ConnectionPool.from_url(
-        url, max_connections=connections, **_connection(settings, url, answer_s, connect_s)
+    verify_tls = settings.redis_tls_verify
+    return store_connections.client(
+        url, connections=connections, answer_s=answer_s, connect_s=connect_s, verify_tls=verify_tls
     )
-    return redis.Redis(connection_pool=pool)
-
-
-def _connection(settings: Settings, url: str, answer_s: float, connect_s: float) -> dict[str, Any]:
-    """The one place for time limits: redis-py by itself would try ten times, five seconds each."""
-    options: dict[str, Any] = {
-        "socket_timeout": answer_s,
-        "socket_connect_timeout": connect_s,
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
-    }
-    if url.startswith("unix:"):
-        del options["socket_connect_timeout"]
-    if url.startswith("rediss:") and not settings.redis_tls_verify:
-        options |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
-    return options
