@@ -63,8 +63,20 @@ def processor_s(pid: int) -> float:
 
 def rss_mb(pid: int) -> float:
     """Resident memory in 10^6 bytes of the process and its descendants; pages they share count for each."""
-    pages = (int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in tree(pid))
-    return sum(pages) * _PAGE_BYTES / 1e6
+    return sum(map(own_rss_mb, tree(pid)))
+
+
+def own_rss_mb(pid: int) -> float:
+    """The same of the process alone."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES / 1e6
+
+
+def pss_mb(pid: int) -> float:
+    """The same of the process and its descendants, where a page that they share counts once in all."""
+    rollups = (Path(f"/proc/{each}/smaps_rollup").read_text() for each in tree(pid))
+    return (
+        sum(int(kb) for said in rollups for kb in re.findall(r"^Pss:\s+(\d+) kB$", said, re.MULTILINE)) * 1024 / 1e6
+    )
 
 
 def _ticks(pid: int) -> int:

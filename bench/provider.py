@@ -3,6 +3,8 @@
 It reads no more of a request than where it ends and whether it asks for a stream, and answers with bytes
 made at its start. `GET /_counts` tells {"calls", "most_open"} since it was asked last: how many requests
 came, and how many of them waited for their answer at the same time. `GET /_delay/MS` sets the delay.
+Events that come at intervals say when they were sent: `"sent":"…"`, 19 digits of CLOCK_MONOTONIC in ns,
+which all processes of a machine share.
 """
 
 import argparse
@@ -10,11 +12,13 @@ import asyncio
 import json
 import re
 import signal
+import time
 from functools import partial
 
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 _STREAM = re.compile(rb'"stream"\s*:\s*true')
 _DONE = b"data: [DONE]\n\n"
+_NEVER = "0" * 19
 _COMMON = {"id": "chatcmpl-bench", "created": 1_767_225_600, "model": "bench-model", "system_fingerprint": "fp_bench"}
 
 
@@ -113,7 +117,7 @@ class Connection(asyncio.Protocol):
         """Events are due at fixed times, so that a late one does not delay those after it."""
         if self._transport.is_closing():
             return
-        self._transport.write(self._script.stream[n])
+        self._transport.write(self._script.stream[n].replace(_NEVER.encode(), b"%019d" % time.monotonic_ns()))
         if n + 1 < len(self._script.stream):
             due += self._script.interval_s
             self._loop.call_at(due, self._next_event, n + 1, due)
@@ -161,7 +165,9 @@ def _completion(content: str) -> dict[str, object]:
 
 def _event(n: int) -> bytes:
     choice = {"index": 0, "delta": {"content": f"word{n} "}, "finish_reason": None}
-    return b"data: %b\n\n" % _json({**_COMMON, "object": "chat.completion.chunk", "choices": [choice]})
+    return b"data: %b\n\n" % _json(
+        {**_COMMON, "object": "chat.completion.chunk", "sent": _NEVER, "choices": [choice]}
+    )
 
 
 def _whole(said: dict[str, object] | dict[str, int]) -> bytes:

@@ -3,12 +3,13 @@
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -39,13 +40,13 @@ routing:
   session_ttl_seconds: 3600
   decision_timeout_ms: 20000
   router: {{url: {router}, model: Arch-Router, timeout_ms: 15000}}
-limits: {{waiting_decisions: 400}}
+limits: {{waiting_decisions: 400, sessions_per_minute: 1000000}}
 """
 ROUTE = '{"route": "deep_reasoning"}'
 QUIET_S = 0.1
 CHAT, DECISION = "/v1/chat/completions", "/routing/v1/chat/completions"
 
-_BODY = {
+BODY = {
     "model": "openai/gpt-4o-mini",
     "messages": [
         {"role": "system", "content": "You are a careful engineer. Answer in as few words as the question allows."},
@@ -58,9 +59,10 @@ _BODY = {
 }
 
 
-def requests(path: str, sessions: list[str]) -> list[bytes]:
+def requests(path: str, sessions: list[str], *, stream: bool = False) -> list[bytes]:
     """One request of each session, with a conversation of 0.6 KB."""
-    return [load.post(path, _BODY, X_Model_Affinity=session) for session in sessions]
+    body = {**BODY, "stream": True} if stream else BODY
+    return [load.post(path, body, X_Model_Affinity=session) for session in sessions]
 
 
 class StandIn:
@@ -89,7 +91,7 @@ class Stage:
     """Starts processes, each on the cores it is given."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self._folder = folder
+        self.folder = folder
         self._stack = stack
         self.redis_port = free_port()
         server = RedisServer(folder)
@@ -103,7 +105,7 @@ class Stage:
         """A provider or router model of its own."""
         port = free_port()
         process = Process(
-            ["python", "-m", "bench.provider", str(port), *options], self._folder / f"stand-in-{port}.log", os.environ
+            ["python", "-m", "bench.provider", str(port), *options], self.folder / f"stand-in-{port}.log", os.environ
         )
         self._stack.callback(process.stop)
         started = StandIn(port, process)
@@ -116,10 +118,23 @@ class Stage:
         wait_until(answers, what="bench.provider")
         return started
 
+    def process(self, command: list[str], port: int, env: Mapping[str, str], *, within_s: float = 15) -> Process:
+        """Anything else that listens at a port; raises load.Failed when it does not in time."""
+        process = Process(command, self.folder / f"{Path(command[0]).name}-{port}.log", env)
+        self._stack.callback(_ended, process)
+        end = time.monotonic() + within_s
+        while process.alive and time.monotonic() < end:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                return process
+            time.sleep(QUIET_S)
+        fate = f"did not listen within {within_s} s" if process.alive else "ended"
+        _ended(process)
+        raise load.Failed(f"{command[0]} {fate}: {process.text()[-500:]}")
+
     def pool(self, provider: StandIn, router: StandIn) -> Pool:
         """A pool without processes yet; one a stage, since all on one Redis share one queue."""
         config = CONFIG.format(provider=provider.url, router=router.url)
-        pool = Pool(self._folder, config, f"redis://127.0.0.1:{self.redis_port}")
+        pool = Pool(self.folder, config, f"redis://127.0.0.1:{self.redis_port}")
         self._stack.callback(pool.stop)
         return pool
 
@@ -145,7 +160,7 @@ class Stage:
 
     def logs(self) -> str:
         """The last lines of every process."""
-        parts = (f"--- {log.name}\n{log.read_text(errors='replace')[-2000:]}" for log in self._folder.glob("*.log"))
+        parts = (f"--- {log.name}\n{log.read_text(errors='replace')[-2000:]}" for log in self.folder.glob("*.log"))
         return "\n".join(parts)
 
 
@@ -192,6 +207,16 @@ def on_own_core(start: Callable[[], Process]) -> Process:
 def others() -> AbstractSet[int]:
     """The cores of everything that is not measured."""
     return machine.split_cores()[1]
+
+
+def _ended(process: Process) -> None:
+    """End it, and what it has started and may have left."""
+    _, *children = machine.tree(process.pid)
+    with suppress(AssertionError):  # it had to be killed
+        process.stop(within_s=5)
+    for pid in children:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - signal's signature

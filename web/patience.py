@@ -7,6 +7,7 @@ import gevent
 import gevent.socket
 from gunicorn.http.errors import ParseException
 
+_BLOCK = 65536  # gunicorn asks for 8 KiB at a time and takes more: a long conversation comes in few pieces
 _LINGER_S = 2.0
 _SLOWEST = 1024  # bytes a second, on average, once a body's first time-out has passed
 
@@ -49,7 +50,7 @@ class Client(gevent.socket.socket):
                 raise TooSlow
             self.settimeout(min(left, self._body_s) if self._in_body else left)
         try:
-            data = super().recv(size)
+            data = super().recv(max(size, _BLOCK))
         except TimeoutError:
             raise TooSlow from None
         finally:

@@ -1,0 +1,302 @@
+"""What clients notice of races, a dead model, a frozen Redis and a deployment: `python -m bench.promises`."""
+
+import os
+import signal
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import requests
+
+from bench import report, stage
+from bench.report import Figures
+from bench.stage import Stage
+from tests.fakes.provider import Provider
+from tests.fakes.router import Router
+from tests.fakes.wire import Answer, Request
+from tests.harness import Pool, running, wait_until
+from tests.system.asking import DEEP, ask, pinned
+from tests.system.rolling import PROVIDER_PAUSE_S, Load, Replicas, pin_sessions
+
+QUESTION = (
+    "How many sessions are split by bursts of first requests, how many clients see an error when the pinned model is "
+    "killed, how long does a frozen Redis keep a request waiting, and what does a rolling restart cost?"
+)
+BURSTS, BURST = 30, 8
+SESSIONS = 16
+FROZEN_S = 2.0
+TARGETS = {
+    "30 bursts of 8 over 2 replicas": {"sessions_split": "0"},
+    "pinned model killed": {"client_errors": "0"},
+    "redis frozen": {"worst_added_wait_ms": "≤ 300", "client_errors": "0"},
+    "rolling restart": {"requests_lost": "0", "streams_truncated": "0", "sessions_on_another_model": "0"},
+}
+CONFIG = """\
+version: v0.4.0
+model_providers:
+  - {{model: openai/gpt-4o-mini, base_url: "{second}", provider_interface: openai, default: true}}
+  - {{model: openai/gpt-5.2, base_url: "{first}", provider_interface: openai}}
+routing_preferences:
+  - {{name: deep, description: complex analysis and review, models: [openai/gpt-5.2, openai/gpt-4o-mini]}}
+  - {{name: quick, description: quick facts and small talk, models: [openai/gpt-4o-mini, openai/gpt-5.2]}}
+routing:
+  session_ttl_seconds: 3600
+  router: {{url: "{router}", model: Arch-Router}}
+limits: {{sessions_per_minute: 1000000}}
+"""
+FIRST, SECOND = "openai/gpt-5.2", "openai/gpt-4o-mini"
+
+
+def main() -> None:
+    """Measure and publish."""
+    asked = report.options(QUESTION, runs=3, seconds=3)
+    with stage.stage(limit_s=120 * asked.runs) as built, ExitStack() as stack:
+        pool = _Pool(built, stack)
+        sides: dict[str, Callable[[], Figures]] = {
+            "30 bursts of 8 over 2 replicas": pool.bursts,
+            "pinned model killed": lambda: pool.killed(asked.seconds),
+            "redis frozen": lambda: pool.frozen(asked.seconds),
+            "rolling restart": pool.restarted,
+        }
+        results = report.interleaved(sides, asked.runs, TARGETS)
+    setting = {"replicas": 3, "workers": 1, "balancer": "haproxy", "seconds": asked.seconds, "frozen_s": FROZEN_S}
+    report.publish("promises", QUESTION, asked.runs, results, setting)
+
+
+class _Fickle(Router):
+    """A router that, when told to, names the other route each time: two decisions about a session never agree."""
+
+    fickle = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = threading.Lock()
+        self._named = 0
+
+    def respond(self, request: Request) -> Answer:
+        """As its parent, with that difference."""
+        with self._turn:
+            self._named += 1
+            self.answer = f'{{"route": "{("deep", "quick")[self._named % 2]}"}}' if self.fickle else None
+            return super().respond(request)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One request."""
+
+    first: bool
+    began: float
+    took_ms: float
+    fault: str | None
+    """None: it was answered, by whichever model."""
+    degraded: bool = False
+
+
+class _Pool:
+    """Three replicas behind HAProxy, a worker, and two models, each on a server of its own."""
+
+    def __init__(self, built: Stage, stack: ExitStack) -> None:
+        self._redis = built.redis
+        self._first, self._second = (stack.enter_context(Provider()) for _ in range(2))
+        self._router = stack.enter_context(_Fickle())
+        config = CONFIG.format(first=self._first.url, second=self._second.url, router=self._router.url)
+        pool = Pool(built.folder, config, f"redis://127.0.0.1:{built.redis_port}")
+        stack.enter_context(running(pool))
+        pool.worker()
+        self._replicas = Replicas(pool, built.folder, stack)
+        self._runs = 0
+
+    def bursts(self) -> Figures:
+        """The first requests of a session, all at the same moment, half of them at each of two replicas."""
+        self._anew()
+        self._router.fickle, asked_before = True, self._router.calls
+        split = 0
+        with ThreadPoolExecutor(BURST) as clients:
+            for n in range(BURSTS):
+                together = threading.Barrier(BURST)
+                session = f"burst-{self._runs}-{n}"
+                ports = self._replicas.ports[:2] * (BURST // 2)
+                answers = list(clients.map(lambda port, s=session, t=together: _at_once(port, s, t), ports))
+                split += len(set(answers)) > 1
+        self._router.fickle = False
+        return {
+            "sessions_split": split,
+            "requests": BURSTS * BURST,
+            "router_calls": self._router.calls - asked_before,
+        }
+
+    def killed(self, seconds: int) -> Figures:
+        """All sessions are on a model whose server ends under them."""
+        sessions = self._pinned(FIRST)
+        with _Clients(self._replicas.front, sessions) as clients:
+            wait_until(lambda: len(clients.asked) > 5 * SESSIONS, what="requests before the end of the model")
+            self._first.close()
+            _pass(seconds)
+        self._first.start()
+        with self._redis.pipeline() as each:
+            for session in sessions:
+                each.get(f"plano:affinity:{session}")
+            moved = sum(SECOND.encode() in (value or b"") for value in each.execute())
+        return {
+            "client_errors": clients.errors,
+            "requests": len(clients.asked),
+            "sessions": len(sessions),
+            "sessions_moved": moved,
+        }
+
+    def frozen(self, seconds: int) -> Figures:
+        """Redis stops answering, without a word, under pinned sessions and first requests."""
+        sessions = self._pinned(FIRST)
+        with _Clients(self._replicas.front, sessions, pause_s=0.02, newcomers=2) as clients:
+            _pass(seconds)
+            with self._stopped_redis() as began:
+                _pass(FROZEN_S)
+                thawed = time.monotonic()
+            wait_until(lambda: not clients.asked[-1].degraded, what="the recovery")
+        self._wait_until_well()
+        # A first request that already waits for its worker when Redis freezes has the budget of a decision.
+        usual = [each for each in clients.asked if each.began + each.took_ms / 1000 < began]
+        under = [
+            each
+            for each in clients.asked
+            if (began <= each.began or not each.first) and began <= each.began + each.took_ms / 1000
+            if each.began <= thawed
+        ]
+        return {
+            "worst_added_wait_ms": max(
+                max(_took_ms(under, first=kind)) - statistics.median(_took_ms(usual, first=kind))
+                for kind in (False, True)
+            ),
+            "usual_pinned_p50_ms": statistics.median(_took_ms(usual, first=False)),
+            "usual_pinned_max_ms": max(_took_ms(usual, first=False)),
+            "requests_while_frozen": len(under),
+            "client_errors": clients.errors,
+        }
+
+    def restarted(self) -> Figures:
+        """Every replica is restarted, one after the other, under requests and streams."""
+        self._anew()
+        self._first.pause = self._second.pause = PROVIDER_PAUSE_S
+        with Load(self._replicas.front, pin_sessions(self._replicas.front)) as done:
+            wait_until(lambda: done.streams, what="the first stream's end")
+            for port in self._replicas.ports:
+                self._replicas.restart(port)
+        self._first.pause = self._second.pause = 0
+        return {
+            "requests": done.requests,
+            "streams": done.streams,
+            "requests_lost": len(done.lost),
+            "streams_truncated": len(done.truncated),
+            "sessions_on_another_model": len(done.moved),
+        }
+
+    def _anew(self) -> None:
+        """Forget the pins and the failures of the last side."""
+        self._runs += 1
+        for key in self._redis.scan_iter("plano:*"):
+            if not key.startswith(b"plano:replica:"):
+                self._redis.delete(key)
+        self._wait_until_well()
+
+    def _wait_until_well(self) -> None:
+        """Every replica has heard that no model sits out and that Redis is there."""
+
+        def well() -> bool:
+            answers = [ask(port, None, DEEP) for port in self._replicas.ports]
+            return all(answer.headers.get("x-plano-model") == FIRST for answer in answers)
+
+        wait_until(well, within_s=20, what="the pool's recovery")
+
+    def _pinned(self, model: str) -> list[str]:
+        self._anew()
+        sessions = [f"session-{self._runs}-{n}" for n in range(SESSIONS)]
+        models = {ask(self._replicas.front, session, DEEP).json()["model"] for session in sessions}
+        assert models == {model}, models
+        return sessions
+
+    @contextmanager
+    def _stopped_redis(self) -> Iterator[float]:
+        pid = int(self._redis.info("server")["process_id"])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield time.monotonic()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+class _Clients:
+    """One thread a session, asking again and again, and some that begin a new session each time."""
+
+    def __init__(self, port: int, sessions: Sequence[str], *, pause_s: float = 0.005, newcomers: int = 0) -> None:
+        self._port = port
+        self._pause_s = pause_s
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(each, False)) for each in sessions]
+        self._threads += [
+            threading.Thread(target=self._ask, args=(f"new-{sessions[n]}", True)) for n in range(newcomers)
+        ]
+        self.asked: list[_Asked] = []
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def errors(self) -> int:
+        """How many requests were not answered."""
+        return sum(each.fault is not None for each in self.asked)
+
+    def _ask(self, name: str, new: bool) -> None:
+        n = 0
+        while not self._stop.wait(self._pause_s):
+            n += 1
+            self.asked.append(self._one(f"{name}-{n}" if new else name, new))
+
+    def _one(self, session: str, new: bool) -> _Asked:
+        began, fault, degraded = time.monotonic(), None, False
+        try:
+            answer = ask(self._port, session, DEEP)
+        except requests.RequestException as error:
+            fault = repr(error)
+        else:
+            degraded = "x-plano-degraded" in answer.headers
+            if not answer.ok or (not new and not degraded and not pinned(answer) and not _fell_back(answer)):
+                fault = f"{answer.status_code} {answer.text}"
+        return _Asked(new, began, (time.monotonic() - began) * 1000, fault, degraded)
+
+
+def _at_once(port: int, session: str, together: threading.Barrier) -> str:
+    """The model of an answer that is asked for when everybody is ready."""
+    together.wait(10)
+    answer = ask(port, session, DEEP)
+    answer.raise_for_status()
+    assert "x-plano-degraded" not in answer.headers, answer.headers
+    return str(answer.json()["model"])
+
+
+def _fell_back(answer: requests.Response) -> bool:
+    return "x-plano-fallback" in answer.headers
+
+
+def _took_ms(asked: Sequence[_Asked], *, first: bool) -> list[float]:
+    return [each.took_ms for each in asked if each.first is first]
+
+
+def _pass(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+if __name__ == "__main__":
+    main()
