@@ -5,12 +5,14 @@ provider hardly changes.
 """
 
 import contextlib
+import itertools
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import gevent
 import gevent.socket
 from gevent import monkey
 from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
@@ -21,17 +23,42 @@ from shared.errors import UpstreamTimeout, UpstreamUnreachable
 CONNECT_TIMEOUT_S = 5.0
 _POOL_SIZE = 4096  # an upper limit only: connections are made as they are needed
 _BLOCK = 65536
+TEND_EVERY_S = 5.0
+"""How often idle connections are looked through for those that providers have closed."""
+_ROUNDS_KEPT = 12
+"""After so many rounds in which nobody needed it an idle connection is closed: after a minute, two at most."""
 
 _poll = monkey.get_original("select", "poll")
 
 
-class _Counting:
-    """Counts the connections it makes, and looks whether an idle one is alive at any file descriptor number.
+class _Idle:
+    """Counts the connections it makes, and lets go of idle ones.
 
-    geventhttpclient asks select(), which knows none above 1023 and would then never reuse a connection.
+    geventhttpclient takes the idle connection that was used last, and looks at no other: those at the bottom
+    would be kept for ever, also when the provider has closed them. And to look it asks select(), which knows
+    no file descriptor above 1023.
     """
 
+    _socket_queue: Any
     made = 0
+    _spare = 0
+    """How many idle connections nobody has needed in these rounds: the oldest so many."""
+
+    def tend(self, *, last_round: bool) -> None:
+        """Close the idle connections that are dead, and after the last round those that are not needed."""
+        idle = [self._socket_queue.get_nowait() for _ in range(self._socket_queue.qsize())]
+        for place, sock in enumerate(reversed(idle)):  # oldest first, as they were put
+            if (last_round and place < self._spare) or not self._is_socket_alive(sock):
+                sock.close()
+            else:
+                self._socket_queue.put_nowait(sock)
+        left = self._socket_queue.qsize()
+        self._spare = left if last_round else min(self._spare, left)
+
+    def get_socket(self) -> gevent.socket.socket:
+        sock: gevent.socket.socket = super().get_socket()  # type: ignore[misc]
+        self._spare = min(self._spare, self._socket_queue.qsize())
+        return sock
 
     def _create_socket(self) -> gevent.socket.socket:
         self.made += 1
@@ -45,11 +72,11 @@ class _Counting:
         return not watch.poll(0)
 
 
-class _PlainPool(_Counting, ConnectionPool):
+class _PlainPool(_Idle, ConnectionPool):
     pass
 
 
-class _TlsPool(_Counting, SSLConnectionPool):
+class _TlsPool(_Idle, SSLConnectionPool):
     pass
 
 
@@ -146,6 +173,7 @@ class Upstream:
         """`silence_s` bounds how long a provider may be silent within its answer."""
         self._silence_s = silence_s
         self._pools: dict[str, tuple[_PlainPool | _TlsPool, str]] = {}
+        self._tending: gevent.Greenlet[[], None] | None = None
 
     def post(
         self, url: str, headers: Iterable[tuple[str, str]], content: bytes, *, provider: str, within_s: float
@@ -172,8 +200,20 @@ class Upstream:
 
     def close(self) -> None:
         """Close every idle connection."""
+        if self._tending:
+            self._tending.kill(block=False)
         for pool, _ in self._pools.values():
             pool.close()
+
+    def tend(self, *, last_round: bool = False) -> None:
+        """Close the idle connections that are dead, and once in a while those that nobody has needed since."""
+        for pool, _ in tuple(self._pools.values()):
+            pool.tend(last_round=last_round)
+
+    def _keep_tending(self) -> None:
+        for n in itertools.count(1):
+            gevent.sleep(TEND_EVERY_S)
+            self.tend(last_round=n % _ROUNDS_KEPT == 0)
 
     def _exchange(self, pool: ConnectionPool, data: bytes, provider: str, within_s: float) -> _Parser:
         try:
@@ -198,6 +238,8 @@ class Upstream:
     def _pool(self, origin: str) -> tuple[_PlainPool | _TlsPool, str]:
         known = self._pools.get(origin)
         if known is None:
+            if self._tending is None:  # not before the first use: a server forks after it is built
+                self._tending = gevent.spawn(self._keep_tending)
             parts = urlsplit(origin)
             tls = parts.scheme == "https"
             host, port = parts.hostname or "", parts.port or (443 if tls else 80)

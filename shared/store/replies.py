@@ -4,16 +4,15 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import redis
+from redis.connection import AbstractConnection
 
 from shared.errors import QueueDown
 from shared.store.link import Link
 
 log = logging.getLogger("plano.replies")
 
-_POLL_S = 5.0
 _PAUSE_S = 0.25
 
 
@@ -48,12 +47,17 @@ class Replies:
 
     An announcement is heard by whoever expects it before it is made. Those made while the connection was
     broken are lost: whoever waits has a time limit, and looks at the pin itself at its end.
+
+    redis-py's PubSub is not used: when Redis restarts, its reader and whoever subscribes connect it anew both
+    at once, of which the reader may die, and then the process would be deaf for good (redis-py 8.1). Here a
+    connection is only ever read by the thread that was started with it, and replaced under the lock.
     """
 
     def __init__(self, link: Link, patience_s: float) -> None:
         self._link = link
         self._patience_s = patience_s
-        self._pubsub: redis.client.PubSub | None = None
+        self._pool = link.client.connection_pool
+        self._connection: AbstractConnection | None = None
         self._channels: dict[str, _Channel] = {}
         self._lock = threading.Lock()
 
@@ -86,11 +90,15 @@ class Replies:
             return channel
 
     def _subscribe(self, name: str) -> None:
-        """Subscribe; anew when Redis has closed the connection while nobody waited, as it does with idle ones."""
-        try:
-            self._subscription().subscribe(name)
-        except redis.ConnectionError:
-            self._subscription().subscribe(name)
+        """Subscribe; on a new connection when Redis has closed the last one, as it does with idle ones."""
+        if self._connection is not None:
+            try:
+                self._connection.send_command("SUBSCRIBE", name, check_health=False)
+            except redis.RedisError:
+                self._give_up(self._connection)
+            else:
+                return
+        self._connect()
 
     def _leave(self, name: str, reply: Reply) -> None:
         with self._lock:
@@ -99,45 +107,66 @@ class Replies:
             if channel.replies:
                 return
             del self._channels[name]
-            with contextlib.suppress(redis.RedisError):
-                self._subscription().unsubscribe(name)
+            if self._connection is not None:
+                try:
+                    self._connection.send_command("UNSUBSCRIBE", name, check_health=False)
+                except redis.RedisError:
+                    self._give_up(self._connection)
 
-    def _subscription(self) -> "redis.client.PubSub":
-        """The process's one subscription; made at first use, because a server forks after it is built."""
-        if self._pubsub is None:
-            self._pubsub = self._link.client.pubsub()
-            threading.Thread(target=self._listen, args=(self._pubsub,), name="replies", daemon=True).start()
-        return self._pubsub
+    def _connect(self) -> None:
+        """Hear every channel there is; not before the first use, because a server forks after it is built."""
+        connection: AbstractConnection = self._pool.connection_class(**self._pool.connection_kwargs)
+        connection.connect()
+        try:
+            connection.send_command("SUBSCRIBE", *self._channels, check_health=False)
+        except redis.RedisError:
+            connection.disconnect()
+            raise
+        self._connection = connection
+        threading.Thread(target=self._listen, args=(connection,), name="replies", daemon=True).start()
 
-    def _listen(self, pubsub: "redis.client.PubSub") -> None:
+    def _give_up(self, connection: AbstractConnection) -> None:
+        if self._connection is connection:
+            self._connection = None
+            connection.disconnect()
+
+    def _listen(self, connection: AbstractConnection) -> None:
+        """Hand out what is announced until the connection breaks; idle, it may be silent for ever."""
         while True:
             try:
-                message = pubsub.get_message(timeout=_POLL_S)
-            except redis.RedisError as error:
+                kind, name, data = connection.read_response(
+                    timeout=None, disconnect_on_error=False, push_request=True
+                )
+            except (redis.RedisError, OSError, AttributeError, ValueError) as error:
+                # Closed by Redis, or by whoever gave up on it while this thread was reading.
                 log.debug("subscription broke: %s", type(error).__name__)
-                self._reconnect(pubsub)
-                continue
-            if message:
-                self._dispatch(message)
+                break
+            self._dispatch(kind, name.decode(), data)
+        with self._lock:
+            self._give_up(connection)
+        self._return()
 
-    def _dispatch(self, message: dict[str, Any]) -> None:
-        channel = self._channels.get(message["channel"].decode())
+    def _dispatch(self, kind: bytes, name: str, data: bytes) -> None:
+        channel = self._channels.get(name)
         if channel is None:
             return
-        if message["type"] == "subscribe":
+        if kind == b"subscribe":
             channel.listening.set()
-        elif message["type"] == "message":
+        elif kind == b"message":
             for reply in tuple(channel.replies):
-                reply.deliver(message["data"])
+                reply.deliver(data)
 
-    def _reconnect(self, pubsub: "redis.client.PubSub") -> None:
-        """Connect again; redis-py then subscribes anew to every channel it knows."""
+    def _return(self) -> None:
+        """Connect again for as long as somebody waits."""
         pause = threading.Event()
-        while pubsub.connection is not None:
-            try:
-                pubsub.connection.disconnect()
-                pubsub.connection.connect()
-            except redis.RedisError:
-                pause.wait(_PAUSE_S)
-            else:
-                return
+        while True:
+            with self._lock:
+                if self._connection is not None or not self._channels:
+                    return
+                try:
+                    self._connect()
+                except redis.RedisError:
+                    pass
+                else:
+                    return
+            pause.wait(_PAUSE_S)

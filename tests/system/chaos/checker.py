@@ -39,7 +39,7 @@ def violations(run: Run) -> list[str]:
 
 def _unserved(run: Run, turn: Turn) -> Iterator[str]:
     """What is wrong with the answer itself."""
-    died = any(fault.part == "web" and fault.kind in _BROKEN and fault.met(turn) for fault in run.faults)
+    died = _a_replica_died(run, turn)
     if turn.answered:
         half = any(
             fault.kind == "half_stream" and fault.target == turn.model and fault.met(turn) for fault in run.faults
@@ -73,14 +73,14 @@ class _Walk:
     def through(self, turns: Iterable[Turn]) -> Iterator[str]:
         """What no event explains."""
         for turn in turns:
-            moved = frozenset(move.standing for move in self._moves(turn))
+            moved = self._moved(turn)
             if not turn.answered or turn.degraded or turn.model is None:
                 # Nobody was told what stands; a failover may have changed it before the connection broke.
                 if self._standing is not None:
                     self._standing |= moved
                 continue
             if self._standing is not None:
-                self._standing |= moved  # by a replica that was killed before it could say so
+                self._standing |= moved  # by a replica that was killed before it could answer
                 if self._gone(turn):
                     self._forget(turn)
                 elif fault := self._unexplained(turn, self._standing):
@@ -127,11 +127,22 @@ class _Walk:
         )
         return emptied or turn.ended >= self._made + self._run.ttl_s - _LOG_S
 
+    def _moved(self, turn: Turn) -> frozenset[str]:
+        """Where the pin may have gone while a turn was under way, other than by its own answer."""
+        # A replica may be killed between the move and its line in the log.
+        silently = turn.route if _a_replica_died(self._run, turn) else ()
+        return frozenset((*silently, *(move.standing for move in self._moves(turn))))
+
     def _moves(self, turn: Turn) -> Iterator[Move]:
         """Where replicas say they moved the pin while a turn was under way."""
         for move in self._all_moves:
             if turn.began - _LOG_S <= move.at <= turn.ended:
                 yield move
+
+
+def _a_replica_died(run: Run, turn: Turn) -> bool:
+    """Whether a replica was killed while the turn was under way."""
+    return any(fault.part == "web" and fault.kind in _BROKEN and fault.met(turn) for fault in run.faults)
 
 
 def _name(turn: Turn) -> str:

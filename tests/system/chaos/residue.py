@@ -1,18 +1,24 @@
 """What is left after a run: in Redis, in logs, and in the processes that live."""
 
+import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 import redis
 
 from tests.harness import Process, wait_until
+from tests.system.asking import DEEP, ask
 from tests.system.chaos.clients import SECRET
-from tests.system.chaos.world import World
+from tests.system.chaos.world import OWN, World
 
 REDIS_CONNECTIONS = 8
 """What a process may hold, whatever comes."""
+DEGRADED = "x-plano-degraded"
+OUTSIDE = {"web": 4, "worker": 64}
+"""How many connections to models and routers a process may keep for later: a worker one for each job at once."""
 SPARE = 6
 """How many descriptors more than at the start are no leak: timers, a connection just being made."""
 _QUIET_WITHIN_S = 20
@@ -24,16 +30,21 @@ class Level:
 
     name: str
     redis: int
-    models: int
-    """Idle connections to model servers, which are kept for the next request."""
+    outside: int
+    """Connections to model servers and to the router."""
     others: int
-    """Every other file descriptor."""
+    """All its other file descriptors."""
+
+    @property
+    def part(self) -> str:
+        """web or worker."""
+        return self.name.partition("-")[0]
 
 
 def levels(world: World) -> list[Level]:
     """What each process that does the work holds now: of a replica gunicorn's child."""
-    model_ports = {server.port for server in world.models}
-    return [_level(process, world.redis_port, model_ports) for process in world.processes]
+    outside = {server.port for server in (*world.models, world.router)}
+    return [_level(process, world.redis_port, outside) for process in world.processes]
 
 
 def kept(world: World) -> list[str]:
@@ -48,46 +59,62 @@ def kept(world: World) -> list[str]:
     return found
 
 
-def leaks(world: World, before: list[Level], most_open: int) -> list[str]:
-    """What processes hold beyond what they held at the start, once they have had the time to let go."""
-    most_others = {name[:3]: max(one.others for one in before if one.name[:3] == name[:3]) for name in _names(before)}
+def leaks(world: World, before: list[Level]) -> list[str]:
+    """What processes hold beyond what they held at the start, once they have had the time to let go.
+
+    The model servers close their connections first, as providers do with idle ones.
+    """
+    for server in world.models:
+        server.close()
+        server.start()
+    usual = {part: max(level.others for level in before if level.part == part) for part in ("web", "worker")}
 
     def found() -> list[str]:
-        return [
-            f"{level} where at most {most_others[level.name[:3]] + SPARE} others, {REDIS_CONNECTIONS} to Redis and "
-            f"{most_open} to models are due"
+        more = [
+            f"{level} where {REDIS_CONNECTIONS}, {OUTSIDE[level.part]} and {usual[level.part] + SPARE} are due"
             for level in levels(world)
-            if level.others > most_others[level.name[:3]] + SPARE
+            if level.others > usual[level.part] + SPARE
             or level.redis > REDIS_CONNECTIONS
-            or level.models > most_open
+            or level.outside > OUTSIDE[level.part]
         ]
+        return more + [f"{server.url} still answers {server.open} requests" for server in world.models if server.open]
 
-    try:
-        wait_until(lambda: not found(), within_s=_QUIET_WITHIN_S)
-    except AssertionError:
-        return found()
-    return [f"{server.url} still answers {server.open} requests" for server in world.models if server.open]
+    return _in_the_end(found)
 
 
 def forgotten(world: World) -> list[str]:
     """What `kept` finds still after a while: jobs of killed workers live as long as a decision may take."""
+    return _in_the_end(lambda: kept(world))
+
+
+def unwell(world: World) -> list[str]:
+    """Which replicas do not serve a new session as they would have at the start."""
+
+    def found() -> list[str]:
+        answers = {port: ask(port, f"after-{uuid.uuid4().hex}", DEEP, model=OWN) for port in world.ports}
+        return [
+            f"the replica at {port} answers {answer.status_code}, degraded: {answer.headers.get(DEGRADED)}"
+            for port, answer in answers.items()
+            if not answer.ok or DEGRADED in answer.headers
+        ]
+
+    return _in_the_end(found)
+
+
+def _in_the_end(found: Callable[[], list[str]]) -> list[str]:
     try:
-        wait_until(lambda: not kept(world), within_s=_QUIET_WITHIN_S)
+        wait_until(lambda: not found(), within_s=_QUIET_WITHIN_S)
     except AssertionError:
-        return kept(world)
+        return found()
     return []
 
 
-def _names(before: list[Level]) -> set[str]:
-    return {level.name for level in before}
-
-
-def _level(process: Process, redis_port: int, model_ports: set[int]) -> Level:
+def _level(process: Process, redis_port: int, outside_ports: set[int]) -> Level:
     root = psutil.Process(process.pid)
     worker = next(iter(root.children()), root)
-    far = [end.raddr.port for end in worker.net_connections("tcp") if end.raddr]
-    to_redis, to_models = far.count(redis_port), sum(port in model_ports for port in far)
-    return Level(process.log.name, to_redis, to_models, worker.num_fds() - to_redis - to_models)
+    far = [getattr(end.raddr, "port", None) for end in worker.net_connections("tcp")]  # a listening one has none
+    to_redis, outside = far.count(redis_port), sum(port in outside_ports for port in far)
+    return Level(process.log.name, to_redis, outside, worker.num_fds() - to_redis - outside)
 
 
 def _plain(value: bytes) -> bytes:
@@ -98,20 +125,16 @@ def _plain(value: bytes) -> bytes:
         return value
 
 
-def _values(client: "redis.Redis") -> Iterator[tuple[bytes, bytes]]:
+def _values(client: redis.Redis) -> Iterator[tuple[bytes, bytes]]:
     """Everything that Redis holds, key by key."""
+    read: dict[Any, Callable[[bytes], Any]] = {
+        b"string": lambda key: [client.get(key) or b""],
+        b"hash": lambda key: [part for pair in client.hgetall(key).items() for part in pair],
+        b"list": lambda key: client.lrange(key, 0, -1),
+        b"set": client.smembers,
+        b"zset": lambda key: client.zrange(key, 0, -1),
+        b"none": lambda _: [],  # it has expired meanwhile
+    }
     for key in client.scan_iter():
         yield key, key
-        match client.type(key):
-            case b"string":
-                yield key, client.get(key) or b""
-            case b"hash":
-                for name, value in client.hgetall(key).items():
-                    yield key, name
-                    yield key, value
-            case b"list":
-                yield from ((key, value) for value in client.lrange(key, 0, -1))
-            case b"set":
-                yield from ((key, value) for value in client.smembers(key))
-            case b"zset":
-                yield from ((key, value) for value in client.zrange(key, 0, -1))
+        yield from ((key, value) for value in read[client.type(key)](key))

@@ -44,7 +44,7 @@ def run(folder: Path, *, seed: int, seconds: float) -> Report:
             world.front, ROUTES, OWN, seed=random.Random(seed).randrange(1 << 30), sessions=SESSIONS, at_once=AT_ONCE
         )
         _break(world, clients, seed, seconds)
-        left = [*residue.leaks(world, before, AT_ONCE * 2), *residue.forgotten(world)]
+        left = [*residue.unwell(world), *residue.leaks(world, before), *residue.forgotten(world)]
         moves = record.moves(text for name, text in world.logs() if name.startswith("web-"))
         faults = world.faults.all()
     record.write(folder / "turns.jsonl", clients.turns)

@@ -77,10 +77,10 @@ class World:
             TMPDIR=str(folder),
         )
         stack.enter_context(running(self._pool))
-        self._ports = [free_port() for _ in range(REPLICAS)]
-        self.web = [self._pool.web(port) for port in self._ports]
+        self.ports = [free_port() for _ in range(REPLICAS)]
+        self.web = [self._pool.web(port) for port in self.ports]
         self.workers = [self._pool.worker() for _ in range(WORKERS)]
-        self.front, self._haproxy = stack.enter_context(balancer("haproxy", folder, self._ports))
+        self.front, self._haproxy = stack.enter_context(balancer("haproxy", folder, self.ports))
 
     @property
     def processes(self) -> list[Process]:
@@ -89,7 +89,7 @@ class World:
 
     def warm_up(self) -> None:
         """Let every replica use everything once that it makes at first use."""
-        for port in self._ports:
+        for port in self.ports:
             for n, text in enumerate(ROUTES):
                 ask(port, f"warm-{port}-{n}", text, model=OWN).raise_for_status()
 
@@ -122,7 +122,7 @@ class World:
                 wait()
                 self.redis.send(signal.SIGCONT)
             case "web":
-                self._break_process(step, self.web, wait, partial(self._pool.web, self._ports[step.target]))
+                self._break_process(step, self.web, wait, partial(self._pool.web, self.ports[step.target]))
                 dealt_to = partial(deals_to, self._haproxy, step.target)
                 wait_until(dealt_to, within_s=_STARTS_WITHIN_S, what="HAProxy's return to the replica")
             case "worker":

@@ -1,0 +1,171 @@
+"""The checker of the chaos test finds what is wrong, and lets go what an event explains."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.system.chaos import schedule
+from tests.system.chaos.checker import Run, violations
+from tests.system.chaos.record import Fault, Move, Turn, moves
+
+A, B, C, D = schedule.MODELS
+ROUTE = (A, B, C)
+TTL_S = 100.0
+FIRST = Turn(
+    session="s",
+    number=0,
+    route=ROUTE,
+    streamed=False,
+    began=10,
+    ended=11,
+    status=200,
+    ours=True,
+    model=B,
+    whole=True,
+)
+PINNED = replace(FIRST, number=1, began=20, ended=21, pinned=True)
+KILLED = Fault(part="web", kind="kill", target="web1", began=20, ended=22)
+
+
+def fault(part: str, kind: str, target: str, began: float = 20, ended: float = 22) -> Fault:
+    return Fault(part=part, kind=kind, target=target, began=began, ended=ended)
+
+
+def check(*turns: Turn, faults: tuple[Fault, ...] = (), moved: tuple[Move, ...] = ()) -> list[str]:
+    run = Run(turns=turns, faults=faults, moves=moved, ttl_s=TTL_S, unrouted=(A, D))
+    return violations(run)
+
+
+def test_a_session_that_keeps_its_model_is_as_it_should_be() -> None:
+    assert check(FIRST, PINNED, replace(PINNED, number=2, began=30, ended=31)) == []
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        replace(PINNED, model=C),
+        replace(PINNED, model=C, pinned=False),
+        replace(PINNED, pinned=False),
+        replace(PINNED, model=C, pinned=False, fallback=(f"{A};503",)),
+    ],
+    ids=["another pin", "another decision", "decided again", "a failover from elsewhere"],
+)
+def test_a_session_that_changes_its_model_for_no_reason_is_found(turn: Turn) -> None:
+    assert len(check(FIRST, turn)) == 1
+
+
+def test_a_session_stays_where_it_fell_back_to() -> None:
+    moved = Move(session="s", to=C, standing=C, at=20)
+    away = replace(PINNED, model=C, pinned=False, fallback=(f"{B};503",))
+    there = replace(PINNED, number=2, began=30, ended=31, model=C)
+    back = replace(there, model=B)
+
+    assert check(FIRST, away, there, moved=(moved,)) == []
+    assert len(check(FIRST, away, back, moved=(moved,))) == 1
+    assert check(FIRST, away, back) == []  # nobody says that it was moved: Redis was away
+    assert len(check(FIRST, away, replace(there, model=A))) == 1
+
+
+def test_a_move_that_only_the_log_tells_of_explains() -> None:
+    """Its replica was killed before it could answer; another one answered the request."""
+    moved = Move(session="s", to=C, standing=C, at=20)
+
+    assert check(FIRST, replace(PINNED, model=C), moved=(moved,)) == []
+    assert len(check(FIRST, replace(PINNED, model=C), moved=(replace(moved, session="t"),))) == 1
+    assert len(check(FIRST, replace(PINNED, model=C), moved=(replace(moved, at=12),))) == 1
+
+
+def test_a_replica_that_was_killed_may_have_moved_a_pin_within_its_route_without_a_word() -> None:
+    assert check(FIRST, replace(PINNED, model=C), faults=(KILLED,)) == []
+    assert len(check(FIRST, replace(PINNED, model=D), faults=(KILLED,))) == 1
+    assert len(check(FIRST, replace(PINNED, model=C, pinned=False), faults=(KILLED,))) == 1
+    assert len(check(FIRST, replace(PINNED, model=C), faults=(replace(KILLED, kind="freeze"),))) == 1
+
+
+def test_an_answer_that_says_that_something_was_away_moves_nothing() -> None:
+    degraded = replace(PINNED, model=A, pinned=False, degraded="redis")
+    after = replace(PINNED, number=2, began=30, ended=31)
+
+    assert check(FIRST, degraded, after) == []
+    assert len(check(FIRST, degraded, replace(after, model=A))) == 1
+
+
+def test_a_pin_may_change_once_it_is_over() -> None:
+    late = replace(PINNED, began=10 + TTL_S, ended=11 + TTL_S, model=C, pinned=False)
+
+    assert check(FIRST, late) == []
+    assert len(check(FIRST, replace(late, began=50, ended=51))) == 1
+
+
+def test_a_redis_that_came_back_empty_explains_and_a_frozen_one_does_not() -> None:
+    anew = replace(PINNED, began=30, ended=31, model=C, pinned=False)
+
+    assert check(FIRST, anew, faults=(fault("redis", "kill", "redis0"),)) == []
+    assert len(check(FIRST, anew, faults=(fault("redis", "kill", "redis0", 5, 9),))) == 1
+    assert len(check(FIRST, anew, faults=(fault("redis", "freeze", "redis0"),))) == 1
+
+
+def test_an_error_is_explained_by_nothing_but_that_every_candidate_is_out() -> None:
+    error = replace(PINNED, status=503, pinned=False, model=C, fallback=(f"{B};500", f"{A};500"))
+    out = [fault("model", "500", model) for model in ROUTE]
+
+    assert check(FIRST, error, faults=tuple(out)) == []
+    assert len(check(FIRST, error, faults=tuple(out[1:]))) == 1
+    assert len(check(FIRST, error, faults=(*out[1:], fault("model", "500", A, 1, 9)))) == 1
+
+
+def test_without_redis_the_candidates_are_the_requests_own_model_and_the_default() -> None:
+    error = replace(PINNED, status=503, pinned=False, degraded="redis")
+
+    assert check(FIRST, error, faults=(fault("model", "500", A), fault("model", "close", D))) == []
+    assert len(check(FIRST, error, faults=tuple(fault("model", "500", model) for model in ROUTE))) == 1
+
+
+def test_an_error_of_the_balancer_is_never_explained() -> None:
+    """It asks the other replicas."""
+    error = replace(PINNED, status=503, ours=False, model=None, pinned=False)
+    out = tuple(fault("model", "500", model) for model in ROUTE)
+
+    assert len(check(FIRST, error, faults=(KILLED, *out))) == 1
+
+
+def test_a_broken_answer_is_explained_by_the_end_of_a_replica_or_of_the_models_stream() -> None:
+    half = fault("model", "half_stream", B)
+    plain, streamed = replace(PINNED, whole=False), replace(PINNED, whole=False, streamed=True)
+
+    assert check(FIRST, plain, faults=(KILLED,)) == check(FIRST, streamed, faults=(half,)) == []
+    assert len(check(FIRST, plain, faults=(half,))) == 1
+    assert len(check(FIRST, streamed, faults=(fault("model", "half_stream", C),))) == 1
+    assert len(check(FIRST, streamed, faults=(replace(KILLED, kind="restart"),))) == 1
+
+
+def test_a_connection_that_breaks_is_explained_by_the_end_of_a_replica() -> None:
+    broken = replace(PINNED, status=None, ours=False, model=None, pinned=False, whole=False)
+
+    assert check(FIRST, broken, faults=(KILLED,)) == []
+    assert len(check(FIRST, broken)) == 1
+
+
+def test_moves_are_read_from_logs() -> None:
+    log = (
+        "2026-01-31T12:00:00Z info gunicorn.error: Booting worker with pid: 7\n"
+        "2026-01-31T12:00:01Z info plano.events: pin moved session=s tenant=None "
+        f"from={A} to={B} standing={C}\n"
+    )
+
+    assert moves([log]) == [Move(session="s", to=B, standing=C, at=1_769_860_801)]
+
+
+def test_a_seed_makes_a_schedule_again() -> None:
+    assert schedule.make(7, 60) == schedule.make(7, 60) != schedule.make(8, 60)
+
+
+def test_a_schedule_leaves_every_route_a_model() -> None:
+    plan = schedule.make(7, 600)
+
+    targets = [{step.target for step in lane} for lane in plan.models]
+    assert targets == [{0, 2}, {1, 3}]
+    assert {step.kind for step in plan.models[0]} == {"429", "500", "half_stream", "close", "hang"}
+    assert {(step.part, step.kind) for step in plan.processes} >= {
+        ("web", "kill"), ("web", "freeze"), ("worker", "kill"), ("redis", "freeze"), ("redis", "kill"),
+    }  # fmt: skip
