@@ -4,9 +4,11 @@ RQ forks for each job, or runs one at a time; a router call only waits, so here 
 them. What RQ does around a job (registries, heartbeats, retries) stays RQ's. Written against RQ 2.12.
 """
 
+import logging
 import math
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import gevent
@@ -29,6 +31,8 @@ from shared.contract import Verdict
 from shared.errors import RouterDown
 from shared.store.queue import Announcer, rq_queue
 from workers.parts import Parts
+
+log = logging.getLogger("plano.worker")
 
 IDLE_S = 0.25
 """How long one blocking dequeue lasts: a stop is noticed no later than this."""
@@ -131,7 +135,20 @@ class PoolWorker(SimpleWorker):
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Start the job; the next one is dequeued meanwhile."""
-        self._greenlets.spawn(super().execute_job, job, queue)
+        self._greenlets.spawn(self._execute, super().execute_job, job, queue)
+
+    def _execute(self, execute: Callable[[Job, Queue], None], job: Job, queue: Queue) -> None:
+        try:
+            execute(job, queue)
+        except redis.RedisError as error:  # its key runs out by itself, and the session's next request asks anew
+            log.warning("a job could not be signed off: %s", type(error).__name__)
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Log why a job failed: one line where it is the world's fault, RQ's traceback where it is ours."""
+        if isinstance(exc_info[1], redis.RedisError | JobTimeoutException):
+            log.warning("a job failed: %s", type(exc_info[1]).__name__)
+        else:
+            super().handle_exception(job, *exc_info)
 
     def perform_job(self, job: Job, queue: Queue) -> bool:
         """Run the job, then announce its verdict: by then its id is free, so that nobody waits for what has been."""

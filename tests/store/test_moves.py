@@ -1,0 +1,162 @@
+"""Pins that move and live on, and models that sit out: in Redis, and in memory where that is the mode."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+
+from shared.domain.pins import Pin
+from shared.domain.sessions import Session
+from shared.memory.cooldowns import MemoryCooldowns
+from shared.memory.pins import MemoryPins
+from shared.store.cooldowns import CooldownStore
+from shared.store.pins import PinStore
+from tests.harness import RedisServer
+from tests.store.conftest import NewLink
+
+SESSION = Session("s", "acme")
+KEY = "plano:affinity:acme:s"
+TTL_S = 60
+
+
+def pin(name: str, until: int | None = None) -> Pin:
+    return Pin(model_name=name, route_name="r", until=until)
+
+
+@pytest.fixture(params=["redis", "memory"])
+def pins(request: pytest.FixtureRequest, redis_server: RedisServer, store: redis.Redis, new_link: NewLink) -> Any:
+    """Pins of either mode."""
+    del store
+    if request.param == "memory":
+        return MemoryPins(100, TTL_S)
+    return PinStore(new_link(redis_server.url, turn_s=5, answer_s=5))
+
+
+@pytest.fixture(params=["redis", "memory"])
+def cooldowns(
+    request: pytest.FixtureRequest, redis_server: RedisServer, store: redis.Redis, new_link: NewLink
+) -> Any:
+    """Cooldowns of either mode."""
+    del store
+    return (
+        MemoryCooldowns()
+        if request.param == "memory"
+        else CooldownStore(new_link(redis_server.url, turn_s=5, answer_s=5))
+    )
+
+
+def test_a_pin_that_is_as_it_was_seen_moves(pins: Any) -> None:
+    pins.settle(SESSION, pin("a"), TTL_S)
+
+    assert pins.move(SESSION, pin("a"), pin("b")) == pin("b")
+    assert pins.get(SESSION) == pin("b")
+
+
+def test_a_pin_that_somebody_else_has_moved_stays_where_it_is(pins: Any) -> None:
+    pins.settle(SESSION, pin("a"), TTL_S)
+    pins.move(SESSION, pin("a"), pin("c"))
+
+    assert pins.move(SESSION, pin("a"), pin("b")) == pin("c")
+    assert pins.get(SESSION) == pin("c")
+
+
+def test_a_pin_that_has_ended_is_not_brought_back(pins: Any) -> None:
+    assert pins.move(SESSION, pin("a"), pin("b")) is None
+    assert pins.get(SESSION) is None
+
+
+def test_of_many_that_move_at_once_all_hear_the_same(pins: Any) -> None:
+    pins.settle(SESSION, pin("a"), TTL_S)
+
+    with ThreadPoolExecutor(8) as movers:
+        heard = set(movers.map(lambda n: pins.move(SESSION, pin("a"), pin(f"m{n}")), range(8)))
+
+    assert heard == {pins.get(SESSION)}
+
+
+def test_a_pin_that_moves_keeps_its_ttl(redis_server: RedisServer, store: redis.Redis, new_link: NewLink) -> None:
+    pins = PinStore(new_link(redis_server.url, turn_s=5, answer_s=5))
+    pins.settle(SESSION, pin("a"), TTL_S)
+    store.expire(KEY, 7)
+
+    pins.move(SESSION, pin("a"), pin("b"))
+
+    assert 1 <= store.ttl(KEY) <= 7
+
+
+@pytest.mark.parametrize(("left_s", "ttl_s"), [(1000, TTL_S), (20, 20)])
+def test_a_sliding_pin_is_renewed_by_reading_it_but_not_past_its_end(
+    redis_server: RedisServer, store: redis.Redis, new_link: NewLink, left_s: int, ttl_s: int
+) -> None:
+    pins = PinStore(new_link(redis_server.url, turn_s=5, answer_s=5), sliding_ttl_s=TTL_S)
+    pins.settle(SESSION, pin("a", until=int(time.time()) + left_s), TTL_S)
+    store.expire(KEY, 5)
+
+    found = pins.get(SESSION)
+
+    assert found is not None
+    assert found.model_name == "a"
+    assert ttl_s - 2 <= store.ttl(KEY) <= ttl_s
+
+
+def test_a_model_that_fails_sits_out_twice_as_long_each_time(
+    redis_server: RedisServer, store: redis.Redis, new_link: NewLink
+) -> None:
+    cooldowns = CooldownStore(new_link(redis_server.url, turn_s=5, answer_s=5))
+    ttls = []
+
+    for _ in range(7):
+        cooldowns.failed("a/b", "503", None)
+        ttls.append(store.ttl("plano:cooldown:a/b"))
+        store.delete("plano:cooldown:a/b")
+
+    assert ttls == [10, 20, 40, 80, 160, 300, 300]
+
+
+def test_what_fails_at_once_is_one_failure(cooldowns: Any) -> None:
+    with ThreadPoolExecutor(8) as requests:
+        list(requests.map(lambda _: cooldowns.failed("a/b", "503", None), range(32)))
+
+    assert cooldowns.conditions(["a/b", "a/c"])["a/b"].failures == 1
+    assert list(cooldowns.conditions(["a/b", "a/c"])) == ["a/b"]
+
+
+def test_a_model_that_has_recovered_is_as_if_it_had_never_failed(cooldowns: Any) -> None:
+    cooldowns.failed("a/b", "503", None)
+
+    cooldowns.recovered("a/b")
+
+    assert cooldowns.conditions(["a/b"]) == {}
+
+
+def test_its_own_retry_after_counts(redis_server: RedisServer, store: redis.Redis, new_link: NewLink) -> None:
+    CooldownStore(new_link(redis_server.url, turn_s=5, answer_s=5)).failed("a/b", "429", 33)
+
+    assert store.ttl("plano:cooldown:a/b") in {32, 33}
+
+
+def test_one_alone_may_probe(cooldowns: Any) -> None:
+    with ThreadPoolExecutor(8) as requests:
+        claims = list(requests.map(lambda _: cooldowns.claim_probe("a/b"), range(16)))
+
+    assert claims.count(True) == 1
+
+
+def test_an_operator_sees_every_pin_page_by_page(pins: Any) -> None:
+    for n in range(25):
+        pins.put(Session(f"s{n}"), pin(f"m{n}"), TTL_S)
+
+    cursor = 0
+    seen: dict[str, tuple[Pin, int]] = {}
+    while True:
+        cursor, page = pins.page(cursor, 10)
+        seen |= page
+        if cursor == 0:
+            break
+
+    assert {key: found.model_name for key, (found, _) in seen.items()} == {
+        f"plano:affinity:s{n}": f"m{n}" for n in range(25)
+    }
+    assert all(0 < ttl_s <= TTL_S for _, ttl_s in seen.values())

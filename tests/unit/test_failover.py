@@ -1,0 +1,81 @@
+"""Which candidates a request tries."""
+
+import pytest
+
+from shared.domain.catalog import Model, Provider
+from shared.domain.decisions import Decision, Question, Trace
+from shared.failover import Failover, OnFailure, Rules
+from shared.memory.cooldowns import MemoryCooldowns
+from shared.memory.pins import MemoryPins
+from tests.harness import wait_until
+
+PROVIDER = Provider(name="p", base_url="http://127.0.0.1:9/v1", interface="openai")
+NAMES = ("p/a", "p/b", "p/c", "p/d")
+MADE = Decision(models=NAMES, route="r")
+
+
+def question(allowed: frozenset[str] | None = None) -> Question:
+    model = Model("p/a", "a", PROVIDER)
+    trace = Trace("id", "00-" + "1" * 32 + "-" + "1" * 16 + "-01")
+    return Question(model=model, session=None, routes=(), inline=False, messages=b"[]", trace=trace, allowed=allowed)
+
+
+def failover(cooldowns: MemoryCooldowns, **rules: object) -> Failover:
+    return Failover(cooldowns, MemoryPins(10, 60), NAMES, Rules(**rules))  # type: ignore[arg-type]  # passed on
+
+
+def looked(made: Failover, failed: set[str]) -> Failover:
+    """The same, once it knows who has failed."""
+    made.candidates(question(), MADE)
+    wait_until(lambda: set(made.view) == failed, what="the look at the cooldowns")
+    return made
+
+
+def test_as_many_as_may_be_tried_in_the_decisions_order() -> None:
+    assert failover(MemoryCooldowns()).candidates(question(), MADE) == NAMES[:3]
+    assert failover(MemoryCooldowns(), max_attempts=2).candidates(question(), MADE) == NAMES[:2]
+
+
+def test_those_that_sit_out_come_last_the_least_recently_failed_first() -> None:
+    cooldowns = MemoryCooldowns()
+    cooldowns.failed("p/b", "503", None)
+    cooldowns.failed("p/a", "503", None)
+
+    names = looked(failover(cooldowns, max_attempts=4), {"p/a", "p/b"}).candidates(question(), MADE)
+
+    assert names == ("p/c", "p/d", "p/b", "p/a")
+
+
+def test_when_all_sit_out_the_least_recently_failed_is_tried() -> None:
+    cooldowns = MemoryCooldowns()
+    for name in ("p/c", "p/a", "p/d", "p/b"):
+        cooldowns.failed(name, "503", None)
+
+    names = looked(failover(cooldowns), set(NAMES)).candidates(question(), MADE)
+
+    assert names == ("p/c", "p/a", "p/d")
+
+
+def test_strict_tries_the_first_and_nothing_else() -> None:
+    cooldowns = MemoryCooldowns()
+    cooldowns.failed("p/a", "503", None)
+
+    names = looked(failover(cooldowns, on_failure=OnFailure.STRICT), {"p/a"}).candidates(question(), MADE)
+
+    assert names == ("p/a",)
+
+
+@pytest.mark.parametrize(
+    ("route", "allowed", "names"),
+    [
+        (None, None, ("p/b", "p/a")),
+        (None, frozenset({"p/b"}), ("p/b",)),
+        ("r", None, ("p/b",)),
+    ],
+)
+def test_the_default_is_for_sessions_without_a_route_and_keys_that_cover_it(
+    route: str | None, allowed: frozenset[str] | None, names: tuple[str, ...]
+) -> None:
+    made = failover(MemoryCooldowns(), default="p/a")
+
+    assert made.candidates(question(allowed), Decision(models=("p/b",), route=route)) == names
