@@ -1,5 +1,3 @@
-"""The stand-ins that tests/web has."""
+"""The stand-ins and processes that tests/web has."""
 
-from tests.web.conftest import at_ease, cache, outside, server
-
-__all__ = ["at_ease", "cache", "outside", "server"]
+from tests.web.conftest import *  # noqa: F403 - fixtures are found by their names
