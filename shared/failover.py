@@ -110,7 +110,8 @@ class Failover:
             if model != decision.models[0]:
                 self._move(question, decision, model)
         except StoreDown:
-            log.warning("a pin could not be moved to model=%s: redis is away", model)
+            # The outage itself is logged once; a line for each request that meets it would say nothing more.
+            log.debug("a pin could not be moved to model=%s: redis is away", model)
 
     def _eligible(self, question: Question, decision: Decision) -> tuple[str, ...]:
         names = decision.models
