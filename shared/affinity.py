@@ -54,7 +54,7 @@ class Quota(Protocol):
     """How many sessions a tenant may begin."""
 
     def admit(self, session: Session | None) -> None:
-        """Count a session that is about to be pinned; raises TooManySessions."""
+        """Count a session that is about to be pinned; raises TooManySessions, or StoreDown."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):

@@ -176,13 +176,14 @@ class PoolWorker(SimpleWorker):
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ARG002
         """Sign of life, at most one a second, where RQ would give several for each job.
 
-        It signs on anew each time, since Redis may have come back empty.
+        It signs on anew each time, and lists its queue, since Redis may have come back empty.
         """
         if time.monotonic() >= self._next_heartbeat:
             self._next_heartbeat = time.monotonic() + HEARTBEAT_EVERY_S
             with self.connection.pipeline() as together:
                 super().heartbeat(HEARTBEAT_TTL_S, together)
                 register(self, together)
+                together.sadd(Queue.redis_queues_keys, *self.queue_keys())
                 together.execute()
 
     def check_for_suspension(self, burst: bool) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 import uuid
 
 import msgspec
@@ -62,22 +63,31 @@ class DecisionQueue:
 
     def _ask(self, order: Order, budget_s: float) -> Verdict:
         job_id = keys.decision_job(order.session) if order.session else f"decide-{uuid.uuid4().hex}"
+        until = time.monotonic() + budget_s
+        ours = False
         with self._replies.expect(keys.decided(job_id)) as reply:
-            # A worker frees the job's id before it announces: whoever finds the id taken, having
-            # listened before, is certain to hear the verdict.
-            ours = self._link.call(self._enqueue, job_id, order, math.ceil(budget_s))
-            heard = reply.wait(budget_s)
-        if heard is not None:
-            return _read_verdict(heard)
+            while (left_s := until - time.monotonic()) > 0:
+                # A worker frees the job's id before it announces: whoever finds the id taken, having
+                # listened before, is certain to hear the verdict. Unless the subscription broke, and Redis
+                # may even have lost the job: then it is asked for again.
+                ours = self._link.call(self._enqueue, job_id, order, math.ceil(left_s)) or ours
+                heard = reply.wait(left_s)
+                if heard is not None:
+                    return _read_verdict(heard)
         if ours:  # its worker is gone or far behind: let the session's next request be decided anew
             self._link.call(self._link.client.delete, Job.key_for(job_id))
         raise RouterDown(f"no decision within {budget_s * 1000:.0f} ms")
 
     def _enqueue(self, job_id: str, order: Order, ttl_s: int) -> bool:
-        """Queue the job unless it is under way; return whether it was queued. It is dropped unrun after its ttl."""
+        """Queue the job unless it is under way; return whether it was queued. It is dropped unrun after its ttl.
+
+        One round trip: RQ would first list the queue among all queues, which a worker's sign of life does. It
+        writes that to the pipeline it is given, and the job itself past it (RQ 2.12).
+        """
         try:
             self._queue.enqueue_call(
                 contract.DECIDE,
+                pipeline=self._link.client.pipeline(),
                 args=(msgspec.to_builtins(order),),
                 job_id=job_id,
                 unique=True,

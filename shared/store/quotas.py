@@ -6,7 +6,6 @@ from typing import cast
 
 from shared.domain.quotas import MINUTE_S, refuse
 from shared.domain.sessions import Session
-from shared.errors import StoreDown
 from shared.store import keys
 from shared.store.link import Link
 
@@ -23,9 +22,9 @@ class SessionQuota:
         self._clock = clock
 
     def admit(self, session: Session | None) -> None:
-        """Count a session that is about to be pinned; raises TooManySessions when its tenant has begun enough.
+        """Count a session that is about to be pinned.
 
-        When Redis is away everybody is admitted: nothing can be pinned then, either.
+        Raises TooManySessions when its tenant has begun enough; StoreDown, and then it cannot be pinned, either.
         """
         if session is None or not self._limit:
             return
@@ -34,9 +33,6 @@ class SessionQuota:
         with self._link.client.pipeline(transaction=True) as both:
             both.incr(key)
             both.expire(key, _TTL_S)
-            try:
-                begun, _ = cast(tuple[int, bool], self._link.call(both.execute))
-            except StoreDown:
-                return
+            begun, _ = cast(tuple[int, bool], self._link.call(both.execute))
         if begun > self._limit:
             refuse(self._limit, now)

@@ -3,35 +3,52 @@
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import redis
 from redis.connection import AbstractConnection
 
-from shared.errors import QueueDown
+from shared.errors import Away, QueueDown
 from shared.store.link import Link
 
 log = logging.getLogger("plano.replies")
 
 _PAUSE_S = 0.25
+_WATCH_EVERY_S = 0.05
+"""How often Redis is asked for a sign of life while somebody waits."""
+_GRACE_S = 0.01
 
 
 class Reply:
     """What one request waits for."""
 
     def __init__(self) -> None:
-        self._heard = threading.Event()
+        self._woken = threading.Event()
         self._data: bytes | None = None
+        self._error: Away | None = None
 
     def wait(self, timeout_s: float) -> bytes | None:
-        """What was announced, or None when nothing was in time."""
-        self._heard.wait(timeout_s)
+        """What was announced; None when nothing was in time, or when it may have been missed: ask again.
+
+        Raises QueueDown as soon as Redis is known not to answer.
+        """
+        self._woken.wait(timeout_s)
+        self._woken.clear()
+        if self._error and self._data is None:
+            raise self._error
         return self._data
 
     def deliver(self, data: bytes) -> None:
         """Wake the waiter."""
         self._data = data
-        self._heard.set()
+        self._woken.set()
+
+    def interrupt(self, error: Away | None = None) -> None:
+        """Wake the waiter empty-handed: something may have been missed, or nothing will come."""
+        self._error = error
+        self._woken.set()
 
 
 class _Channel:
@@ -46,7 +63,8 @@ class Replies:
     """A subscription that is shared by all waiting requests of a process.
 
     An announcement is heard by whoever expects it before it is made. Those made while the connection was
-    broken are lost: whoever waits has a time limit, and looks at the pin itself at its end.
+    broken are lost: once it is back, whoever waits is told to ask again. While somebody waits Redis is asked
+    for signs of life, so that nobody waits for a worker's word from a Redis that is away.
 
     redis-py's PubSub is not used: when Redis restarts, its reader and whoever subscribes connect it anew both
     at once, of which the reader may die, and then the process would be deaf for good (redis-py 8.1). Here a
@@ -59,7 +77,11 @@ class Replies:
         self._pool = link.client.connection_pool
         self._connection: AbstractConnection | None = None
         self._channels: dict[str, _Channel] = {}
+        self._watched = False
+        self._alive = threading.Event()
         self._lock = threading.Lock()
+        self._connecting = threading.Lock()
+        self._failed_at = 0.0
 
     @contextlib.contextmanager
     def expect(self, name: str) -> Iterator[Reply]:
@@ -77,52 +99,63 @@ class Replies:
             self._leave(name, reply)
 
     def _join(self, name: str, reply: Reply) -> _Channel:
+        asked_at = time.monotonic()
         with self._lock:
             channel = self._channels.get(name)
             if channel is None:
                 channel = self._channels[name] = _Channel()
-                try:
-                    self._subscribe(name)
-                except redis.RedisError:
-                    del self._channels[name]
-                    raise
+                self._send("SUBSCRIBE", name)
             channel.replies.append(reply)
-            return channel
-
-    def _subscribe(self, name: str) -> None:
-        """Subscribe; on a new connection when Redis has closed the last one, as it does with idle ones."""
-        if self._connection is not None:
+            if not self._watched:
+                self._watched = True
+                threading.Thread(target=self._watch, name="watch", daemon=True).start()
+            connected = self._connection is not None
+        if not connected:
             try:
-                self._connection.send_command("SUBSCRIBE", name, check_health=False)
+                self._connect(asked_at)
             except redis.RedisError:
-                self._give_up(self._connection)
-            else:
-                return
-        self._connect()
+                self._leave(name, reply)
+                raise
+        return channel
 
     def _leave(self, name: str, reply: Reply) -> None:
         with self._lock:
             channel = self._channels[name]
             channel.replies.remove(reply)
-            if channel.replies:
-                return
-            del self._channels[name]
-            if self._connection is not None:
-                try:
-                    self._connection.send_command("UNSUBSCRIBE", name, check_health=False)
-                except redis.RedisError:
-                    self._give_up(self._connection)
+            if not channel.replies:
+                del self._channels[name]
+                self._send("UNSUBSCRIBE", name)
 
-    def _connect(self) -> None:
-        """Hear every channel there is; not before the first use, because a server forks after it is built."""
-        connection: AbstractConnection = self._pool.connection_class(**self._pool.connection_kwargs)
-        connection.connect()
+    def _send(self, *command: str) -> None:
+        """Send it if there is a connection; one that Redis has closed, as it does with idle ones, is given up."""
+        connection = self._connection
+        if connection is None:
+            return
         try:
-            connection.send_command("SUBSCRIBE", *self._channels, check_health=False)
+            connection.send_command(*command, check_health=False)
         except redis.RedisError:
-            connection.disconnect()
-            raise
-        self._connection = connection
+            self._give_up(connection)
+
+    def _connect(self, asked_at: float) -> None:
+        """Hear every channel there is; not before the first use, because a server forks after it is built.
+
+        Those who leave need not wait for it: it may take its time to fail.
+        """
+        with self._connecting:
+            if self._connection is not None:
+                return
+            if self._failed_at >= asked_at:  # somebody has just tried, and failed
+                raise redis.ConnectionError("no connection to subscribe on")
+            connection: AbstractConnection = self._pool.connection_class(**self._pool.connection_kwargs)
+            try:
+                connection.connect()
+            except redis.RedisError:
+                self._failed_at = time.monotonic()
+                raise
+            with self._lock:
+                self._connection = connection
+                if self._channels:
+                    self._send("SUBSCRIBE", *self._channels)
         threading.Thread(target=self._listen, args=(connection,), name="replies", daemon=True).start()
 
     def _give_up(self, connection: AbstractConnection) -> None:
@@ -134,23 +167,28 @@ class Replies:
         """Hand out what is announced until the connection breaks; idle, it may be silent for ever."""
         while True:
             try:
-                kind, name, data = connection.read_response(
-                    timeout=None, disconnect_on_error=False, push_request=True
-                )
+                heard = connection.read_response(timeout=None, disconnect_on_error=False, push_request=True)
             except (redis.RedisError, OSError, AttributeError, ValueError) as error:
                 # Closed by Redis, or by whoever gave up on it while this thread was reading.
                 log.debug("subscription broke: %s", type(error).__name__)
                 break
-            self._dispatch(kind, name.decode(), data)
+            if isinstance(heard, list):
+                self._dispatch(*heard)
+            else:
+                self._alive.set()  # PONG, while there is no subscription
         with self._lock:
             self._give_up(connection)
         self._return()
 
-    def _dispatch(self, kind: bytes, name: str, data: bytes) -> None:
-        channel = self._channels.get(name)
+    def _dispatch(self, kind: bytes, name: bytes, data: Any = None) -> None:
+        self._alive.set()
+        channel = self._channels.get(name.decode())
         if channel is None:
             return
         if kind == b"subscribe":
+            if channel.listening.is_set():  # for the second time: the connection broke in between
+                for reply in tuple(channel.replies):
+                    reply.interrupt()
             channel.listening.set()
         elif kind == b"message":
             for reply in tuple(channel.replies):
@@ -159,14 +197,36 @@ class Replies:
     def _return(self) -> None:
         """Connect again for as long as somebody waits."""
         pause = threading.Event()
+        while self._connection is None and self._channels:
+            try:
+                self._connect(time.monotonic())
+            except redis.RedisError:
+                pause.wait(_PAUSE_S)
+
+    def _watch(self) -> None:
+        """Tell whoever waits when Redis gives no sign of life; ends when nobody waits any more."""
+        pause = threading.Event()
         while True:
+            pause.wait(_WATCH_EVERY_S)
             with self._lock:
-                if self._connection is not None or not self._channels:
+                if not self._channels:
+                    self._watched = False
                     return
-                try:
-                    self._connect()
-                except redis.RedisError:
-                    pass
-                else:
-                    return
-            pause.wait(_PAUSE_S)
+            try:
+                self._link.guard(self._sign_of_life)
+            except Away as error:
+                for channel in tuple(self._channels.values()):
+                    for reply in tuple(channel.replies):
+                        reply.interrupt(error)
+
+    def _sign_of_life(self) -> None:
+        self._alive.clear()
+        with self._lock:
+            self._send("PING")
+            connection = self._connection
+        # An answer that came while this process was busy counts: it is read in the moment of grace.
+        if not self._alive.wait(self._patience_s) and not self._alive.wait(_GRACE_S):
+            if connection:
+                with self._lock:
+                    self._give_up(connection)
+            raise redis.TimeoutError("no sign of life in time")

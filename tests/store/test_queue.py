@@ -1,6 +1,7 @@
 """Asking workers for decisions, and hearing of them."""
 
 import json
+import signal
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,13 +16,13 @@ from shared.contract import Order, Verdict
 from shared.domain.conversation import Message
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
-from shared.errors import RouterDown, TooManyWaiting
+from shared.errors import RouterDown, StoreDown, TooManyWaiting
 from shared.store import keys
 from shared.store.queue import Announcer, DecisionQueue, rq_queue
 from shared.store.replies import Replies
 from tests.fakes.ports import free_port
 from tests.harness import RedisServer, wait_until
-from tests.store.conftest import NewLink, link_to
+from tests.store.conftest import ANSWER_S, NewLink, link_to
 
 VERDICT = Verdict(models=("openai/a", "openai/b"), route="code")
 BUDGET_S = 20.0
@@ -84,6 +85,15 @@ def new_queue(store: redis.Redis, replies: list[Replies]) -> NewQueue:
 
     wait_until(lambda: channels(store) == 0, what="the end of the last test's subscriptions")
     return make
+
+
+@pytest.fixture
+def own_queue(own_server: RedisServer, new_link: NewLink) -> Iterator[DecisionQueue]:
+    """The queue of a replica whose Redis may be frozen or ended."""
+    own_server.start()
+    link = new_link(own_server.url, width=4, turn_s=5, spare=1)
+    yield DecisionQueue(link, Replies(link, ANSWER_S), limit=9)
+    own_server.stop()
 
 
 @pytest.fixture
@@ -277,6 +287,61 @@ def test_a_subscription_that_broke_while_nobody_waits_costs_nobody_an_answer(
         wait_until(lambda: channels(store) == 0)
 
         kill_all_but(store)
+
+
+def test_a_job_that_redis_lost_is_asked_for_again(
+    own_server: RedisServer, own_queue: DecisionQueue, ask: Ask
+) -> None:
+    """Restarted empty, it has forgotten whom to tell and what to do."""
+    asked = ask(own_queue, order())
+    with own_server.client() as own:
+        wait_until(lambda: queued(own))
+
+        own.flushall()
+        own.client_kill_filter(_type="pubsub")
+        wait_until(lambda: queued(own), what="the job's return")
+        decide(own)
+
+    assert asked.result(5) == VERDICT
+
+
+@pytest.mark.parametrize("fault", ["frozen", "ended"])
+def test_nobody_waits_for_the_word_of_a_redis_that_is_away(
+    own_server: RedisServer, own_queue: DecisionQueue, ask: Ask, fault: str
+) -> None:
+    """Though their budget would allow it."""
+    asked = [ask(own_queue, order(name)) for name in ("s", "s", "t")]
+    with own_server.client() as own:
+        wait_until(lambda: channels(own) == 2)
+        wait_until(lambda: len(queued(own)) == 2)
+
+    if fault == "frozen":
+        own_server.send(signal.SIGSTOP)
+    else:
+        own_server.stop()
+    errors = [each.exception(BUDGET_S / 2) for each in asked]
+    if fault == "frozen":
+        own_server.send(signal.SIGCONT)
+
+    assert {type(error) for error in errors} == {StoreDown}
+
+
+def test_a_restart_leaves_nobody_deaf(own_server: RedisServer, own_queue: DecisionQueue, ask: Ask) -> None:
+    """Whether it happens under those who wait, or while nobody does."""
+    for _ in range(3):
+        asked = ask(own_queue, order())
+        with own_server.client() as own:
+            wait_until(lambda: queued(own))
+            decide(own)
+            assert asked.result(5) == VERDICT
+
+            asked = ask(own_queue, order())
+            wait_until(lambda: queued(own))
+        own_server.stop()
+        with pytest.raises(StoreDown):
+            asked.result(BUDGET_S / 2)
+        own_server.start()
+        wait_until(lambda: not own_queue._link.away, what="the link's return")
 
 
 def kill_all_but(own: redis.Redis) -> None:

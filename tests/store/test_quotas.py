@@ -116,7 +116,9 @@ def test_no_limit_asks_nobody(redis_server: RedisServer, store: redis.Redis, new
     assert store.keys("plano:sessions:*") == []
 
 
-def test_when_redis_is_away_everybody_may(new_link: NewLink) -> None:
+def test_when_redis_is_away_that_is_said(new_link: NewLink) -> None:
+    """The session cannot be pinned then, either: who asks serves it without, and waits for nothing more."""
     quota = SessionQuota(new_link("unix:///nowhere"), 1)
 
-    assert admitted(quota, "acme", 5) == 5
+    with pytest.raises(StoreDown):
+        quota.admit(Session("a", "acme"))

@@ -1,6 +1,7 @@
 """Redis is away in every way there is: nobody waits for it, everybody is served, and pins are found again."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ import redis
 import requests
 
 from tests.fakes.delay import SlowProxy
+from tests.fakes.router import Router
 from tests.harness import Pool, Process, RedisServer, wait_until
 from tests.system.asking import DEEP, ask, pinned
 
@@ -81,6 +83,39 @@ def test_everybody_is_served_at_once_and_the_change_is_logged_once(
     assert max(answer.elapsed.total_seconds() for answer in answers) < WAIT_S + ELSE_S
     assert changes == ["pins is away"]
     assert back.json()["model"] == FIRST
+
+
+@pytest.mark.parametrize("fault", [refused, frozen], ids=lambda fault: fault.__name__)
+def test_a_decision_under_way_is_not_waited_for(
+    start: Callable[..., Pool],
+    ports: tuple[int, int],
+    redis_of_its_own: RedisServer,
+    router: Router,
+    fault: Callable[[RedisServer], Cure],
+) -> None:
+    """What the worker finds out could not be heard; the budget would last for 20 s more."""
+    pool = start(budget_ms=20_000)
+    worker = pool.worker()
+    pool.web(ports[0])
+    router.behave("hang")
+
+    with ThreadPoolExecutor(4) as clients:
+        asked = [clients.submit(ask, ports[0], f"s-{n}", DEEP) for n in range(4)]
+        wait_until(lambda: router.hanging == 4, what="four decisions under way")
+        cure = fault(redis_of_its_own)
+        away_at = time.monotonic()
+        answers = [each.result() for each in asked]
+        took_s = time.monotonic() - away_at
+    router.behave(None)
+    wait_until(lambda: fault is frozen or "signed off" in worker.text(), what="the jobs' end")
+    cure()
+    back = _once_back(ports[0], "s-1")
+
+    assert {(answer.status_code, answer.json()["model"]) for answer in answers} == {(200, OWN)}
+    assert {answer.headers["x-plano-degraded"] for answer in answers} == {"queue"}
+    assert took_s < WAIT_S + ELSE_S
+    assert back.json()["model"] == FIRST
+    assert "Traceback" not in worker.text()
 
 
 def test_a_slow_redis_is_one_that_is_away(

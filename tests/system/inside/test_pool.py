@@ -154,6 +154,14 @@ def test_nothing_of_a_job_is_left_when_it_has_ended(queue: DecisionQueue, store:
 
 
 @pytest.mark.usefixtures("worker")
+def test_the_queue_is_listed_for_the_tools_of_rq_even_after_redis_came_back_empty(store: redis.Redis) -> None:
+    """`rq info` looks there; who queues a decision has no round trip to spare for it."""
+    store.delete("rq:queues")
+
+    wait_until(lambda: store.sismember("rq:queues", "rq:queue:plano"), what="the worker's next sign of life")
+
+
+@pytest.mark.usefixtures("worker")
 def test_a_job_that_raises_is_announced_as_a_fault_and_leaves_nothing(
     queue: DecisionQueue, store: redis.Redis
 ) -> None:
