@@ -3,13 +3,15 @@
 from flask import Flask
 
 from web import errors, tracing
+from web.lean import LeanFlask, NoSessions
 from web.services import EXTENSION, Services
 from web.views import admin, chat, decisions, health, metrics, models
 
 
 def create_app(services: Services) -> Flask:
     """An application that serves with these services."""
-    app = Flask("plano", static_folder=None)
+    app = LeanFlask("plano", static_folder=None)
+    app.session_interface = NoSessions()
     app.config["MAX_CONTENT_LENGTH"] = services.config.limits.body_bytes
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # what is not served is refused: 405
     app.url_map.merge_slashes = False  # … and 404, never a redirect

@@ -6,6 +6,7 @@ from flask import Response
 
 from shared.errors import UpstreamFailed
 from web import body, errors
+from web.lean import LeanResponse
 from web.rewrite import Lines, Rewriter
 from web.upstream import Answer
 
@@ -39,15 +40,15 @@ def response(got: Answer, rewriter: Rewriter, ours: Headers) -> Response:
     ]
     headers += ours
     if got.status >= _FIRST_ERROR:  # the provider's own, status and bytes
-        return Response(got.read(), got.status, headers)
+        return LeanResponse(got.read(), got.status, headers)
     if mime.startswith(_JSON):
-        return Response(rewriter.whole(got.read()), got.status, headers)
+        return LeanResponse(rewriter.whole(got.read()), got.status, headers)
     got.begin()
     if mime.startswith(_EVENT_STREAM):
         kept = [pair for pair in headers if pair[0] != "cache-control"]
-        streamed = Response(_events(got, rewriter), got.status, kept + _STREAM_HEADERS)
+        streamed = LeanResponse(_events(got, rewriter), got.status, kept + _STREAM_HEADERS)
     else:
-        streamed = Response(got.chunks(), got.status, headers)
+        streamed = LeanResponse(got.chunks(), got.status, headers)
     streamed.call_on_close(got.close)  # a client that has gone ends the request at the provider, too
     return streamed
 

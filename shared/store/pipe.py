@@ -34,6 +34,15 @@ class _Slot:
         return self._answer
 
 
+class _Line:
+    """A connection, what is to go out on it, and who waits for answers, in their order."""
+
+    def __init__(self, connection: AbstractConnection) -> None:
+        self.connection = connection
+        self.outgoing: list[bytes] = []
+        self.waiting: deque[_Slot] = deque()
+
+
 class Pipe:
     """Sends single commands; made at first use, since a server forks after it is built."""
 
@@ -42,8 +51,7 @@ class Pipe:
         self._pool = client.connection_pool
         self._answer_s = answer_s
         self._sending = threading.Lock()
-        self._connection: AbstractConnection | None = None
-        self._waiting: deque[_Slot] = deque()
+        self._line: _Line | None = None
         self._broken_at = 0.0
 
     def ask(self, *command: str) -> Any:
@@ -53,34 +61,46 @@ class Pipe:
         with self._sending:
             if self._broken_at >= asked_at:  # somebody has just tried to connect, and failed
                 raise redis.ConnectionError("the connection broke")
-            connection = self._connection or self._connect()
-            waiting = self._waiting
-            waiting.append(slot)
+            line = self._line or self._connect()
+            line.waiting.append(slot)
+            first = not line.outgoing
+            line.outgoing.extend(line.connection.pack_command(*command))
+        if first:
             try:
-                connection.send_command(*command)
-            except redis.RedisError as error:
-                self._give_up(connection, waiting, error)
-                raise
+                time.sleep(0)  # who is about to ask joins in: a write takes as long for ten commands as for one
+            finally:
+                self._flush(line)
         try:
             return slot.wait(self._answer_s)
         except redis.TimeoutError as error:
             with self._sending:
-                self._give_up(connection, waiting, error)
+                self._give_up(line, error)
             raise
 
-    def _connect(self) -> AbstractConnection:
+    def _flush(self, line: _Line) -> None:
+        with self._sending:
+            if self._line is not line:
+                return  # given up meanwhile; redis-py would connect it anew
+            data, line.outgoing = b"".join(line.outgoing), []
+            try:
+                line.connection.send_packed_command([data], check_health=False)
+            except redis.RedisError as error:
+                self._give_up(line, error)
+
+    def _connect(self) -> _Line:
         connection: AbstractConnection = self._pool.connection_class(**self._pool.connection_kwargs)
         try:
             connection.connect()
         except redis.RedisError:
             self._broken_at = time.monotonic()
             raise
-        self._connection, self._waiting = connection, deque()
-        threading.Thread(target=self._read, args=(connection, self._waiting), name="pipe", daemon=True).start()
-        return connection
+        line = self._line = _Line(connection)
+        threading.Thread(target=self._read, args=(line,), name="pipe", daemon=True).start()
+        return line
 
-    def _read(self, connection: AbstractConnection, waiting: deque[_Slot]) -> None:
+    def _read(self, line: _Line) -> None:
         """Hand out answers until the connection breaks; idle, it may be silent for ever."""
+        connection, waiting = line.connection, line.waiting
         while True:
             try:
                 answer = connection.read_response(timeout=None, disconnect_on_error=False)
@@ -90,15 +110,15 @@ class Pipe:
                 # Closed by Redis, or by whoever gave up on it while this thread was reading.
                 reason = error if isinstance(error, redis.RedisError) else redis.ConnectionError(str(error))
                 with self._sending:
-                    self._give_up(connection, waiting, reason)
+                    self._give_up(line, reason)
                 return
             else:
                 waiting.popleft().fill(answer)
 
-    def _give_up(self, connection: AbstractConnection, waiting: deque[_Slot], error: redis.RedisError) -> None:
+    def _give_up(self, line: _Line, error: redis.RedisError) -> None:
         """Let go of a connection; whoever waits for an answer on it hears why."""
-        if self._connection is connection:
-            self._connection = None
-            connection.disconnect()
-        while waiting:
-            waiting.popleft().fill(None, error)
+        if self._line is line:
+            self._line = None
+            line.connection.disconnect()
+        while line.waiting:
+            line.waiting.popleft().fill(None, error)

@@ -1,6 +1,8 @@
 """One connection that many requests share."""
 
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.store.pipe import Pipe
-from tests.harness import RedisServer, wait_until
+from tests.harness import ROOT, RedisServer, wait_until
 
 
 @pytest.fixture
@@ -101,3 +103,59 @@ def _outcome(pipe: Pipe) -> str:
         return str(pipe.ask("GET", "k"))
     except redis.RedisError as error:
         return type(error).__name__
+
+
+AMONG_GREENLETS = """
+from gevent import monkey; monkey.patch_all()
+import sys
+import gevent, redis
+from shared.store.pipe import Pipe
+
+client = redis.Redis(unix_socket_path=sys.argv[1], protocol=2)
+pipe = Pipe(client, 2.0)
+pipe.ask("GET", "k0")
+reads = lambda: client.info("stats")["total_reads_processed"]
+"""
+
+
+def test_those_who_ask_at_the_same_moment_share_a_write(redis_server: RedisServer, store: redis.Redis) -> None:
+    """A write is the dearest part of a question, and Redis reads many as fast as one."""
+    store.mset({f"k{n}": n for n in range(64)})
+
+    writes = _in_greenlets(
+        redis_server,
+        """
+before = reads()
+asked = [gevent.spawn(pipe.ask, "GET", f"k{n}") for n in range(64)]
+assert [int(each.get()) for each in asked] == list(range(64))
+print(reads() - before)
+""",
+    )
+
+    assert int(writes) <= 5
+    store.flushall()
+
+
+def test_who_leaves_in_the_moment_of_asking_takes_nobody_along(redis_server: RedisServer, store: redis.Redis) -> None:
+    """The first of those who ask together writes for all; its client may be gone by then."""
+    store.set("k1", "1")
+
+    heard = _in_greenlets(
+        redis_server,
+        """
+leaving, staying = gevent.spawn(pipe.ask, "GET", "k0"), gevent.spawn(pipe.ask, "GET", "k1")
+gevent.sleep(0)
+leaving.kill(block=False)
+print(staying.get(timeout=1).decode(), type(leaving.get(timeout=1)).__name__)
+""",
+    )
+
+    assert heard == "1 GreenletExit"
+    store.flushall()
+
+
+def _in_greenlets(server: RedisServer, script: str) -> str:
+    command = [sys.executable, "-c", AMONG_GREENLETS + script, str(server.socket)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().splitlines()[-1]

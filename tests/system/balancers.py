@@ -35,7 +35,7 @@ def balancer(name: str, folder: Path, replicas: list[int]) -> Iterator[tuple[int
         yield port, process
     finally:
         if process.alive:
-            process.stop(signal.SIGINT if name == "haproxy" else signal.SIGTERM)
+            process.stop(signal.SIGKILL if name == "haproxy" else signal.SIGTERM)  # nginx has children to end
 
 
 def haproxy(folder: Path, port: int, replicas: list[int]) -> list[str]:

@@ -12,5 +12,5 @@ bp = Blueprint("chat", __name__)
 @bp.post("/v1/chat/completions")
 def complete() -> ResponseReturnValue:
     """Route or reuse the pin, and relay to the model."""
-    asked = wire.call(request)
+    asked = wire.call(request.environ)
     return relay.answer(asked, services().affinity.resolve(asked.question), "/chat/completions")

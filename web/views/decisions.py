@@ -12,5 +12,5 @@ bp = Blueprint("decisions", __name__)
 @bp.post("/routing/v1/chat/completions")
 def decide() -> ResponseReturnValue:
     """Answer which model this request would go to."""
-    asked = wire.call(request)
+    asked = wire.call(request.environ)
     return wire.decision(asked, services().affinity.resolve(asked.question))
