@@ -145,7 +145,7 @@ def test_who_leaves_in_the_moment_of_asking_takes_nobody_along(redis_server: Red
         """
 leaving, staying = gevent.spawn(pipe.ask, "GET", "k0"), gevent.spawn(pipe.ask, "GET", "k1")
 gevent.sleep(0)
-leaving.kill(block=False)
+leaving.throw()
 print(staying.get(timeout=1).decode(), type(leaving.get(timeout=1)).__name__)
 """,
     )
