@@ -24,7 +24,7 @@ _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 _poll = monkey.get_original("select", "poll")
 
 
-class _Idle(gevent.Timeout):
+class Idle(gevent.Timeout):
     """The wait for a connection's next request; known to the worker, so that a stop can end it."""
 
     def __init__(self, worker: "GracefulWorker") -> None:
@@ -89,9 +89,9 @@ class GracefulWorker(GeventWorker):  # type: ignore[misc]
         self._pools: list[Pool] = []
         self._stop = Event()
 
-    def timeout_ctx(self) -> _Idle:
+    def timeout_ctx(self) -> Idle:
         """How long a connection may stay open without a request."""
-        return _Idle(self)
+        return Idle(self)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Answer one request, known by its client's socket meanwhile."""

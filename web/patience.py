@@ -62,6 +62,12 @@ class Client(gevent.socket.socket):
             self._end = time.monotonic() + self._head_s
         return data
 
+    def sendall(self, data: bytes, flags: int = 0) -> None:
+        """Send all of it. gevent's own way first asks how large the buffer is: a system call for every answer."""
+        sent = self.send(data, flags)
+        if sent < len(data):
+            super().sendall(memoryview(data)[sent:], flags)
+
     def linger(self) -> None:
         """Let a client that is still sending read its answer: closing at once would reset the connection."""
         self.shutdown(socket.SHUT_WR)

@@ -4,14 +4,13 @@ import contextlib
 import json
 import logging
 import uuid
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import gevent
 from gunicorn import glogging, util
 
 from shared.config.values import Limits
-from web.graceful import GracefulWorker
+from web.graceful import GracefulWorker, Idle
 from web.patience import Client
 from web.refusals import Busy, Refusal, refusal, refuse_doubles
 
@@ -51,14 +50,9 @@ class Worker(GracefulWorker):
         finally:
             del self._clients[greenlet]
 
-    @contextlib.contextmanager
-    def timeout_ctx(self) -> Iterator[None]:  # type: ignore[override]  # gunicorn enters it, no more
+    def timeout_ctx(self) -> "_NextRequest":
         """How long a connection may stay open without a request, and a request's head may take to arrive."""
-        client = self._clients[gevent.getcurrent()]
-        client.expect_head()
-        with super().timeout_ctx():
-            yield
-        client.expect_body()
+        return _NextRequest(self, self._clients[gevent.getcurrent()])
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Serve a request; of those that ask for a model only so many at once, whereas health is always told."""
@@ -88,6 +82,22 @@ class Worker(GracefulWorker):
         with contextlib.suppress(OSError):
             util.write_nonblock(client, _worded(told))
             client.linger()
+
+
+class _NextRequest(Idle):
+    """The wait for a request, in whose time its client has to send the head."""
+
+    def __init__(self, worker: Worker, client: Client) -> None:
+        super().__init__(worker)
+        self._client = client
+
+    def __enter__(self) -> Self:
+        self._client.expect_head()
+        return super().__enter__()
+
+    def __exit__(self, *raised: Any) -> Any:  # noqa: PYI036 - passed on
+        self._client.expect_body()
+        return super().__exit__(*raised)
 
 
 def _unread(reader: Any) -> bool:

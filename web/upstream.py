@@ -222,7 +222,9 @@ class Upstream:
             raise UpstreamUnreachable(f"No connection to {provider}: {_reason(error)}") from error
         try:
             sock.settimeout(within_s)
-            sock.sendall(data)
+            sent = sock.send(data)
+            if sent < len(data):  # sendall() alone would first ask how large the buffer is
+                sock.sendall(memoryview(data)[sent:])
         except OSError as error:
             pool.release_socket(sock)
             raise UpstreamUnreachable(f"{provider} broke the connection: {_reason(error)}") from error
