@@ -30,7 +30,7 @@ from shared.store.metrics import MetricsStore, RecentSnapshot
 from shared.store.observed import ObservedStore
 from shared.store.pins import PinStore
 from shared.store.pipe import Pipe
-from shared.store.queue import DecisionQueue, RefreshQueue
+from shared.store.queue import Announcer, DecisionQueue, RefreshQueue
 from shared.store.quotas import SessionQuota
 from shared.store.replicas import Replicas
 from shared.store.replies import Replies
@@ -38,8 +38,8 @@ from shared.tracing import Tracing
 
 DEFAULT_REDIS = "redis://localhost:6379"
 
-# A web process holds at most 1 + 2 + 3 + 1 connections: the pipe that reads pins, other commands on pins, the
-# queue, and the subscription that all waiters share.
+# A web process holds at most 1 + 2 + 3 + 1 connections: the pipe for whatever is asked of the pins' Redis, calls of
+# several steps there, the queue, and the subscription that all waiters share.
 _PIN_CONNECTIONS = 2
 _QUEUE_CONNECTIONS = 3
 # No request waits longer than 300 ms for a Redis that is away: for a connection, for an answer.
@@ -48,9 +48,10 @@ _CONNECT_S, _ANSWER_S = 0.08, 0.15
 # When Redis is away those who wait are told as soon as the first ones have noticed.
 _TURN_S = 2.0
 
-# A worker holds at most 1 + 1 + 6 connections; its patience is longer, since a decision has its own budget.
+# A worker holds at most 1 + 1 + 5 + 1 connections: as a web process, and a pipe to announce verdicts on. Its
+# patience is longer, since a decision has its own budget.
 _WORKER_PIN_CONNECTIONS = 1
-_WORKER_QUEUE_CONNECTIONS = 6
+_WORKER_QUEUE_CONNECTIONS = 5
 _WORKER_PATIENCE_S = 2.0
 
 
@@ -111,6 +112,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     cooldowns: CooldownStore
     observed: ObservedStore | None
     queue_client: redis.Redis
+    announcer: Announcer
     tracing: Tracing
 
 
@@ -144,12 +146,14 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
     traces = tracing.build(config.tracing, env)
     if config.routing.cache_type is CacheType.MEMORY:
         return _memory_web(settings, config, notes, traces)
+    pins_client = _client(_pins_url(settings, config), settings, _PIN_CONNECTIONS, _ANSWER_S, _CONNECT_S)
     pins_link = Link(
-        _client(_pins_url(settings, config), settings, _PIN_CONNECTIONS, _ANSWER_S, _CONNECT_S),
+        pins_client,
         "pins",
         StoreDown,
         width=_PIN_CONNECTIONS,
         patience_s=_TURN_S,
+        pipe=Pipe(pins_client, _ANSWER_S),
     )
     queue_link = Link(
         _client(_queue_url(settings, config), settings, _QUEUE_CONNECTIONS + 1, _ANSWER_S, _CONNECT_S),
@@ -161,7 +165,7 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
     quota = SessionQuota(pins_link, config.limits.sessions_per_minute)
     decisions = DecisionQueue(queue_link, Replies(queue_link, _ANSWER_S), limit=config.limits.waiting_decisions)
     sliding_ttl_s = config.routing.session_ttl_s if config.routing.session_ttl_mode == "sliding" else None
-    pins = PinStore(pins_link, Pipe(pins_link.client, _ANSWER_S), sliding_ttl_s=sliding_ttl_s)
+    pins = PinStore(pins_link, sliding_ttl_s=sliding_ttl_s)
     return Web(
         settings=settings,
         config=config,
@@ -183,7 +187,14 @@ def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
     pins_client = _client(
         _pins_url(settings, config), settings, _WORKER_PIN_CONNECTIONS, _WORKER_PATIENCE_S, _WORKER_PATIENCE_S
     )
-    link = Link(pins_client, "pins", StoreDown, width=_WORKER_PIN_CONNECTIONS, patience_s=_WORKER_PATIENCE_S)
+    link = Link(
+        pins_client,
+        "pins",
+        StoreDown,
+        width=_WORKER_PIN_CONNECTIONS,
+        patience_s=_WORKER_PATIENCE_S,
+        pipe=Pipe(pins_client, _WORKER_PATIENCE_S),
+    )
     queue_client = store_connections.waiting_client(
         _queue_url(settings, config),
         connections=_WORKER_QUEUE_CONNECTIONS,
@@ -192,11 +203,12 @@ def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
     )
     return Worker(
         config=config,
-        pins=PinStore(link, Pipe(pins_client, _WORKER_PATIENCE_S)),
+        pins=PinStore(link),
         metrics=MetricsStore(link),
         cooldowns=CooldownStore(link),
         observed=_observed(config, link),
         queue_client=queue_client,
+        announcer=Announcer(Pipe(queue_client, _WORKER_PATIENCE_S)),
         tracing=tracing.build(config.tracing, env),
     )
 

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from typing import Any
 
 import gevent
 import gevent.socket
@@ -62,7 +63,7 @@ class Client(gevent.socket.socket):
             self._end = time.monotonic() + self._head_s
         return data
 
-    def sendall(self, data: bytes, flags: int = 0) -> None:
+    def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all of it. gevent's own way first asks how large the buffer is: a system call for every answer."""
         sent = self.send(data, flags)
         if sent < len(data):

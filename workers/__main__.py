@@ -2,7 +2,9 @@
 
 from gevent import monkey
 
-monkey.patch_all()  # before anything opens a socket
+# Before anything opens a socket. Not select(): redis-py and urllib3 look with it whether a connection is still good,
+# without waiting, and gevent's takes 0.1 ms where the system's takes 1 µs.
+monkey.patch_all(select=False)
 
 import logging  # noqa: E402
 import os  # noqa: E402
@@ -45,7 +47,8 @@ def main() -> int:
     log.info("worker started concurrency=%d router=%s", settings.worker_concurrency, router)
     while not stop.is_set():
         try:
-            PoolWorker(parts, base.queue_client, settings.worker_concurrency, stop).work(logging_level="WARNING")
+            pool = PoolWorker(parts, base.queue_client, base.announcer, settings.worker_concurrency, stop)
+            pool.work(logging_level="WARNING")
         except redis.RedisError as error:
             log.warning("the queue is away: %s", type(error).__name__)
         stop.wait(PAUSE_S)

@@ -99,7 +99,9 @@ class PoolWorker(SimpleWorker):
 
     _of_greenlet = local()
 
-    def __init__(self, parts: Parts, connection: redis.Redis, size: int, stop: threading.Event) -> None:
+    def __init__(
+        self, parts: Parts, connection: redis.Redis, announcer: Announcer, size: int, stop: threading.Event
+    ) -> None:
         super().__init__(
             [rq_queue(connection)],
             connection=connection,
@@ -108,7 +110,7 @@ class PoolWorker(SimpleWorker):
             worker_ttl=HEARTBEAT_TTL_S,
         )
         self._parts = parts
-        self._announcer = Announcer(connection)
+        self._announcer = announcer
         self._greenlets = Pool(size)
         self._stop = stop
         self._next_heartbeat = self._next_look = 0.0

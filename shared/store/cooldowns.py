@@ -34,7 +34,7 @@ class CooldownStore:
             return {}
         records = [keys.failures(name) for name in models]
         sitting_out = [keys.cooldown(name) for name in models]
-        values: Any = self._link.call(self._link.client.mget, [*records, *sitting_out])
+        values: Any = self._link.ask("MGET", *records, *sitting_out)
         known = zip(models, values[: len(models)], values[len(models) :], strict=True)
         return {
             name: msgspec.structs.replace(_decode(record), cooling=cooldown is not None)
@@ -44,26 +44,21 @@ class CooldownStore:
 
     def failed(self, model: str, why: str, retry_after_s: int | None) -> None:
         """Let a model sit out; what fails while it does so already adds nothing."""
-        client = self._link.client
-        record: Any = self._link.call(client.get, keys.failures(model))
+        record: Any = self._link.ask("GET", keys.failures(model))
         failures = (_decode(record).failures if record else 0) + 1
         ttl_s = sit_out_s(failures, retry_after_s)
         condition = Condition(since=time.time(), failures=failures, cooling=True, why=why)
         value = msgspec.json.encode(condition)
         # Whoever sets the cooldown first counts the failure: a hundred requests that fail at once are one.
-        if self._link.call(client.set, keys.cooldown(model), value, nx=True, ex=ttl_s):
-            with client.pipeline(transaction=False) as both:
-                both.set(keys.failures(model), value, ex=ttl_s + REMEMBERED_S)
-                both.delete(keys.probe(model))
-                self._link.call(both.execute)
+        if self._link.ask("SET", keys.cooldown(model), value, "NX", "EX", ttl_s):
+            self._link.ask("SET", keys.failures(model), value, "EX", ttl_s + REMEMBERED_S)
+            self._link.ask("DEL", keys.probe(model))
 
     def recovered(self, model: str) -> None:
         """Forget a model's failures: it has answered."""
-        with self._link.client.pipeline(transaction=False) as each:
-            for key in (keys.cooldown(model), keys.failures(model), keys.probe(model)):
-                each.delete(key)
-            self._link.call(each.execute)
+        for key in (keys.cooldown(model), keys.failures(model), keys.probe(model)):
+            self._link.ask("DEL", key)
 
     def claim_probe(self, model: str) -> bool:
         """Whether the caller is the one that may try a model on probation; holds for 10 s."""
-        return bool(self._link.call(self._link.client.set, keys.probe(model), b"1", nx=True, ex=PROBE_S))
+        return bool(self._link.ask("SET", keys.probe(model), b"1", "NX", "EX", PROBE_S))

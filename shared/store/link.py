@@ -2,12 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import redis
+from redis.commands.core import Script
 
 from shared.errors import Away
+from shared.store.pipe import Argument, Pipe
 from shared.store.turns import Turns
 
 log = logging.getLogger("plano.redis")
@@ -27,9 +29,22 @@ class Link:
     again. Each change is logged once.
     """
 
-    def __init__(self, client: redis.Redis, name: str, error: type[Away], *, width: int, patience_s: float) -> None:
-        """`width` commands run at once; others wait up to `patience_s` seconds for their turn."""
+    def __init__(
+        self,
+        client: redis.Redis,
+        name: str,
+        error: type[Away],
+        *,
+        width: int,
+        patience_s: float,
+        pipe: Pipe | None = None,
+    ) -> None:
+        """`width` calls run at once, others wait up to `patience_s` seconds for their turn.
+
+        What is asked goes through the pipe, where nobody waits for a turn; without one it is a call like others.
+        """
         self.client = client
+        self.pipe = pipe
         self._name = name
         self._error = error
         self._turns = Turns(width)
@@ -43,8 +58,29 @@ class Link:
         """Whether this Redis is known not to answer."""
         return self._away
 
+    def ask(self, *command: Argument) -> Any:
+        """What Redis answers to one command; raises as `call` does."""
+        if self.pipe:
+            return self.guard(self.pipe.ask, *command)
+        return self.call(self.client.execute_command, *command)
+
+    def transact(self, *commands: Sequence[Argument]) -> list[Any]:
+        """What Redis answers to commands that it runs as one; raises as `call` does."""
+        if self.pipe:
+            return self.guard(_transacted, self.pipe, commands)
+        with self.client.pipeline(transaction=True) as together:
+            for command in commands:
+                together.execute_command(*command)
+            return self.call(together.execute)
+
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
+        """What a script returns; raises as `call` does."""
+        if self.pipe:
+            return self.guard(_ran, self.pipe, script, (len(keys), *keys, *args))
+        return self.call(script, keys=keys, args=args)
+
     def call(self, command: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What a command on one of the client's few connections returns.
+        """What a function that uses one of the client's few connections returns.
 
         Raises the link's error when Redis does not answer in time or refuses.
         """
@@ -93,3 +129,18 @@ class Link:
         self._failures = 0
         self._away = False
         log.warning("%s is back", self._name)
+
+
+def _transacted(pipe: Pipe, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+    answers: list[Any] = pipe.ask_all(("MULTI",), *commands, ("EXEC",))[-1]
+    for answer in answers:
+        if isinstance(answer, redis.ResponseError):
+            raise answer
+    return answers
+
+
+def _ran(pipe: Pipe, script: Script, given: Sequence[Argument]) -> Any:
+    try:
+        return pipe.ask("EVALSHA", script.sha, *given)
+    except redis.exceptions.NoScriptError:  # Redis has started anew since
+        return pipe.ask("EVAL", script.script, *given)

@@ -27,7 +27,7 @@ class ObservedStore:
     def add(self, seen: Mapping[str, Seen]) -> None:
         """Fold what this process has seen of some models into the averages, in one round trip."""
         each = [fact for name, one in seen.items() for fact in (name, one.total, one.count)]
-        self._link.call(self._observe, keys=[keys.OBSERVED], args=[self._half_life_s, self._kept_s, *each])
+        self._link.run(self._observe, [keys.OBSERVED], [self._half_life_s, self._kept_s, *each])
 
     def averages(self, since: float) -> dict[str, Average]:
         """The average of each model that has answered since then; models that have not are forgotten."""

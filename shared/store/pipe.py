@@ -7,10 +7,13 @@ many requests wait, none of them waits for another one's turn, and one read brin
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import redis
 from redis.connection import AbstractConnection
+
+Argument = str | bytes | memoryview | int | float
 
 
 class _Slot:
@@ -26,9 +29,11 @@ class _Slot:
         self._answer, self._error = answer, error
         self._answered.release()
 
-    def wait(self, timeout_s: float) -> Any:
+    def wait(self, timeout_s: float) -> None:
         if not self._answered.acquire(timeout=timeout_s):
             raise redis.TimeoutError("no answer in time")
+
+    def result(self) -> Any:
         if self._error:
             raise self._error
         return self._answer
@@ -44,7 +49,7 @@ class _Line:
 
 
 class Pipe:
-    """Sends single commands; made at first use, since a server forks after it is built."""
+    """Sends commands; its connection is made at first use, since a server forks after it is built."""
 
     def __init__(self, client: redis.Redis, answer_s: float) -> None:
         """`answer_s` bounds how long an answer may take; the client's own limits are for connecting."""
@@ -54,28 +59,40 @@ class Pipe:
         self._line: _Line | None = None
         self._broken_at = 0.0
 
-    def ask(self, *command: str) -> Any:
+    def ask(self, *command: Argument) -> Any:
         """What Redis answers; raises redis.RedisError, within the limits for connecting and answering."""
+        return self.ask_all(command)[0]
+
+    def ask_all(self, *commands: Sequence[Argument]) -> list[Any]:
+        """What Redis answers to each; no one else's command comes between them. Raises the first one's error."""
         asked_at = time.monotonic()
-        slot = _Slot()
+        slots = [_Slot() for _ in commands]
         with self._sending:
             if self._broken_at >= asked_at:  # somebody has just tried to connect, and failed
                 raise redis.ConnectionError("the connection broke")
             line = self._line or self._connect()
-            line.waiting.append(slot)
             first = not line.outgoing
-            line.outgoing.extend(line.connection.pack_command(*command))
+            line.waiting.extend(slots)
+            for command in commands:
+                line.outgoing.extend(line.connection.pack_command(*command))
         if first:
             try:
                 time.sleep(0)  # who is about to ask joins in: a write takes as long for ten commands as for one
             finally:
                 self._flush(line)
         try:
-            return slot.wait(self._answer_s)
+            slots[-1].wait(self._answer_s)
         except redis.TimeoutError as error:
             with self._sending:
                 self._give_up(line, error)
             raise
+        return [slot.result() for slot in slots]
+
+    def close(self) -> None:
+        """Let go of the connection; the next question makes another."""
+        with self._sending:
+            if self._line:
+                self._give_up(self._line, redis.ConnectionError("closed"))
 
     def _flush(self, line: _Line) -> None:
         with self._sending:

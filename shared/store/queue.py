@@ -18,6 +18,7 @@ from shared.contract import Order, Verdict
 from shared.errors import RouterDown, TooManyWaiting
 from shared.store import keys
 from shared.store.link import Link
+from shared.store.pipe import Pipe
 from shared.store.replies import Replies
 
 QUEUE = "plano"
@@ -146,9 +147,9 @@ def refresh_job(kind: str, provider: str) -> str:
 class Announcer:
     """Tells every waiting replica what was decided."""
 
-    def __init__(self, client: redis.Redis) -> None:
-        self._client = client
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
 
     def announce(self, job_id: str, verdict: Verdict) -> None:
-        """Publish the verdict to whoever expects it."""
-        self._client.publish(keys.decided(job_id), msgspec.json.encode(verdict))
+        """Publish the verdict to whoever expects it; raises redis.RedisError."""
+        self._pipe.ask("PUBLISH", keys.decided(job_id), msgspec.json.encode(verdict))

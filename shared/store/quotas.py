@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from typing import cast
 
 from shared.domain.quotas import MINUTE_S, refuse
 from shared.domain.sessions import Session
@@ -30,9 +29,6 @@ class SessionQuota:
             return
         now = self._clock()
         key = keys.sessions(session.tenant, int(now // MINUTE_S))
-        with self._link.client.pipeline(transaction=True) as both:
-            both.incr(key)
-            both.expire(key, _TTL_S)
-            begun, _ = cast(tuple[int, bool], self._link.call(both.execute))
+        begun, _ = self._link.transact(("INCR", key), ("EXPIRE", key, _TTL_S))
         if begun > self._limit:
             refuse(self._limit, now)

@@ -1,7 +1,5 @@
 """Which web processes live."""
 
-from typing import Any
-
 from shared.store import keys
 from shared.store.link import Link
 
@@ -17,7 +15,5 @@ class Replicas:
     def renew(self, replica_id: str, facts: dict[str, str]) -> None:
         """Put the replica's facts down for another 30 seconds; raises StoreDown."""
         key = keys.replica(replica_id)
-        with self._link.client.pipeline(transaction=True) as both:
-            both.hset(key, mapping=dict[Any, Any](facts))
-            both.expire(key, TTL_S)
-            self._link.call(both.execute)
+        fields = [part for fact in facts.items() for part in fact]
+        self._link.transact(("HSET", key, *fields), ("EXPIRE", key, TTL_S))

@@ -12,6 +12,7 @@ from redis.retry import Retry
 
 from shared.errors import StoreDown
 from shared.store.link import Link
+from shared.store.pipe import Pipe
 from tests.harness import RedisServer
 
 ANSWER_S, TURN_S = 0.15, 0.06
@@ -20,11 +21,12 @@ NewLink = Callable[..., Link]
 
 
 def link_to(url: str, width: int = 4, turn_s: float = TURN_S, answer_s: float = ANSWER_S, spare: int = 0) -> Link:
-    """A link of so many connections, with limits as short as those of a web process."""
+    """A link of so many connections and a pipe, with limits as short as those of a web process."""
     pool = redis.ConnectionPool.from_url(
         url, max_connections=width + spare, socket_timeout=answer_s, retry=Retry(NoBackoff(), 0), protocol=2
     )
-    return Link(redis.Redis(connection_pool=pool), "pins", StoreDown, width=width, patience_s=turn_s)
+    client = redis.Redis(connection_pool=pool)
+    return Link(client, "pins", StoreDown, width=width, patience_s=turn_s, pipe=Pipe(client, answer_s))
 
 
 @pytest.fixture
@@ -34,7 +36,9 @@ def new_link() -> Iterator[NewLink]:
 
         def make(url: str, **limits: Any) -> Link:
             link = link_to(url, **limits)
+            assert link.pipe
             made.callback(link.client.connection_pool.disconnect)
+            made.callback(link.pipe.close)
             return link
 
         yield make

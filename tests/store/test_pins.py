@@ -258,3 +258,25 @@ def commands(store: redis.Redis) -> dict[str, int]:
     stats = store.info("commandstats")
     counts = {name.removeprefix("cmdstat_"): entry["calls"] for name, entry in stats.items()}
     return {name: calls for name, calls in counts.items() if not name.startswith(("info", "config"))}
+
+
+def test_what_redis_refuses_within_a_transaction_is_an_outage(backend: Redis) -> None:
+    """Not a pin, and not a fault of ours: the session is served without."""
+    backend.client.rpush(KEY, "somebody else's list")
+    backend.client.expire(KEY, TTL_S)
+
+    with pytest.raises(StoreDown):
+        backend.pins.settle(SESSION, pin(), TTL_S)
+
+    assert backend.client.type(KEY) == b"list"
+
+
+def test_scripts_that_redis_has_forgotten_are_told_anew(backend: Redis) -> None:
+    """A restart loses them."""
+    backend.pins.settle(SESSION, pin("openai/a"), TTL_S)
+    backend.pins.move(SESSION, pin("openai/a"), pin("openai/b"))
+    backend.client.script_flush()
+
+    standing = backend.pins.move(SESSION, pin("openai/b"), pin("openai/c"))
+
+    assert standing == pin("openai/c")

@@ -144,8 +144,7 @@ def test_who_leaves_in_the_moment_of_asking_takes_nobody_along(redis_server: Red
         redis_server,
         """
 leaving, staying = gevent.spawn(pipe.ask, "GET", "k0"), gevent.spawn(pipe.ask, "GET", "k1")
-gevent.sleep(0)
-leaving.throw()
+gevent.get_hub().loop.run_callback(leaving.throw)  # once both have asked, and before the first one writes
 print(staying.get(timeout=1).decode(), type(leaving.get(timeout=1)).__name__)
 """,
     )

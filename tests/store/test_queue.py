@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 from rq.job import Job
@@ -18,7 +19,7 @@ from shared.domain.routes import Route
 from shared.domain.sessions import Session
 from shared.errors import RouterDown, StoreDown, TooManyWaiting
 from shared.store import keys
-from shared.store.queue import Announcer, DecisionQueue, rq_queue
+from shared.store.queue import DecisionQueue, rq_queue
 from shared.store.replies import Replies
 from tests.fakes.ports import free_port
 from tests.harness import RedisServer, wait_until
@@ -59,12 +60,16 @@ def queued(store: redis.Redis) -> list[str]:
     return list(rq_queue(store).job_ids)
 
 
+def announce(store: redis.Redis, job_id: str, verdict: Verdict) -> None:
+    store.publish(keys.decided(job_id), msgspec.json.encode(verdict))
+
+
 def decide(store: redis.Redis, verdict: Verdict = VERDICT) -> None:
     """What a worker does with every job: its id is free again when the verdict is announced."""
     for job_id in queued(store):
         rq_queue(store).remove(job_id)
         store.delete(Job.key_for(job_id))
-        Announcer(store).announce(job_id, verdict)
+        announce(store, job_id, verdict)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +156,7 @@ def test_two_sessions_have_two_jobs_and_each_hears_its_own(store: redis.Redis, n
     wait_until(lambda: len(queued(store)) == 2)
 
     for name in asked:
-        Announcer(store).announce(job_of(name), Verdict(models=(f"openai/{name}",)))
+        announce(store, job_of(name), Verdict(models=(f"openai/{name}",)))
 
     assert {name: said.result(5).models for name, said in asked.items()} == {"s": ("openai/s",), "t": ("openai/t",)}
 
