@@ -143,7 +143,10 @@ def _content(environ: Mapping[str, Any], limit: int) -> bytes:
     length = limit + 1 if said is None else int(said or 0)
     if said and length > limit:
         raise RequestEntityTooLarge
-    content = cast(bytes, environ["wsgi.input"].read(length))
+    try:
+        content = cast(bytes, environ["wsgi.input"].read(length))
+    except OSError:  # gunicorn's word for a body that breaks off
+        raise BadRequest("The body breaks off before its end") from None
     if len(content) > limit:
         raise RequestEntityTooLarge
     if said and len(content) < length:
