@@ -30,7 +30,7 @@ from shared.store.metrics import MetricsStore, RecentSnapshot
 from shared.store.observed import ObservedStore
 from shared.store.pins import PinStore
 from shared.store.pipe import Pipe
-from shared.store.queue import Announcer, DecisionQueue, RefreshQueue
+from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.quotas import SessionQuota
 from shared.store.replicas import Replicas
 from shared.store.replies import Replies
@@ -48,10 +48,9 @@ _CONNECT_S, _ANSWER_S = 0.08, 0.15
 # When Redis is away those who wait are told as soon as the first ones have noticed.
 _TURN_S = 2.0
 
-# A worker holds at most 1 + 1 + 5 + 1 connections: as a web process, and a pipe to announce verdicts on. Its
-# patience is longer, since a decision has its own budget.
+# A worker holds at most 1 + 1 + 6 connections; its patience is longer, since a decision has its own budget.
 _WORKER_PIN_CONNECTIONS = 1
-_WORKER_QUEUE_CONNECTIONS = 5
+_WORKER_QUEUE_CONNECTIONS = 6
 _WORKER_PATIENCE_S = 2.0
 
 
@@ -112,7 +111,6 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     cooldowns: CooldownStore
     observed: ObservedStore | None
     queue_client: redis.Redis
-    announcer: Announcer
     tracing: Tracing
 
 
@@ -208,7 +206,6 @@ def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
         cooldowns=CooldownStore(link),
         observed=_observed(config, link),
         queue_client=queue_client,
-        announcer=Announcer(Pipe(queue_client, _WORKER_PATIENCE_S)),
         tracing=tracing.build(config.tracing, env),
     )
 

@@ -47,8 +47,7 @@ def main() -> int:
     log.info("worker started concurrency=%d router=%s", settings.worker_concurrency, router)
     while not stop.is_set():
         try:
-            pool = PoolWorker(parts, base.queue_client, base.announcer, settings.worker_concurrency, stop)
-            pool.work(logging_level="WARNING")
+            PoolWorker(parts, base.queue_client, settings.worker_concurrency, stop).work(logging_level="WARNING")
         except redis.RedisError as error:
             log.warning("the queue is away: %s", type(error).__name__)
         stop.wait(PAUSE_S)

@@ -29,7 +29,7 @@ from rq.worker_registration import register
 from shared import contract
 from shared.contract import Verdict
 from shared.errors import RouterDown
-from shared.store.queue import Announcer, rq_queue
+from shared.store.queue import announce, rq_queue
 from workers.parts import Parts
 
 log = logging.getLogger("plano.worker")
@@ -99,9 +99,7 @@ class PoolWorker(SimpleWorker):
 
     _of_greenlet = local()
 
-    def __init__(
-        self, parts: Parts, connection: redis.Redis, announcer: Announcer, size: int, stop: threading.Event
-    ) -> None:
+    def __init__(self, parts: Parts, connection: redis.Redis, size: int, stop: threading.Event) -> None:
         super().__init__(
             [rq_queue(connection)],
             connection=connection,
@@ -110,7 +108,6 @@ class PoolWorker(SimpleWorker):
             worker_ttl=HEARTBEAT_TTL_S,
         )
         self._parts = parts
-        self._announcer = announcer
         self._greenlets = Pool(size)
         self._stop = stop
         self._next_heartbeat = self._next_look = 0.0
@@ -152,27 +149,41 @@ class PoolWorker(SimpleWorker):
         else:
             super().handle_exception(job, *exc_info)
 
+    def prepare_execution(self, job: Job) -> Execution:  # noqa: ARG002
+        """RQ notes down that the job has a worker, and then that it runs: here it is one round trip, the next one."""
+        return cast(Execution, self.execution)
+
+    def prepare_job_execution(self, job: Job, remove_from_intermediate_queue: bool = False) -> None:
+        """Note down that the job runs."""
+        with self.connection.pipeline() as pipeline:
+            self.execution = Execution.create(job, self.get_heartbeat_ttl(job), pipeline, self.name)
+            job.prepare_for_execution(self.name, pipeline)
+            if remove_from_intermediate_queue:
+                pipeline.lrem(rq_queue(self.connection).intermediate_queue_key, 1, job.id)
+            pipeline.execute()
+
     def perform_job(self, job: Job, queue: Queue) -> bool:
-        """Run the job, then announce its verdict: by then its id is free, so that nobody waits for what has been."""
+        """Run the job; whoever waits for its verdict is told of a failure, too."""
         cast(PooledJob, job).parts = self._parts
         done = bool(super().perform_job(job, queue))
-        if job.func_name != contract.DECIDE:
-            return done
-        result = job._result if done else None  # noqa: SLF001 - return_value() would ask Redis
-        verdict = msgspec.convert(result, Verdict) if result else Verdict(fault=RouterDown.part)
-        self._announcer.announce(job.id, verdict)
+        if not done and job.func_name == contract.DECIDE:
+            announce(self.connection, job.id, Verdict(fault=RouterDown.part))
         return done
 
     def handle_job_success(self, job: Job, queue: Queue, started_job_registry: StartedJobRegistry) -> None:  # noqa: ARG002
-        """Sign the job off and forget it, in one round trip.
+        """Sign the job off, forget it, and then announce its verdict, in one round trip.
 
-        RQ would look for dependents and repetitions, which our jobs have none of; and it does so while it
-        holds one connection and waits for another, of which many jobs that end at once run out.
+        Who hears it finds the job's id free, so that nobody waits for what has been. RQ would look for dependents
+        and repetitions, which our jobs have none of; and it does so while it holds one connection and waits for
+        another, of which many jobs that end at once run out.
         """
         with self.connection.pipeline() as pipeline:
             self.increment_successful_job_count(pipeline=pipeline)
             pipeline.delete(job.key)
             self.cleanup_execution(job, pipeline=pipeline)
+            if job.func_name == contract.DECIDE:
+                # not return_value(), which would ask Redis
+                announce(pipeline, job.id, msgspec.convert(job._result, Verdict))  # noqa: SLF001
             pipeline.execute()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ARG002

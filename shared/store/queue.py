@@ -18,7 +18,6 @@ from shared.contract import Order, Verdict
 from shared.errors import RouterDown, TooManyWaiting
 from shared.store import keys
 from shared.store.link import Link
-from shared.store.pipe import Pipe
 from shared.store.replies import Replies
 
 QUEUE = "plano"
@@ -144,12 +143,6 @@ def refresh_job(kind: str, provider: str) -> str:
     return f"refresh-{kind}-{provider.replace('.', '_')}"
 
 
-class Announcer:
-    """Tells every waiting replica what was decided."""
-
-    def __init__(self, pipe: Pipe) -> None:
-        self._pipe = pipe
-
-    def announce(self, job_id: str, verdict: Verdict) -> None:
-        """Publish the verdict to whoever expects it; raises redis.RedisError."""
-        self._pipe.ask("PUBLISH", keys.decided(job_id), msgspec.json.encode(verdict))
+def announce(client: redis.Redis, job_id: str, verdict: Verdict) -> None:
+    """Publish the verdict to whoever expects it, now or with the rest of a pipeline; raises redis.RedisError."""
+    client.publish(keys.decided(job_id), msgspec.json.encode(verdict))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import msgspec
 import pytest
 import redis
 from rq.job import Job
@@ -19,7 +18,7 @@ from shared.domain.routes import Route
 from shared.domain.sessions import Session
 from shared.errors import RouterDown, StoreDown, TooManyWaiting
 from shared.store import keys
-from shared.store.queue import DecisionQueue, rq_queue
+from shared.store.queue import DecisionQueue, announce, rq_queue
 from shared.store.replies import Replies
 from tests.fakes.ports import free_port
 from tests.harness import RedisServer, wait_until
@@ -58,10 +57,6 @@ def channels(store: redis.Redis) -> int:
 
 def queued(store: redis.Redis) -> list[str]:
     return list(rq_queue(store).job_ids)
-
-
-def announce(store: redis.Redis, job_id: str, verdict: Verdict) -> None:
-    store.publish(keys.decided(job_id), msgspec.json.encode(verdict))
 
 
 def decide(store: redis.Redis, verdict: Verdict = VERDICT) -> None:
