@@ -156,7 +156,7 @@ def _content(environ: Mapping[str, Any], limit: int) -> bytes:
 
 def _fields(content: bytes, limit: int) -> body.Fields:
     fields = body.fields(content)
-    if nesting.deeper_than(content, limit):
+    if any(nesting.deeper_than(bytes(value), limit - 1) for value in fields.values()):
         raise BadRequest(f"The body is nested too deeply; limits.nesting is {limit}")
     return fields
 

@@ -159,7 +159,7 @@ class PoolWorker(SimpleWorker):
             self.execution = Execution.create(job, self.get_heartbeat_ttl(job), pipeline, self.name)
             job.prepare_for_execution(self.name, pipeline)
             if remove_from_intermediate_queue:
-                pipeline.lrem(rq_queue(self.connection).intermediate_queue_key, 1, job.id)
+                pipeline.lrem(self.queues[0].intermediate_queue_key, 1, job.id)
             pipeline.execute()
 
     def perform_job(self, job: Job, queue: Queue) -> bool:

@@ -38,3 +38,17 @@ def test_what_closes_in_a_string_hides_nothing() -> None:
 
     assert deeper_than(json.dumps(value).encode(), 49)
     assert not deeper_than(json.dumps(value).encode(), 50)
+
+
+def test_a_long_conversation_is_as_deep_as_its_deepest_message() -> None:
+    """Each is looked at by itself, however many there are."""
+    flat = [{"role": "user", "content": [{"type": "text", "text": '{"[' * n}]} for n in range(200)]
+    deeper = [*flat, {"role": "tool", "content": [[[[["]"]]]]]}, *flat]
+
+    assert not deeper_than(json.dumps(flat).encode(), 4)
+    assert deeper_than(json.dumps(deeper).encode(), 6)
+    assert not deeper_than(json.dumps(deeper).encode(), 7)
+
+
+def test_what_python_could_not_read_is_too_deep() -> None:
+    assert deeper_than(deep(5000), 100)
