@@ -4,9 +4,9 @@ geventhttpclient's pool and its response parser in C, without its request builde
 provider hardly changes.
 """
 
-import contextlib
 import itertools
 import select
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -63,6 +63,10 @@ class _Idle:
     def _create_socket(self) -> gevent.socket.socket:
         self.made += 1
         return super()._create_socket()  # type: ignore[misc,no-any-return]
+
+    def after_connect(self, sock: gevent.socket.socket) -> None:
+        """The end of a long request need not wait for its beginning to be acknowledged."""
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _is_socket_alive(self, sock: gevent.socket.socket | None) -> bool:
         if sock is None or sock.fileno() < 0:
@@ -129,8 +133,7 @@ class Answer:
 
     def begin(self) -> None:
         """Wait for the first bytes of the body, which `chunks` then has; raises as it does."""
-        with self._faults():
-            self._first = self._parser.some()
+        self._first = self._some()
         self.first_byte_at = time.monotonic()
 
     def chunks(self) -> Iterator[bytes]:
@@ -141,14 +144,12 @@ class Answer:
         some, self._first = self._first, b""
         while some:
             yield some
-            with self._faults():
-                some = self._parser.some()
+            some = self._some()
         self.close()
 
-    @contextlib.contextmanager
-    def _faults(self) -> Iterator[None]:
+    def _some(self) -> bytes:
         try:
-            yield
+            return self._parser.some()
         except gevent.socket.timeout as error:
             raise UpstreamTimeout(f"{self._provider} fell silent in mid-answer") from error
         except (OSError, HTTPParseError) as error:
