@@ -9,7 +9,7 @@ from shared.domain.decisions import Decision, Trace
 from shared.errors import ShuttingDown, UpstreamFailed, UpstreamTimeout
 from web import outbound, passing, tracing, wire
 from web.rewrite import Rewriter
-from web.services import services
+from web.services import Services, services
 from web.upstream import Answer
 
 _FAILURES = frozenset({408, 409, 429})
@@ -38,11 +38,12 @@ def answer(asked: wire.Call, made: Decision, path: str) -> Response:
     deadline = time.monotonic() + parts.config.listener.timeout_s
     names = parts.failover.candidates(asked.question, made)
     steps = _passed_over(made, names[0])
+    attempts = _Attempts(parts, asked, made, path)
     refused: Response | None = None
     failed: UpstreamFailed | None = None
     for n, name in enumerate(names):
         left_s = max(deadline - time.monotonic(), 0.001)
-        outcome = _tried(asked, made, path, name, left_s if name == names[-1] else left_s * _SHARE)
+        outcome = attempts.ask(name, left_s if name == names[-1] else left_s * _SHARE)
         if outcome.failure is None and outcome.response:
             parts.failover.answered(asked.question, made, name)
             return _with_steps(outcome.response, steps)
@@ -58,53 +59,59 @@ def answer(asked: wire.Call, made: Decision, path: str) -> Response:
     raise failed
 
 
-def _tried(asked: wire.Call, made: Decision, path: str, name: str, within_s: float) -> _Outcome:
-    """Ask one model; its answer's first bytes have come when this returns."""
-    served = _served(made, name)
-    parts = services()
-    qualified = parts.config.routing.response_model == "qualified"
-    rewriter = Rewriter(name if qualified else None, pinned=served.pinned)
-    began = time.monotonic()
-    try:
-        got = _sent(asked, name, path, within_s)
-        ours = [*wire.headers(served), ("x-request-id", asked.question.trace.request_id)]
-        response = passing.response(got, rewriter, ours)
-    except ShuttingDown:
-        raise
-    except UpstreamFailed as error:
-        word = "timeout" if isinstance(error, UpstreamTimeout) else "unreachable"
-        return _Outcome(None, word, error=error)
-    if got.status in _FAILURES or got.status >= _FIRST_SERVER_ERROR:
-        return _Outcome(response, str(got.status), _retry_after_s(got))
-    if got.ok:  # noted at the end: of a stream, what it used is known only then
-        waited_s = got.first_byte_at and got.first_byte_at - began
-        response.call_on_close(lambda: parts.tally.answered(name, asked.tenant, waited_s, rewriter.usage))
-    return _Outcome(response, None)
+class _Attempts(msgspec.Struct, frozen=True):
+    """One request, put to one model after another."""
 
+    parts: Services
+    asked: wire.Call
+    made: Decision
+    path: str
 
-def _sent(asked: wire.Call, name: str, path: str, within_s: float) -> Answer:
-    """The provider's answer, its head read; the step is traced to the end of its body."""
-    parts = services()
-    model = parts.config.catalog.get(name)
-    trace = asked.question.trace
-    began = time.monotonic()
-    step = parts.tracing.start("llm.upstream", trace.traceparent, {"llm.model": name})
-    try:
-        got = parts.upstream.post(
-            outbound.url(model, path),
-            outbound.headers(
-                model, asked.environ, Trace(trace.request_id, step.traceparent), parts.access.tenant_header
-            ),
-            outbound.content(asked.fields, model),
-            provider=model.provider.name,
-            within_s=within_s,
-        )
-    except UpstreamFailed:
-        step.end()
-        raise
-    if parts.tracing.on:
-        got.on_end = lambda: tracing.note_answer(asked.environ, step, got, began)
-    return got
+    def ask(self, name: str, within_s: float) -> _Outcome:
+        """Ask one model; its answer's first bytes have come when this returns."""
+        served = _served(self.made, name)
+        qualified = self.parts.config.routing.response_model == "qualified"
+        rewriter = Rewriter(name if qualified else None, pinned=served.pinned)
+        began = time.monotonic()
+        try:
+            got = self._sent(name, within_s)
+            ours = [*wire.headers(served), ("x-request-id", self.asked.question.trace.request_id)]
+            response = passing.response(got, rewriter, ours)
+        except ShuttingDown:
+            raise
+        except UpstreamFailed as error:
+            word = "timeout" if isinstance(error, UpstreamTimeout) else "unreachable"
+            return _Outcome(None, word, error=error)
+        if got.status in _FAILURES or got.status >= _FIRST_SERVER_ERROR:
+            return _Outcome(response, str(got.status), _retry_after_s(got))
+        if got.ok:  # noted at the end: of a stream, what it used is known only then
+            waited_s = got.first_byte_at and got.first_byte_at - began
+            tally, tenant = self.parts.tally, self.asked.tenant
+            response.call_on_close(lambda: tally.answered(name, tenant, waited_s, rewriter.usage))
+        return _Outcome(response, None)
+
+    def _sent(self, name: str, within_s: float) -> Answer:
+        """The provider's answer, its head read; the step is traced to the end of its body."""
+        parts, asked = self.parts, self.asked
+        model = parts.config.catalog.get(name)
+        trace = asked.question.trace
+        began = time.monotonic()
+        step = parts.tracing.start("llm.upstream", trace.traceparent, {"llm.model": name})
+        ids = Trace(trace.request_id, step.traceparent)
+        try:
+            got = parts.upstream.post(
+                outbound.url(model, self.path),
+                outbound.headers(model, asked.environ, ids, parts.access.tenant_header),
+                outbound.content(asked.fields, model),
+                provider=model.provider.name,
+                within_s=within_s,
+            )
+        except UpstreamFailed:
+            step.end()
+            raise
+        if parts.tracing.on:
+            got.on_end = lambda: tracing.note_answer(asked.environ, step, got, began)
+        return got
 
 
 def _served(made: Decision, name: str) -> Decision:
