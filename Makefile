@@ -9,6 +9,8 @@ READY := $(VENV)/.ready
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 /usr/bin/python3; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 
+QUESTIONS := pinned profile floor latency first_request slow_router conversation streams memory two_processes connections promises peers
+
 SECONDS ?= 60
 SEED ?= 1
 
@@ -35,7 +37,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	for question in pinned slow_router connections promises; do $(BIN)/python -m bench.$$question || exit 1; done
+	for question in $(QUESTIONS) table; do $(BIN)/python -m bench.$$question || exit 1; done
 
 bench-%: $(READY)
 	$(BIN)/python -m bench.$*
