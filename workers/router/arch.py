@@ -107,7 +107,7 @@ class ArchRouter:
             request.body = body
             request.headers["content-length"] = str(len(body))
             request.headers["traceparent"] = trace.traceparent
-            request.headers["x-request-id"] = trace.request_id.encode("utf-8", "replace")
+            request.headers["x-request-id"] = trace.request_id.encode("utf-8", "replace").decode("latin-1")  # as sent
             return _decode(self._exchange(request, deadline)).choices[0].message.content
         except (msgspec.DecodeError, UnicodeError, RecursionError, IndexError):
             raise RouterDown(f"{self._at} answered with something that is not a chat completion") from None
