@@ -10,6 +10,7 @@ from bench.report import RESULTS, Results, Spread
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- figures: written by `python -m bench.table` -->\n", "<!-- end of figures -->\n"
 _HUNDRED = 100
+_BESIDES = 0.01  # what runs beside requests, such as the look at cooldowns each half second, counts as well
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -157,7 +158,8 @@ def met(spread: Spread) -> bool:
     told = re.fullmatch(r"([≥≤]?) ?([\d.,]+)", spread.target)
     assert told, spread.target
     wanted = float(told[2].replace(",", ""))
-    return {"≥": spread.median >= wanted, "≤": spread.median <= wanted, "": spread.median == wanted}[told[1]]
+    exactly = abs(spread.median - wanted) < _BESIDES
+    return {"≥": spread.median >= wanted, "≤": spread.median <= wanted, "": exactly}[told[1]]
 
 
 def _line(row: Row) -> str:
