@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import gevent
 import gevent.socket
@@ -32,7 +33,7 @@ _poll = monkey.get_original("select", "poll")
 
 
 class _Idle:
-    """Counts the connections it makes, and lets go of idle ones.
+    """Knows which connections have been idle, and lets go of idle ones.
 
     geventhttpclient takes the idle connection that was used last, and looks at no other: those at the bottom
     would be kept for ever, also when the provider has closed them. And to look it asks select(), which knows
@@ -40,9 +41,12 @@ class _Idle:
     """
 
     _socket_queue: Any
-    made = 0
     _spare = 0
     """How many idle connections nobody has needed in these rounds: the oldest so many."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._have_been_idle: WeakSet[gevent.socket.socket] = WeakSet()
 
     def tend(self, *, last_round: bool) -> None:
         """Close the idle connections that are dead, and after the last round those that are not needed."""
@@ -60,9 +64,13 @@ class _Idle:
         self._spare = min(self._spare, self._socket_queue.qsize())
         return sock
 
-    def _create_socket(self) -> gevent.socket.socket:
-        self.made += 1
-        return super()._create_socket()  # type: ignore[misc,no-any-return]
+    def return_socket(self, sock: gevent.socket.socket) -> None:
+        self._have_been_idle.add(sock)
+        super().return_socket(sock)  # type: ignore[misc]
+
+    def has_been_idle(self, sock: gevent.socket.socket) -> bool:
+        """Whether it has served before: then it may just have been closed."""
+        return sock in self._have_been_idle
 
     def after_connect(self, sock: gevent.socket.socket) -> None:
         """The end of a long request need not wait for its beginning to be acknowledged."""
@@ -100,6 +108,20 @@ class _Parser(HTTPSocketPoolResponse):
         some = bytes(self._body_buffer)
         del self._body_buffer[:]
         return some
+
+    def should_close(self) -> bool:
+        """An interim answer ends neither the exchange nor the connection."""
+        return self._interim() or bool(super().should_close())
+
+    def _on_message_complete(self) -> None:
+        """Keep the connection after an interim answer: given back, another request would get what follows."""
+        if self._interim():
+            self.message_complete = True
+        else:
+            super()._on_message_complete()
+
+    def _interim(self) -> bool:
+        return bool(self.get_code() < 200)  # noqa: PLR2004 - what HTTP calls informational
 
     def patience(self, silence_s: float) -> None:
         """How long the provider may be silent from now on."""
@@ -190,14 +212,10 @@ class Upstream:
         head = f"POST /{path} HTTP/1.1\r\nHost: {host_header}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
         data = head.encode("latin-1") + content
         while True:
-            made = pool.made
             try:
                 return Answer(self._exchange(pool, data, provider, within_s), provider, self._silence_s)
-            except HTTPConnectionClosed as error:
-                # No byte of an answer came. From an idle connection that may just mean that the provider was
-                # closing it: once more, on another one. From a new connection it is the provider's last word.
-                if pool.made != made:
-                    raise UpstreamUnreachable(f"{provider} closed the connection without an answer") from error
+            except HTTPConnectionClosed:
+                continue  # on another connection: the provider was closing this one, which had been idle
 
     def close(self) -> None:
         """Close every idle connection."""
@@ -216,11 +234,12 @@ class Upstream:
             gevent.sleep(TEND_EVERY_S)
             self.tend(last_round=n % _ROUNDS_KEPT == 0)
 
-    def _exchange(self, pool: ConnectionPool, data: bytes, provider: str, within_s: float) -> _Parser:
+    def _exchange(self, pool: _PlainPool | _TlsPool, data: bytes, provider: str, within_s: float) -> _Parser:
         try:
             sock = pool.get_socket()
         except OSError as error:
             raise UpstreamUnreachable(f"No connection to {provider}: {_reason(error)}") from error
+        idle = pool.has_been_idle(sock)
         try:
             sock.settimeout(within_s)
             sent = sock.send(data)
@@ -229,12 +248,17 @@ class Upstream:
         except OSError as error:
             pool.release_socket(sock)
             raise UpstreamUnreachable(f"{provider} broke the connection: {_reason(error)}") from error
+        except BaseException:  # the client has gone, or the process ends
+            pool.release_socket(sock)
+            raise
         try:
             return _Parser(sock, pool, block_size=_BLOCK, method="POST")
         except gevent.socket.timeout as error:
             raise UpstreamTimeout(f"{provider} sent nothing for {within_s:.3g} s") from error
-        except HTTPConnectionClosed:
-            raise
+        except HTTPConnectionClosed as error:
+            if idle:
+                raise
+            raise UpstreamUnreachable(f"{provider} closed the connection without an answer") from error
         except (OSError, HTTPParseError) as error:
             raise UpstreamUnreachable(f"{provider} sent no usable answer: {_reason(error)}") from error
 

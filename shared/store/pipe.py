@@ -4,6 +4,7 @@ Commands go out as they come and answers are handed out in their order, which is
 many requests wait, none of them waits for another one's turn, and one read brings many answers.
 """
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -14,6 +15,9 @@ import redis
 from redis.connection import AbstractConnection
 
 Argument = str | bytes | memoryview | int | float
+
+
+_GRACE_S = 0.01
 
 
 class _Slot:
@@ -30,7 +34,8 @@ class _Slot:
         self._answered.release()
 
     def wait(self, timeout_s: float) -> None:
-        if not self._answered.acquire(timeout=timeout_s):
+        # An answer that came while this process was busy counts: it is read in the moment of grace.
+        if not self._answered.acquire(timeout=timeout_s) and not self._answered.acquire(timeout=_GRACE_S):
             raise redis.TimeoutError("no answer in time")
 
     def result(self) -> Any:
@@ -44,93 +49,107 @@ class _Line:
 
     def __init__(self, connection: AbstractConnection) -> None:
         self.connection = connection
+        self.connected = False
         self.outgoing: list[bytes] = []
         self.waiting: deque[_Slot] = deque()
 
 
 class Pipe:
-    """Sends commands; its connection is made at first use, since a server forks after it is built."""
+    """Sends commands; its connection is made at first use, since a server forks after it is built.
+
+    Whoever asks only ever waits for its answer, with a limit: the connection is made and read by a thread of its own,
+    and the lock is never held while anything is waited for but room in the socket's buffer.
+    """
 
     def __init__(self, client: redis.Redis, answer_s: float) -> None:
-        """`answer_s` bounds how long an answer may take; the client's own limits are for connecting."""
+        """`answer_s` bounds how long an answer may take; on a new connection it may take twice as long."""
         self._pool = client.connection_pool
         self._answer_s = answer_s
-        self._sending = threading.Lock()
+        self._lock = threading.Lock()
         self._line: _Line | None = None
-        self._broken_at = 0.0
 
     def ask(self, *command: Argument) -> Any:
-        """What Redis answers; raises redis.RedisError, within the limits for connecting and answering."""
+        """What Redis answers; raises redis.RedisError, within the limit."""
         return self.ask_all(command)[0]
 
     def ask_all(self, *commands: Sequence[Argument]) -> list[Any]:
         """What Redis answers to each; no one else's command comes between them. Raises the first one's error."""
-        asked_at = time.monotonic()
         slots = [_Slot() for _ in commands]
-        with self._sending:
-            if self._broken_at >= asked_at:  # somebody has just tried to connect, and failed
-                raise redis.ConnectionError("the connection broke")
-            line = self._line or self._connect()
-            first = not line.outgoing
+        with self._lock:
+            line = self._line or self._begin()
+            # Packed before anything is noted down: who cannot be packed must not get another one's answer.
+            packed = [part for command in commands for part in line.connection.pack_command(*command)]
+            first = line.connected and not line.outgoing
             line.waiting.extend(slots)
-            for command in commands:
-                line.outgoing.extend(line.connection.pack_command(*command))
+            line.outgoing.extend(packed)
+            patience_s = self._answer_s if line.connected else 2 * self._answer_s
         if first:
             try:
                 time.sleep(0)  # who is about to ask joins in: a write takes as long for ten commands as for one
             finally:
                 self._flush(line)
         try:
-            slots[-1].wait(self._answer_s)
+            slots[-1].wait(patience_s)
         except redis.TimeoutError as error:
-            with self._sending:
+            with self._lock:
                 self._give_up(line, error)
             raise
         return [slot.result() for slot in slots]
 
     def close(self) -> None:
         """Let go of the connection; the next question makes another."""
-        with self._sending:
+        with self._lock:
             if self._line:
                 self._give_up(self._line, redis.ConnectionError("closed"))
 
+    def _begin(self) -> _Line:
+        line = self._line = _Line(self._pool.connection_class(**self._pool.connection_kwargs))
+        threading.Thread(target=self._run, args=(line,), name="pipe", daemon=True).start()
+        return line
+
+    def _run(self, line: _Line) -> None:
+        """Connect, send what has gathered, and hand out answers until the connection breaks."""
+        try:
+            line.connection.connect()
+        except redis.RedisError as error:
+            with self._lock:
+                self._give_up(line, error)
+            return
+        line.connected = True
+        self._flush(line)
+        self._read(line)
+
     def _flush(self, line: _Line) -> None:
-        with self._sending:
+        with self._lock:
             if self._line is not line:
-                return  # given up meanwhile; redis-py would connect it anew
+                line.connection.disconnect()  # given up meanwhile, perhaps before it was there
+                return
             data, line.outgoing = b"".join(line.outgoing), []
+            if not data:
+                return
             try:
                 line.connection.send_packed_command([data], check_health=False)
             except redis.RedisError as error:
                 self._give_up(line, error)
 
-    def _connect(self) -> _Line:
-        connection: AbstractConnection = self._pool.connection_class(**self._pool.connection_kwargs)
-        try:
-            connection.connect()
-        except redis.RedisError:
-            self._broken_at = time.monotonic()
-            raise
-        line = self._line = _Line(connection)
-        threading.Thread(target=self._read, args=(line,), name="pipe", daemon=True).start()
-        return line
-
     def _read(self, line: _Line) -> None:
-        """Hand out answers until the connection breaks; idle, it may be silent for ever."""
+        """Idle, it may be silent for ever; looking again costs less than a socket without a limit for sending."""
         connection, waiting = line.connection, line.waiting
         while True:
             try:
-                answer = connection.read_response(timeout=None, disconnect_on_error=False)
+                answer = connection.read_response(disconnect_on_error=False)
+            except redis.TimeoutError:
+                continue
             except redis.ResponseError as error:
-                waiting.popleft().fill(None, error)
+                self._fill(waiting, None, error)
             except (redis.RedisError, OSError, AttributeError, ValueError) as error:
                 # Closed by Redis, or by whoever gave up on it while this thread was reading.
                 reason = error if isinstance(error, redis.RedisError) else redis.ConnectionError(str(error))
-                with self._sending:
+                with self._lock:
                     self._give_up(line, reason)
                 return
             else:
-                waiting.popleft().fill(answer)
+                self._fill(waiting, answer)
 
     def _give_up(self, line: _Line, error: redis.RedisError) -> None:
         """Let go of a connection; whoever waits for an answer on it hears why."""
@@ -138,4 +157,9 @@ class Pipe:
             self._line = None
             line.connection.disconnect()
         while line.waiting:
-            line.waiting.popleft().fill(None, error)
+            self._fill(line.waiting, None, error)
+
+    @staticmethod
+    def _fill(waiting: deque[_Slot], answer: Any, error: redis.RedisError | None = None) -> None:
+        with contextlib.suppress(IndexError):  # it was given up in this very moment: nobody waits any more
+            waiting.popleft().fill(answer, error)

@@ -92,7 +92,7 @@ class Replies:
         reply = Reply()
         channel = self._link.call(self._join, name, reply)
         try:
-            if not channel.listening.wait(self._patience_s):
+            if not _in_time(channel.listening, self._patience_s):
                 raise QueueDown("a subscription was not confirmed in time")
             yield reply
         finally:
@@ -106,16 +106,16 @@ class Replies:
                 channel = self._channels[name] = _Channel()
                 self._send("SUBSCRIBE", name)
             channel.replies.append(reply)
-            if not self._watched:
-                self._watched = True
+            connected, watched = self._connection is not None, self._watched
+            self._watched = True
+        try:
+            if not watched:
                 threading.Thread(target=self._watch, name="watch", daemon=True).start()
-            connected = self._connection is not None
-        if not connected:
-            try:
+            if not connected:
                 self._connect(asked_at)
-            except redis.RedisError:
-                self._leave(name, reply)
-                raise
+        except BaseException:  # whoever waited may have been ended, as a request is whose client has gone
+            self._leave(name, reply)
+            raise
         return channel
 
     def _leave(self, name: str, reply: Reply) -> None:
@@ -167,7 +167,13 @@ class Replies:
         """Hand out what is announced until the connection breaks; idle, it may be silent for ever."""
         while True:
             try:
-                heard = connection.read_response(timeout=None, disconnect_on_error=False, push_request=True)
+                heard = connection.read_response(disconnect_on_error=False, push_request=True)
+            except redis.TimeoutError:
+                continue  # a socket without a limit for reading would have none for sending
+            except redis.ResponseError as error:
+                log.warning("Redis refuses a subscription: %s", type(error).__name__)
+                threading.Event().wait(_PAUSE_S)
+                break
             except (redis.RedisError, OSError, AttributeError, ValueError) as error:
                 # Closed by Redis, or by whoever gave up on it while this thread was reading.
                 log.debug("subscription broke: %s", type(error).__name__)
@@ -224,9 +230,13 @@ class Replies:
         with self._lock:
             self._send("PING")
             connection = self._connection
-        # An answer that came while this process was busy counts: it is read in the moment of grace.
-        if not self._alive.wait(self._patience_s) and not self._alive.wait(_GRACE_S):
+        if not _in_time(self._alive, self._patience_s):
             if connection:
                 with self._lock:
                     self._give_up(connection)
             raise redis.TimeoutError("no sign of life in time")
+
+
+def _in_time(event: threading.Event, timeout_s: float) -> bool:
+    """Whether it happens in time. What came while this process was busy counts: it is read in the moment of grace."""
+    return event.wait(timeout_s) or event.wait(_GRACE_S)

@@ -26,13 +26,14 @@ class Turns:
             gate = threading.Lock()
             gate.acquire()
             self._waiting.append(gate)
-        if gate.acquire(timeout=timeout_s):
-            return True
-        with self._lock:
-            if gate in self._waiting:
-                self._waiting.remove(gate)
-                return False
-        return True  # the turn came in the moment of giving up
+        try:
+            if gate.acquire(timeout=timeout_s):
+                return True
+        except BaseException:  # whoever waited has been ended, as a request is whose client has gone
+            if not self._withdrawn(gate):
+                self.release()  # the turn came in the same moment: it is the next one's
+            raise
+        return not self._withdrawn(gate)  # it may have come in the moment of giving up
 
     def release(self) -> None:
         """Pass the turn on."""
@@ -41,6 +42,13 @@ class Turns:
                 self._waiting.popleft().release()
             else:
                 self._free += 1
+
+    def _withdrawn(self, gate: threading.Lock) -> bool:
+        with self._lock:
+            if gate in self._waiting:
+                self._waiting.remove(gate)
+                return True
+        return False
 
     def __enter__(self) -> None:
         self.acquire()

@@ -1,9 +1,9 @@
 """One connection that many requests share."""
 
 import signal
-import subprocess
-import sys
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +13,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.store.pipe import Pipe
-from tests.harness import ROOT, RedisServer, wait_until
+from tests.harness import RedisServer, wait_until
+from tests.store.greenlets import in_greenlets
 
 
 @pytest.fixture
@@ -91,6 +92,48 @@ def test_reading_ends_with_the_connection(pipe: Pipe, store: redis.Redis) -> Non
     wait_until(lambda: not any(thread.is_alive() for thread in readers), what="the reader's end")
 
 
+def test_what_cannot_be_sent_moves_nobody_elses_answer(pipe: Pipe) -> None:
+    with pytest.raises(redis.DataError):
+        pipe.ask("GET", None)  # type: ignore[arg-type]  # that is the point
+
+    assert [pipe.ask("GET", f"k{n}") for n in range(3)] == [b"0", b"1", b"2"]
+
+
+def test_a_redis_that_takes_no_more_keeps_nobody_longer_than_the_limit(own_server: RedisServer) -> None:
+    """A write waits for room, and whoever waits for an answer must not wait for the write."""
+    own_server.start()
+    pipe, client = _pipe_to(own_server, answer_s=0.15)
+    assert pipe.ask("PING") == b"PONG"
+
+    own_server.send(signal.SIGSTOP)
+    began = time.monotonic()
+    with ThreadPoolExecutor(5) as askers:
+        large = askers.submit(pipe.ask, "SET", "large", b"x" * 50_000_000, "EX", 60)
+        others = [askers.submit(pipe.ask, "GET", "k") for _ in range(4)]
+        outcomes = {type(each.exception(10)) for each in (large, *others)}
+    took_s = time.monotonic() - began
+    own_server.send(signal.SIGCONT)
+
+    client.close()
+    own_server.stop()
+    assert outcomes <= {redis.TimeoutError, redis.ConnectionError}
+    assert took_s < 2
+
+
+def test_a_connection_that_takes_its_time_keeps_nobody_longer_than_twice_the_limit() -> None:
+    """The limits for connecting are for each step of it, and a name's look-up has none."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = redis.Redis(port=silent.getsockname()[1], socket_timeout=5, retry=Retry(NoBackoff(), 0), protocol=2)
+        pipe = Pipe(client, 0.15)
+        began = time.monotonic()
+        with ThreadPoolExecutor(4) as askers:
+            outcomes = list(askers.map(lambda _: _outcome(pipe), range(4)))
+        took_s = time.monotonic() - began
+
+    assert set(outcomes) <= {"TimeoutError", "ConnectionError"}
+    assert took_s < 2
+
+
 def _quietly(pipe: Pipe, key: str = "k1") -> bytes | None:
     try:
         return bytes(pipe.ask("GET", key))
@@ -106,9 +149,6 @@ def _outcome(pipe: Pipe) -> str:
 
 
 AMONG_GREENLETS = """
-from gevent import monkey; monkey.patch_all()
-import sys
-import gevent, redis
 from shared.store.pipe import Pipe
 
 client = redis.Redis(unix_socket_path=sys.argv[1], protocol=2)
@@ -122,14 +162,15 @@ def test_those_who_ask_at_the_same_moment_share_a_write(redis_server: RedisServe
     """A write is the dearest part of a question, and Redis reads many as fast as one."""
     store.mset({f"k{n}": n for n in range(64)})
 
-    writes = _in_greenlets(
-        redis_server,
-        """
+    writes = in_greenlets(
+        AMONG_GREENLETS
+        + """
 before = reads()
 asked = [gevent.spawn(pipe.ask, "GET", f"k{n}") for n in range(64)]
 assert [int(each.get()) for each in asked] == list(range(64))
 print(reads() - before)
 """,
+        str(redis_server.socket),
     )
 
     assert int(writes) <= 5
@@ -140,21 +181,39 @@ def test_who_leaves_in_the_moment_of_asking_takes_nobody_along(redis_server: Red
     """The first of those who ask together writes for all; its client may be gone by then."""
     store.set("k1", "1")
 
-    heard = _in_greenlets(
-        redis_server,
-        """
+    heard = in_greenlets(
+        AMONG_GREENLETS
+        + """
 leaving, staying = gevent.spawn(pipe.ask, "GET", "k0"), gevent.spawn(pipe.ask, "GET", "k1")
 gevent.get_hub().loop.run_callback(leaving.throw)  # once both have asked, and before the first one writes
 print(staying.get(timeout=1).decode(), type(leaving.get(timeout=1)).__name__)
 """,
+        str(redis_server.socket),
     )
 
     assert heard == "1 GreenletExit"
     store.flushall()
 
 
-def _in_greenlets(server: RedisServer, script: str) -> str:
-    command = [sys.executable, "-c", AMONG_GREENLETS + script, str(server.socket)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip().splitlines()[-1]
+def test_an_answer_that_came_while_the_process_was_busy_counts(redis_server: RedisServer, store: redis.Redis) -> None:
+    """Else a long pause of ours would look like an outage of Redis."""
+    store.set("k1", "1")
+
+    heard = in_greenlets(
+        AMONG_GREENLETS
+        + """
+pipe = Pipe(client, 0.15)
+pipe.ask("GET", "k0")
+asked = [gevent.spawn(pipe.ask, "GET", "k1") for _ in range(5)]
+for _ in range(3):
+    gevent.sleep(0)
+end = time.monotonic() + 0.3
+while time.monotonic() < end:
+    pass
+print([each.get(timeout=1) for each in asked] == [b"1"] * 5)
+""",
+        str(redis_server.socket),
+    )
+
+    assert heard == "True"
+    store.flushall()

@@ -16,13 +16,14 @@ from shared.contract import Order, Verdict
 from shared.domain.conversation import Message
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
-from shared.errors import RouterDown, StoreDown, TooManyWaiting
+from shared.errors import QueueDown, RouterDown, StoreDown, TooManyWaiting
 from shared.store import keys
 from shared.store.queue import DecisionQueue, announce, rq_queue
 from shared.store.replies import Replies
 from tests.fakes.ports import free_port
 from tests.harness import RedisServer, wait_until
 from tests.store.conftest import ANSWER_S, NewLink, link_to
+from tests.store.greenlets import in_greenlets
 
 VERDICT = Verdict(models=("openai/a", "openai/b"), route="code")
 BUDGET_S = 20.0
@@ -342,6 +343,48 @@ def test_a_restart_leaves_nobody_deaf(own_server: RedisServer, own_queue: Decisi
             asked.result(BUDGET_S / 2)
         own_server.start()
         wait_until(lambda: not own_queue._link.away, what="the link's return")
+
+
+def test_who_leaves_while_a_subscription_is_made_leaves_nothing_behind() -> None:
+    left = in_greenlets(
+        """
+import socket
+from shared.errors import QueueDown
+from shared.store.link import Link
+from shared.store.replies import Replies
+
+silent = socket.create_server(("127.0.0.1", 0))
+client = redis.Redis(port=silent.getsockname()[1], socket_timeout=5, protocol=2)
+replies = Replies(Link(client, "queue", QueueDown, width=3, patience_s=1), 0.15)
+
+def wait():
+    with replies.expect("x"):
+        pass
+
+leaving = gevent.spawn(wait)
+gevent.sleep(0.05)
+leaving.kill()
+gevent.sleep(0.5)
+print(replies._channels, replies._watched)
+"""
+    )
+
+    assert left == "{} False"
+
+
+def test_a_refused_subscription_is_not_asked_for_again_and_again(own_server: RedisServer, new_link: NewLink) -> None:
+    """A user of an access list may lack the channels."""
+    own_server.start()
+    with own_server.client() as own:
+        own.execute_command("ACL", "SETUSER", "web", "on", ">secret", "~*", "+@all", "resetchannels")
+        link = new_link(f"unix://web:secret@{own_server.socket}", width=4, turn_s=5, spare=1)
+        queue = DecisionQueue(link, Replies(link, 0.5), limit=9)
+
+        with pytest.raises((QueueDown, StoreDown)):
+            queue.ask(order(), BUDGET_S)
+
+        assert own.info("stats")["total_connections_received"] < 20
+    own_server.stop()
 
 
 def kill_all_but(own: redis.Redis) -> None:

@@ -85,3 +85,9 @@ def test_the_page_for_people_escapes_what_clients_wrote(address: str, store: red
     assert page.status_code == 200
     assert "&lt;script&gt;" in page.text
     assert "<script>" not in page.text
+
+
+def test_the_page_is_there_with_and_without_the_last_slash(address: str) -> None:
+    answers = [call("GET", f"{address}/admin{end}", allow_redirects=False) for end in ("", "/")]
+
+    assert [answer.status_code for answer in answers] == [200, 200]

@@ -1,10 +1,16 @@
 """Idle connections to providers: kept for the next request, and no longer than that makes sense."""
 
+import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 
 import gevent
+import gevent.socket
 import pytest
+from gevent.event import Event
+from gevent.server import StreamServer
 
+from shared.errors import UpstreamTimeout
 from tests.fakes.provider import Provider
 from tests.harness import wait_until
 from web.upstream import Upstream
@@ -71,3 +77,61 @@ def test_connections_that_the_provider_has_closed_are_let_go(
     upstream.tend()
 
     assert [pool._socket_queue.qsize() for pool, _ in upstream._pools.values()] == [0]
+
+
+def test_an_interim_answer_does_not_give_the_connection_away(upstream: Upstream) -> None:
+    """What follows it belongs to whoever asked; the next request would get it for its own."""
+
+    def early(sock: gevent.socket.socket, name: bytes) -> None:
+        sock.recv(65536)
+        sock.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        gevent.sleep(0.2)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(name), name))
+
+    with _server(early) as url:
+        with pytest.raises(UpstreamTimeout):
+            upstream.post(url, [], BODY, provider="openai", within_s=0.1)
+        answer = upstream.post(url, [], BODY, provider="openai", within_s=5)
+
+        assert answer.status == 200
+        assert answer.read() == b"2"
+
+
+def test_a_connection_closed_while_idle_is_replaced_even_while_others_connect(upstream: Upstream) -> None:
+    """Else a provider that closes idle connections would look like one that fails."""
+    second = Event()
+
+    def closing(sock: gevent.socket.socket, name: bytes) -> None:
+        sock.recv(65536)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + name)
+        if name == b"1":
+            sock.recv(65536)
+            second.wait(5)
+            sock.close()
+        else:
+            second.set()
+
+    with _server(closing) as url:
+        upstream.post(url, [], BODY, provider="openai", within_s=5).read()
+        on_idle = gevent.spawn(lambda: upstream.post(url, [], BODY, provider="openai", within_s=5).read())
+        gevent.sleep(0.05)
+        upstream.post(url, [], BODY, provider="openai", within_s=5).read()
+
+        assert on_idle.get(timeout=5) in {b"3", b"2"}
+
+
+@contextlib.contextmanager
+def _server(serve: Callable[[gevent.socket.socket, bytes], None]) -> Iterator[str]:
+    """A provider that answers as `serve` does, which is told the number of the connection."""
+    numbers = itertools.count(1)
+
+    def handle(sock: gevent.socket.socket, _: object) -> None:
+        serve(sock, b"%d" % next(numbers))
+        gevent.sleep(1)
+
+    server = StreamServer(("127.0.0.1", 0), handle)
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.stop()

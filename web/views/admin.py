@@ -10,7 +10,7 @@ bp = Blueprint("admin", __name__, url_prefix="/admin", template_folder="../templ
 bp.before_request(admin.guard)
 
 
-@bp.get("/")
+@bp.get("/", strict_slashes=False)
 def dashboard() -> ResponseReturnValue:
     """A page for people."""
     _, report = services().health.report()
