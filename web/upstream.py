@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
 import gevent
 import gevent.socket
@@ -32,8 +31,14 @@ _ROUNDS_KEPT = 12
 _poll = monkey.get_original("select", "poll")
 
 
+class _Connection(gevent.socket.socket):
+    """A socket that remembers whether it has served a request; gevent's own has no room for it, its TLS one has."""
+
+    has_served = False
+
+
 class _Idle:
-    """Knows which connections have been idle, and lets go of idle ones.
+    """Marks the connections that have been idle, and lets go of idle ones.
 
     geventhttpclient takes the idle connection that was used last, and looks at no other: those at the bottom
     would be kept for ever, also when the provider has closed them. And to look it asks select(), which knows
@@ -43,10 +48,6 @@ class _Idle:
     _socket_queue: Any
     _spare = 0
     """How many idle connections nobody has needed in these rounds: the oldest so many."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._have_been_idle: WeakSet[gevent.socket.socket] = WeakSet()
 
     def tend(self, *, last_round: bool) -> None:
         """Close the idle connections that are dead, and after the last round those that are not needed."""
@@ -64,13 +65,12 @@ class _Idle:
         self._spare = min(self._spare, self._socket_queue.qsize())
         return sock
 
-    def return_socket(self, sock: gevent.socket.socket) -> None:
-        self._have_been_idle.add(sock)
+    def return_socket(self, sock: Any) -> None:
+        sock.has_served = True
         super().return_socket(sock)  # type: ignore[misc]
 
-    def has_been_idle(self, sock: gevent.socket.socket) -> bool:
-        """Whether it has served before: then it may just have been closed."""
-        return sock in self._have_been_idle
+    def _create_tcp_socket(self, family: int, kind: int, protocol: int) -> "_Connection":
+        return _Connection(family, kind, protocol)
 
     def after_connect(self, sock: gevent.socket.socket) -> None:
         """The end of a long request need not wait for its beginning to be acknowledged."""
@@ -239,7 +239,7 @@ class Upstream:
             sock = pool.get_socket()
         except OSError as error:
             raise UpstreamUnreachable(f"No connection to {provider}: {_reason(error)}") from error
-        idle = pool.has_been_idle(sock)
+        idle = getattr(sock, "has_served", False)  # then the provider may just be closing it
         try:
             sock.settimeout(within_s)
             sent = sock.send(data)
