@@ -1,6 +1,6 @@
 """Where the objects of a process meet. Nothing here opens a socket."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pkgutil import resolve_name
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from shared.domain.observed import Seen
 from shared.domain.pins import Pin
 from shared.domain.ranking import EMPTY, Kind, Snapshot
 from shared.domain.sessions import Session
-from shared.errors import ConfigError, QueueDown, StoreDown
+from shared.errors import Away, ConfigError, QueueDown, StoreDown
 from shared.failover import Cooldowns, Failover, Movable, OnFailure, Rules
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.decisions import InPlace
@@ -23,11 +23,12 @@ from shared.memory.observed import MemoryObserved
 from shared.memory.pins import MemoryPins
 from shared.memory.quotas import MemorySessionQuota
 from shared.settings import Settings
-from shared.store import connections as store_connections
+from shared.store import connections
 from shared.store.cooldowns import CooldownStore
 from shared.store.link import Link
 from shared.store.metrics import MetricsStore, RecentSnapshot
 from shared.store.observed import ObservedStore
+from shared.store.patience import Patience
 from shared.store.pins import PinStore
 from shared.store.pipe import Pipe
 from shared.store.queue import DecisionQueue, RefreshQueue
@@ -38,18 +39,11 @@ from shared.tracing import Tracing
 
 DEFAULT_REDIS = "redis://localhost:6379"
 
-# A web process holds at most 1 + 2 + 3 + 1 connections: the pipe for whatever is asked of the pins' Redis, calls of
-# several steps there, the queue, and the subscription that all waiters share.
-_PIN_CONNECTIONS = 2
-_QUEUE_CONNECTIONS = 3
-# No request waits longer than 300 ms for a Redis that is away: for a connection, for an answer.
-_CONNECT_S, _ANSWER_S = 0.08, 0.15
-# Waiting for a turn is another matter: first requests come in bursts, and queueing one takes several commands.
-# When Redis is away those who wait are told as soon as the first ones have noticed.
-_TURN_S = 2.0
+# A web process holds three connections: one to the pins' Redis, one to the queue's, and the subscription there.
+# No request waits longer than 300 ms for Redis: 150 ms for an answer, and none is asked for after 100 ms of waiting.
+_ANSWER_S, _REQUEST_S = 0.15, 0.1
 
-# A worker holds at most 1 + 1 + 6 connections; its patience is longer, since a decision has its own budget.
-_WORKER_PIN_CONNECTIONS = 1
+# A worker holds at most 1 + 6 connections; its patience is longer, since a decision has its own budget.
 _WORKER_QUEUE_CONNECTIONS = 6
 _WORKER_PATIENCE_S = 2.0
 
@@ -94,6 +88,8 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     pins: AdminPins
     pins_link: Link | None
     """None in memory mode."""
+    begin_request: Callable[[], None]
+    """To be called at the begin of each request, in its thread: it has all of its patience with Redis."""
     replicas: Replicas | None
     tracing: Tracing
     failover: Failover
@@ -144,24 +140,11 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
     traces = tracing.build(config.tracing, env)
     if config.routing.cache_type is CacheType.MEMORY:
         return _memory_web(settings, config, notes, traces)
-    pins_client = _client(_pins_url(settings, config), settings, _PIN_CONNECTIONS, _ANSWER_S, _CONNECT_S)
-    pins_link = Link(
-        pins_client,
-        "pins",
-        StoreDown,
-        width=_PIN_CONNECTIONS,
-        patience_s=_TURN_S,
-        pipe=Pipe(pins_client, _ANSWER_S),
-    )
-    queue_link = Link(
-        _client(_queue_url(settings, config), settings, _QUEUE_CONNECTIONS + 1, _ANSWER_S, _CONNECT_S),
-        "queue",
-        QueueDown,
-        width=_QUEUE_CONNECTIONS,
-        patience_s=_TURN_S,
-    )
+    patience = Patience(_ANSWER_S, _REQUEST_S)
+    pins_link = _link(_pins_url(settings, config), settings, patience, "pins", StoreDown)
+    queue_link = _link(_queue_url(settings, config), settings, patience, "queue", QueueDown)
     quota = SessionQuota(pins_link, config.limits.sessions_per_minute)
-    decisions = DecisionQueue(queue_link, Replies(queue_link, _ANSWER_S), limit=config.limits.waiting_decisions)
+    decisions = DecisionQueue(queue_link, Replies(queue_link), limit=config.limits.waiting_decisions)
     sliding_ttl_s = config.routing.session_ttl_s if config.routing.session_ttl_mode == "sliding" else None
     pins = PinStore(pins_link, sliding_ttl_s=sliding_ttl_s)
     return Web(
@@ -172,6 +155,7 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
         pins=pins,
         decisions=decisions,
         pins_link=pins_link,
+        begin_request=patience.begin,
         replicas=Replicas(pins_link),
         prices=RecentSnapshot(MetricsStore(pins_link)) if _priced(config) else NoMetrics(),
         observed=_observed(config, pins_link),
@@ -182,18 +166,8 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
 def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
     """The parts of a worker process; raises ConfigError."""
     config = load(settings.config, env)
-    pins_client = _client(
-        _pins_url(settings, config), settings, _WORKER_PIN_CONNECTIONS, _WORKER_PATIENCE_S, _WORKER_PATIENCE_S
-    )
-    link = Link(
-        pins_client,
-        "pins",
-        StoreDown,
-        width=_WORKER_PIN_CONNECTIONS,
-        patience_s=_WORKER_PATIENCE_S,
-        pipe=Pipe(pins_client, _WORKER_PATIENCE_S),
-    )
-    queue_client = store_connections.waiting_client(
+    link = _link(_pins_url(settings, config), settings, Patience(_WORKER_PATIENCE_S), "pins", StoreDown)
+    queue_client = connections.waiting_client(
         _queue_url(settings, config),
         connections=_WORKER_QUEUE_CONNECTIONS,
         patience_s=_WORKER_PATIENCE_S,
@@ -211,13 +185,12 @@ def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
 
 
 def clock(settings: Settings, env: Mapping[str, str]) -> Clock:
-    """The parts of a clock process, which holds at most one connection to each Redis; raises ConfigError."""
+    """The parts of a clock process, which holds one connection to each Redis; raises ConfigError."""
     config = load(settings.config, env)
     # Its patience is short: it has to stop within a second of SIGTERM, and what failed is asked for again.
-    pins = _client(_pins_url(settings, config), settings, 2, _ANSWER_S, _CONNECT_S)
-    queue = _client(_queue_url(settings, config), settings, 2, _ANSWER_S, _CONNECT_S)
-    pins_link = Link(pins, "pins", StoreDown, width=1, patience_s=_TURN_S)
-    queue_link = Link(queue, "queue", QueueDown, width=1, patience_s=_TURN_S)
+    patience = Patience(_ANSWER_S)
+    pins_link = _link(_pins_url(settings, config), settings, patience, "pins", StoreDown)
+    queue_link = _link(_queue_url(settings, config), settings, patience, "queue", QueueDown)
     return Clock(config=config, metrics=RecentSnapshot(MetricsStore(pins_link)), queue=RefreshQueue(queue_link))
 
 
@@ -226,8 +199,7 @@ def view(settings: Settings, env: Mapping[str, str]) -> View:
     config = load(settings.config, env)
     if config.routing.cache_type is CacheType.MEMORY:
         raise ConfigError(["routing.session_cache.type: is memory; only redis can be looked at from outside"])
-    client = _client(_pins_url(settings, config), settings, 1, _WORKER_PATIENCE_S, _WORKER_PATIENCE_S)
-    link = Link(client, "redis", StoreDown, width=1, patience_s=_WORKER_PATIENCE_S)
+    link = _link(_pins_url(settings, config), settings, Patience(_WORKER_PATIENCE_S), "redis", StoreDown)
     return View(config=config, metrics=MetricsStore(link), cooldowns=CooldownStore(link))
 
 
@@ -251,11 +223,16 @@ def _memory_web(settings: Settings, config: Config, notes: Notes, traces: Tracin
         pins=pins,
         decisions=decisions,
         pins_link=None,
+        begin_request=_wait_for_nobody,
         replicas=None,
         prices=metrics if _priced(config) else NoMetrics(),
         observed=observed if source else None,
         tracing=traces,
     )
+
+
+def _wait_for_nobody() -> None:
+    """In memory mode there is no Redis."""
 
 
 def _affinity(
@@ -313,8 +290,6 @@ def _queue_url(settings: Settings, config: Config) -> str:
     return settings.queue_redis_url or _pins_url(settings, config)
 
 
-def _client(url: str, settings: Settings, connections: int, answer_s: float, connect_s: float) -> redis.Redis:
-    verify_tls = settings.redis_tls_verify
-    return store_connections.client(
-        url, connections=connections, answer_s=answer_s, connect_s=connect_s, verify_tls=verify_tls
-    )
+def _link(url: str, settings: Settings, patience: Patience, name: str, error: type[Away]) -> Link:
+    pool = connections.pool(url, answer_s=patience.answer_s, verify_tls=settings.redis_tls_verify)
+    return Link(Pipe(pool, patience), name, error)

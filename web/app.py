@@ -16,6 +16,7 @@ def create_app(services: Services) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # what is not served is refused: 405
     app.url_map.merge_slashes = False  # … and 404, never a redirect
     app.extensions[EXTENSION] = services
+    app.before_request(services.begin_request)
     errors.install(app)
     if services.tracing.on:
         tracing.install(app, services.tracing)

@@ -7,29 +7,23 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 
-def client(url: str, *, connections: int, answer_s: float, connect_s: float, verify_tls: bool) -> redis.Redis:
-    """A client of at most so many connections; asking for one more is an error."""
-    options = _options(url, answer_s, connect_s, verify_tls=verify_tls)
-    return redis.Redis(connection_pool=redis.ConnectionPool.from_url(url, max_connections=connections, **options))
+def pool(url: str, *, answer_s: float, verify_tls: bool) -> redis.ConnectionPool:
+    """How one connection is made; each step of connecting, and each write, takes at most so many seconds."""
+    return redis.ConnectionPool.from_url(url, **_options(url, answer_s, verify_tls=verify_tls))
 
 
 def waiting_client(url: str, *, connections: int, patience_s: float, verify_tls: bool) -> redis.Redis:
     """A client of at most so many connections; whoever needs one more waits for it."""
-    options = _options(url, patience_s, patience_s, verify_tls=verify_tls)
-    pool = redis.BlockingConnectionPool.from_url(url, max_connections=connections, timeout=patience_s, **options)
-    return redis.Redis(connection_pool=pool)
+    options = _options(url, patience_s, verify_tls=verify_tls)
+    waiting = redis.BlockingConnectionPool.from_url(url, max_connections=connections, timeout=patience_s, **options)
+    return redis.Redis(connection_pool=waiting)
 
 
-def _options(url: str, answer_s: float, connect_s: float, *, verify_tls: bool) -> dict[str, Any]:
+def _options(url: str, answer_s: float, *, verify_tls: bool) -> dict[str, Any]:
     """Left to itself redis-py would try ten times, five seconds each."""
-    options: dict[str, Any] = {
-        "socket_timeout": answer_s,
-        "socket_connect_timeout": connect_s,
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
-    }
-    if url.startswith("unix:"):
-        del options["socket_connect_timeout"]
+    options: dict[str, Any] = {"socket_timeout": answer_s, "retry": Retry(NoBackoff(), 0), "protocol": 2}
+    if not url.startswith("unix:"):
+        options["socket_connect_timeout"] = answer_s
     if url.startswith("rediss:") and not verify_tls:
         options |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     return options

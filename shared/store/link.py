@@ -1,16 +1,17 @@
 """One Redis as this process sees it: answering, or known to be away."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import redis
-from redis.commands.core import Script
 
 from shared.errors import Away
 from shared.store.pipe import Argument, Pipe
-from shared.store.turns import Turns
+from shared.store.scripts import Script
 
 log = logging.getLogger("plano.redis")
 
@@ -19,38 +20,25 @@ R = TypeVar("R")
 
 FAILURES_TO_OPEN = 2
 PROBE_EVERY_S = 0.25
+SLOW_EVERY_S = 60
 
 
 class Link:
-    """A circuit breaker around one Redis client, and the queue for its few connections.
+    """A circuit breaker around what a process asks of one Redis.
 
-    After failures in a row it stops asking, so that no request waits for a Redis that is away: those who
-    queue for a connection are told at once. A background thread then probes, and the first answer closes it
-    again. Each change is logged once.
+    After failures in a row it stops asking, so that no request waits for a Redis that is away. A background thread
+    then probes, and the first answer closes it again. Each change is logged once. A Redis that answers, but so slowly
+    that a request has spent its patience, is not away: only that request asks it nothing more.
     """
 
-    def __init__(
-        self,
-        client: redis.Redis,
-        name: str,
-        error: type[Away],
-        *,
-        width: int,
-        patience_s: float,
-        pipe: Pipe | None = None,
-    ) -> None:
-        """`width` calls run at once, others wait up to `patience_s` seconds for their turn.
-
-        What is asked goes through the pipe, where nobody waits for a turn; without one it is a call like others.
-        """
-        self.client = client
+    def __init__(self, pipe: Pipe, name: str, error: type[Away]) -> None:
+        """`error` is what its users are told when it is away, refuses, or is too slow."""
         self.pipe = pipe
         self._name = name
         self._error = error
-        self._turns = Turns(width)
-        self._patience_s = patience_s
         self._failures = 0
         self._away = False
+        self._slow_at = -math.inf
         self._lock = threading.Lock()
 
     @property
@@ -59,42 +47,27 @@ class Link:
         return self._away
 
     def ask(self, *command: Argument) -> Any:
-        """What Redis answers to one command; raises as `call` does."""
-        if self.pipe:
-            return self.guard(self.pipe.ask, *command)
-        return self.call(self.client.execute_command, *command)
+        """What Redis answers to one command.
+
+        Raises the link's error when Redis does not answer in time or refuses, or when there is no time left for it.
+        """
+        return self.guard(self.pipe.ask, *command)
 
     def transact(self, *commands: Sequence[Argument]) -> list[Any]:
-        """What Redis answers to commands that it runs as one; raises as `call` does."""
-        if self.pipe:
-            return self.guard(_transacted, self.pipe, commands)
-        with self.client.pipeline(transaction=True) as together:
-            for command in commands:
-                together.execute_command(*command)
-            return self.call(together.execute)
+        """What Redis answers to commands that it runs as one; raises as `ask` does."""
+        return self.guard(_transacted, self.pipe, commands)
 
     def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
-        """What a script returns; raises as `call` does."""
-        if self.pipe:
-            return self.guard(_ran, self.pipe, script, (len(keys), *keys, *args))
-        return self.call(script, keys=keys, args=args)
-
-    def call(self, command: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What a function that uses one of the client's few connections returns.
-
-        Raises the link's error when Redis does not answer in time or refuses.
-        """
-        if not self._turns.acquire(self._patience_s):
-            raise self._error(f"{self._name} is too slow: no turn within {self._patience_s * 1000:.0f} ms")
-        try:
-            return self.guard(command, *args, **kwargs)
-        finally:
-            self._turns.release()
+        """What a script returns; raises as `ask` does."""
+        return self.guard(_ran, self.pipe, script, (len(keys), *keys, *args))
 
     def guard(self, command: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The same for a command that needs no turn, because it brings its own connection."""
+        """What a function returns that asks this Redis; raises as `ask` does."""
         if self._away:
             raise self._error(f"{self._name} is away")
+        if self.pipe.patience.spent():
+            self._note_slowness()
+            raise self._error(f"{self._name} is too slow to be asked again")
         try:
             result = command(*args, **kwargs)
         except (redis.ConnectionError, redis.TimeoutError) as error:
@@ -107,11 +80,17 @@ class Link:
 
     def answers(self) -> bool:
         """Whether it answers a PING now."""
-        with self._turns:
-            try:
-                return bool(self.client.ping())
-            except redis.RedisError:
-                return False
+        try:
+            return bool(self.pipe.ask("PING"))
+        except redis.RedisError:
+            return False
+
+    def _note_slowness(self) -> None:
+        """Say so once a minute at most: how slow it is changes from moment to moment."""
+        now = time.monotonic()
+        if now - self._slow_at >= SLOW_EVERY_S:
+            self._slow_at = now
+            log.warning("%s is slow: requests go on without it", self._name)
 
     def _note_failure(self, error: Exception) -> None:
         with self._lock:
@@ -143,4 +122,4 @@ def _ran(pipe: Pipe, script: Script, given: Sequence[Argument]) -> Any:
     try:
         return pipe.ask("EVALSHA", script.sha, *given)
     except redis.exceptions.NoScriptError:  # Redis has started anew since
-        return pipe.ask("EVAL", script.script, *given)
+        return pipe.ask("EVAL", script.text, *given)

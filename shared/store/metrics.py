@@ -9,11 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import redis
 
 from shared.domain.ranking import EMPTY, Measure, Price, Snapshot
 from shared.errors import StoreDown
-from shared.store import keys
+from shared.store import keys, scripts
 from shared.store.link import Link
 
 log = logging.getLogger("plano.metrics")
@@ -37,6 +36,7 @@ class MetricsStore:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._ignored = b""
+        self._replace_if_same = scripts.load("replace_if_same.lua")
 
     def snapshot(self) -> Snapshot:
         """What was measured last; empty when nothing was."""
@@ -44,17 +44,16 @@ class MetricsStore:
 
     def stamped(self) -> tuple[bytes, Snapshot]:
         """The snapshot and its stamp."""
-        value: Any = self._link.call(self._link.client.get, keys.METRICS_SNAPSHOT) or b""
+        value: Any = self._link.ask("GET", keys.METRICS_SNAPSHOT) or b""
         return value[:_HEAD_BYTES], self._snapshot_of(value)
 
     def stamp(self) -> bytes:
         """What differs between two snapshots; empty when there is none."""
-        head: Any = self._link.call(self._link.client.getrange, keys.METRICS_SNAPSHOT, 0, _HEAD_BYTES - 1)
-        return bytes(head)
+        return bytes(self._link.ask("GETRANGE", keys.METRICS_SNAPSHOT, 0, _HEAD_BYTES - 1))
 
     def replace(self, snapshot: Snapshot, ttl_s: int) -> None:
         """Put a whole new snapshot in the place of the last one."""
-        self._link.call(self._link.client.set, keys.METRICS_SNAPSHOT, _value_of(snapshot), ex=ttl_s)
+        self._link.ask("SET", keys.METRICS_SNAPSHOT, _value_of(snapshot), "EX", ttl_s)
 
     def update(self, change: Callable[[Snapshot], Snapshot], ttl_s: int) -> None:
         """Replace the snapshot by what `change` makes of it; nobody else's update is lost.
@@ -62,21 +61,11 @@ class MetricsStore:
         `change` is called again when somebody else was faster.
         """
         for _ in range(_TRIES):
-            if self._link.call(self._updated, change, ttl_s):
+            seen: Any = self._link.ask("GET", keys.METRICS_SNAPSHOT) or b""
+            new = _value_of(change(self._snapshot_of(seen)))
+            if self._link.run(self._replace_if_same, [keys.METRICS_SNAPSHOT], [seen, new, ttl_s]):
                 return
         raise StoreDown(f"the snapshot was changed by others {_TRIES} times in a row")
-
-    def _updated(self, change: Callable[[Snapshot], Snapshot], ttl_s: int) -> bool:
-        with self._link.client.pipeline(transaction=True) as watching:
-            watching.watch(keys.METRICS_SNAPSHOT)
-            value: Any = watching.get(keys.METRICS_SNAPSHOT) or b""
-            watching.multi()
-            watching.set(keys.METRICS_SNAPSHOT, _value_of(change(self._snapshot_of(value))), ex=ttl_s)
-            try:
-                watching.execute()
-            except redis.WatchError:
-                return False
-        return True
 
     def _snapshot_of(self, value: bytes) -> Snapshot:
         """The snapshot; a value that is none counts as nothing, until the next refresh replaces it."""

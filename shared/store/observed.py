@@ -1,13 +1,11 @@
 """How fast models have answered lately, as all replicas together have seen it."""
 
 from collections.abc import Mapping
-from importlib import resources
-from typing import Any
 
 import msgspec
 
 from shared.domain.observed import Average, Seen
-from shared.store import keys
+from shared.store import keys, scripts
 from shared.store.link import Link
 
 _decode = msgspec.json.Decoder(Average).decode
@@ -21,8 +19,7 @@ class ObservedStore:
         self._link = link
         self._half_life_s = half_life_s
         self._kept_s = kept_s
-        script = resources.files("shared.store").joinpath("lua/observe.lua").read_text()
-        self._observe = link.client.register_script(script)
+        self._observe = scripts.load("observe.lua")
 
     def add(self, seen: Mapping[str, Seen]) -> None:
         """Fold what this process has seen of some models into the averages, in one round trip."""
@@ -31,11 +28,11 @@ class ObservedStore:
 
     def averages(self, since: float) -> dict[str, Average]:
         """The average of each model that has answered since then; models that have not are forgotten."""
-        held: Any = self._link.call(self._link.client.hgetall, keys.OBSERVED)
-        averages = {name.decode(): _average(value) for name, value in held.items()}
+        held: list[bytes] = self._link.ask("HGETALL", keys.OBSERVED)
+        averages = {name.decode(): _average(value) for name, value in zip(held[::2], held[1::2], strict=True)}
         fresh = {name: average for name, average in averages.items() if average and average.as_of >= since}
         if len(fresh) < len(averages):
-            self._link.call(self._link.client.hdel, keys.OBSERVED, *(averages.keys() - fresh.keys()))
+            self._link.ask("HDEL", keys.OBSERVED, *(averages.keys() - fresh.keys()))
         return fresh
 
 

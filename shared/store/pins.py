@@ -1,8 +1,6 @@
 """Pins in Redis."""
 
 import logging
-from importlib import resources
-from typing import Any
 
 import msgspec
 
@@ -10,7 +8,7 @@ from shared.domain import pins as codec
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
-from shared.store import keys
+from shared.store import keys, scripts
 from shared.store.link import Link
 
 log = logging.getLogger("plano.pins")
@@ -23,12 +21,10 @@ class PinStore:
         """With `sliding_ttl_s` reading a pin renews it."""
         self._link = link
         self._sliding_ttl_s = sliding_ttl_s
-        scripts = resources.files("shared.store").joinpath("lua")
-        register = link.client.register_script
-        self._drop_if_names = register(scripts.joinpath("drop_if_names.lua").read_text())
-        self._drop_if_same = register(scripts.joinpath("drop_if_same.lua").read_text())
-        self._move = register(scripts.joinpath("move.lua").read_text())
-        self._renew = register(scripts.joinpath("renew.lua").read_text())
+        self._drop_if_names = scripts.load("drop_if_names.lua")
+        self._drop_if_same = scripts.load("drop_if_same.lua")
+        self._move = scripts.load("move.lua")
+        self._renew = scripts.load("renew.lua")
 
     def get(self, session: Session) -> Pin | None:
         """The session's pin, or None; a value that is no pin is dropped and counts as none."""
@@ -61,10 +57,9 @@ class PinStore:
 
     def page(self, cursor: int, count: int) -> tuple[int, dict[str, tuple[Pin, int]]]:
         """About `count` pins by key, each with its ttl, from the cursor on; and the next cursor, 0 at the end."""
-        found: Any = self._link.call(self._link.client.scan, cursor, match=f"{keys.AFFINITY}*", count=count)
-        after, names = found
+        after, names = self._link.ask("SCAN", cursor, "MATCH", f"{keys.AFFINITY}*", "COUNT", count)
         seen = {name.decode(): self._seen(name.decode()) for name in names}
-        return after, {name: known for name, known in seen.items() if known}
+        return int(after), {name: known for name, known in seen.items() if known}
 
     def put(self, session: Session, pin: Pin, ttl_s: int) -> None:
         """Pin the session to this, whatever stands."""

@@ -14,10 +14,9 @@ from typing import Any
 import redis
 from redis.connection import AbstractConnection
 
+from shared.store.patience import Patience, unread
+
 Argument = str | bytes | memoryview | int | float
-
-
-_GRACE_S = 0.01
 
 
 class _Slot:
@@ -33,10 +32,8 @@ class _Slot:
         self._answer, self._error = answer, error
         self._answered.release()
 
-    def wait(self, timeout_s: float) -> None:
-        # An answer that came while this process was busy counts: it is read in the moment of grace.
-        if not self._answered.acquire(timeout=timeout_s) and not self._answered.acquire(timeout=_GRACE_S):
-            raise redis.TimeoutError("no answer in time")
+    def arrives(self, timeout_s: float) -> bool:
+        return self._answered.acquire(timeout=timeout_s)
 
     def result(self) -> Any:
         if self._error:
@@ -53,6 +50,10 @@ class _Line:
         self.outgoing: list[bytes] = []
         self.waiting: deque[_Slot] = deque()
 
+    def owes(self) -> bool:
+        """Whether it is Redis' turn: what was asked is on its way, and nothing waits to be read."""
+        return not (self.connected and self.outgoing) and not unread(self.connection)
+
 
 class Pipe:
     """Sends commands; its connection is made at first use, since a server forks after it is built.
@@ -61,10 +62,10 @@ class Pipe:
     and the lock is never held while anything is waited for but room in the socket's buffer.
     """
 
-    def __init__(self, client: redis.Redis, answer_s: float) -> None:
-        """`answer_s` bounds how long an answer may take; on a new connection it may take twice as long."""
-        self._pool = client.connection_pool
-        self._answer_s = answer_s
+    def __init__(self, pool: redis.ConnectionPool, patience: Patience) -> None:
+        """The pool only tells how to connect: none of its own connections is used."""
+        self.pool = pool
+        self.patience = patience
         self._lock = threading.Lock()
         self._line: _Line | None = None
 
@@ -82,17 +83,17 @@ class Pipe:
             first = line.connected and not line.outgoing
             line.waiting.extend(slots)
             line.outgoing.extend(packed)
-            patience_s = self._answer_s if line.connected else 2 * self._answer_s
+            connecting = not line.connected
         if first:
             try:
                 time.sleep(0)  # who is about to ask joins in: a write takes as long for ten commands as for one
             finally:
                 self._flush(line)
         try:
-            slots[-1].wait(patience_s)
+            self.patience.wait(slots[-1].arrives, line.owes, connecting=connecting)
         except redis.TimeoutError as error:
             with self._lock:
-                self._give_up(line, error)
+                self._despair(line, error)
             raise
         return [slot.result() for slot in slots]
 
@@ -103,7 +104,7 @@ class Pipe:
                 self._give_up(self._line, redis.ConnectionError("closed"))
 
     def _begin(self) -> _Line:
-        line = self._line = _Line(self._pool.connection_class(**self._pool.connection_kwargs))
+        line = self._line = _Line(self.pool.connection_class(**self.pool.connection_kwargs))
         threading.Thread(target=self._run, args=(line,), name="pipe", daemon=True).start()
         return line
 
@@ -151,11 +152,22 @@ class Pipe:
             else:
                 self._fill(waiting, answer)
 
+    def _despair(self, line: _Line, error: redis.RedisError) -> None:
+        """No answer came in time. A connection that is still being made goes on: a slow Redis would never get one."""
+        if line.connected:
+            self._give_up(line, error)
+            return
+        line.outgoing.clear()
+        self._dismiss(line, error)
+
     def _give_up(self, line: _Line, error: redis.RedisError) -> None:
         """Let go of a connection; whoever waits for an answer on it hears why."""
         if self._line is line:
             self._line = None
             line.connection.disconnect()
+        self._dismiss(line, error)
+
+    def _dismiss(self, line: _Line, error: redis.RedisError) -> None:
         while line.waiting:
             self._fill(line.waiting, None, error)
 
@@ -163,3 +175,19 @@ class Pipe:
     def _fill(waiting: deque[_Slot], answer: Any, error: redis.RedisError | None = None) -> None:
         with contextlib.suppress(IndexError):  # it was given up in this very moment: nobody waits any more
             waiting.popleft().fill(answer, error)
+
+
+class PipedRedis(redis.Redis):
+    """A client whose commands go through a pipe, for RQ, which asks by a client; its pipelines do not."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        """A client that shares the pipe with whoever else uses it."""
+        super().__init__(connection_pool=pipe.pool)
+        self._pipe = pipe
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """What Redis answers, in the form that the client's callers expect; raises as `Pipe.ask` does."""
+        answer = self._pipe.ask(*args)
+        options.pop("keys", None)  # meant for a cache that is not used
+        read = self.response_callbacks.get(args[0])
+        return read(answer, **options) if read else answer

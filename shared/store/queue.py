@@ -4,6 +4,7 @@ import math
 import threading
 import time
 import uuid
+from typing import Any
 
 import msgspec
 import redis
@@ -18,6 +19,7 @@ from shared.contract import Order, Verdict
 from shared.errors import RouterDown, TooManyWaiting
 from shared.store import keys
 from shared.store.link import Link
+from shared.store.pipe import PipedRedis
 from shared.store.replies import Replies
 
 QUEUE = "plano"
@@ -36,7 +38,8 @@ class DecisionQueue:
 
     def __init__(self, link: Link, replies: Replies, *, limit: int) -> None:
         self._link = link
-        self._queue = rq_queue(link.client)
+        self._client = PipedRedis(link.pipe)
+        self._queue = rq_queue(self._client)
         self._replies = replies
         self._limit = limit
         self._waiting = 0
@@ -59,7 +62,7 @@ class DecisionQueue:
 
     def workers(self) -> int:
         """How many worker processes live; raises QueueDown."""
-        return self._link.call(self._living)
+        return self._link.guard(self._living)
 
     def _ask(self, order: Order, budget_s: float) -> Verdict:
         job_id = keys.decision_job(order.session) if order.session else f"decide-{uuid.uuid4().hex}"
@@ -70,40 +73,22 @@ class DecisionQueue:
                 # A worker frees the job's id before it announces: whoever finds the id taken, having
                 # listened before, is certain to hear the verdict. Unless the subscription broke, and Redis
                 # may even have lost the job: then it is asked for again.
-                ours = self._link.call(self._enqueue, job_id, order, math.ceil(left_s)) or ours
+                ours = self._link.guard(self._enqueue, job_id, order, math.ceil(left_s)) or ours
                 heard = reply.wait(left_s)
                 if heard is not None:
                     return _read_verdict(heard)
         if ours:  # its worker is gone or far behind: let the session's next request be decided anew
-            self._link.call(self._link.client.delete, Job.key_for(job_id))
+            self._link.guard(self._client.delete, Job.key_for(job_id))
         raise RouterDown(f"no decision within {budget_s * 1000:.0f} ms")
 
     def _enqueue(self, job_id: str, order: Order, ttl_s: int) -> bool:
-        """Queue the job unless it is under way; return whether it was queued. It is dropped unrun after its ttl.
-
-        One round trip: RQ would first list the queue among all queues, which a worker's sign of life does. It
-        writes that to the pipeline it is given, and the job itself past it (RQ 2.12).
-        """
-        try:
-            self._queue.enqueue_call(
-                contract.DECIDE,
-                pipeline=self._link.client.pipeline(),
-                args=(msgspec.to_builtins(order),),
-                job_id=job_id,
-                unique=True,
-                timeout=ttl_s,
-                ttl=ttl_s,
-                result_ttl=0,
-                failure_ttl=0,
-                description="a decision",  # RQ's default would repeat the conversation
-            )
-        except DuplicateJobError:
-            return False
-        return True
+        """Queue the job unless it is under way; return whether it was queued. It is dropped unrun after its ttl."""
+        asked = (msgspec.to_builtins(order),)
+        return _enqueued(self._queue, contract.DECIDE, asked, job_id, "a decision", timeout=ttl_s, ttl=ttl_s)
 
     def _living(self) -> int:
         registered = get_keys(self._queue)
-        return int(self._link.client.exists(*registered)) if registered else 0
+        return int(self._client.exists(*registered)) if registered else 0
 
 
 class RefreshQueue:
@@ -111,31 +96,51 @@ class RefreshQueue:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._queue = rq_queue(link.client)
+        self._queue = rq_queue(PipedRedis(link.pipe))
 
     def refresh(self, kind: str, provider: str) -> bool:
         """Have the source of a kind read, unless that is under way; return whether it was queued.
 
         Raises QueueDown.
         """
-        return self._link.call(self._enqueue, kind, refresh_job(kind, provider))
+        job_id = refresh_job(kind, provider)
+        ttl_s = 2 * REFRESH_LIMIT_S  # when its worker is killed, the id is free again after that
+        return self._link.guard(
+            _enqueued,
+            self._queue,
+            contract.REFRESH_METRICS,
+            (kind,),
+            job_id,
+            job_id,
+            timeout=REFRESH_LIMIT_S,
+            ttl=ttl_s,
+        )
 
-    def _enqueue(self, kind: str, job_id: str) -> bool:
-        try:
-            self._queue.enqueue_call(
-                contract.REFRESH_METRICS,
-                args=(kind,),
-                job_id=job_id,
-                unique=True,
-                timeout=REFRESH_LIMIT_S,
-                ttl=2 * REFRESH_LIMIT_S,  # when its worker is killed, the id is free again after that
-                result_ttl=0,
-                failure_ttl=0,
-                description=job_id,
-            )
-        except DuplicateJobError:
-            return False
-        return True
+
+def _enqueued(
+    queue: Queue, function: str, args: tuple[Any, ...], job_id: str, description: str, *, timeout: int, ttl: int
+) -> bool:
+    """Queue a job unless one of its id is under way; return whether it was queued. Nothing is kept of its end.
+
+    One round trip: RQ would first list the queue among all queues, which a worker's sign of life does. It
+    writes that to the pipeline it is given, and the job itself past it (RQ 2.12).
+    """
+    try:
+        queue.enqueue_call(
+            function,
+            pipeline=queue.connection.pipeline(),
+            args=args,
+            job_id=job_id,
+            unique=True,
+            timeout=timeout,
+            ttl=ttl,
+            result_ttl=0,
+            failure_ttl=0,
+            description=description,  # RQ's default would repeat the conversation
+        )
+    except DuplicateJobError:
+        return False
+    return True
 
 
 def refresh_job(kind: str, provider: str) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,13 +11,15 @@ from redis.connection import AbstractConnection
 
 from shared.errors import Away, QueueDown
 from shared.store.link import Link
+from shared.store.patience import unread
 
 log = logging.getLogger("plano.replies")
 
 _PAUSE_S = 0.25
 _WATCH_EVERY_S = 0.05
 """How often Redis is asked for a sign of life while somebody waits."""
-_GRACE_S = 0.01
+_SLOW_S = 0.04
+"""A silence after which a worker, which asks Redis several times, could not decide in time."""
 
 
 class Reply:
@@ -55,7 +56,9 @@ class _Channel:
     """Those who wait for one announcement, and whether Redis knows that they do."""
 
     def __init__(self) -> None:
-        self.listening = threading.Event()
+        self.settled = threading.Event()
+        """Set once Redis delivers what is announced, or, with the reason, will not."""
+        self.refusal: redis.RedisError | None = None
         self.replies: list[Reply] = []
 
 
@@ -67,21 +70,20 @@ class Replies:
     for signs of life, so that nobody waits for a worker's word from a Redis that is away.
 
     redis-py's PubSub is not used: when Redis restarts, its reader and whoever subscribes connect it anew both
-    at once, of which the reader may die, and then the process would be deaf for good (redis-py 8.1). Here a
-    connection is only ever read by the thread that was started with it, and replaced under the lock.
+    at once, of which the reader may die, and then the process would be deaf for good (redis-py 8.1). Here one
+    thread makes the connections and reads them; it begins with the first use, since a server forks after it is built.
     """
 
-    def __init__(self, link: Link, patience_s: float) -> None:
+    def __init__(self, link: Link) -> None:
         self._link = link
-        self._patience_s = patience_s
-        self._pool = link.client.connection_pool
+        self._pool = link.pipe.pool
+        self._patience = link.pipe.patience
         self._connection: AbstractConnection | None = None
         self._channels: dict[str, _Channel] = {}
+        self._hearing = False
         self._watched = False
         self._alive = threading.Event()
         self._lock = threading.Lock()
-        self._connecting = threading.Lock()
-        self._failed_at = 0.0
 
     @contextlib.contextmanager
     def expect(self, name: str) -> Iterator[Reply]:
@@ -90,37 +92,35 @@ class Replies:
         Raises QueueDown when it does not confirm in time.
         """
         reply = Reply()
-        channel = self._link.call(self._join, name, reply)
         try:
-            if not _in_time(channel.listening, self._patience_s):
-                raise QueueDown("a subscription was not confirmed in time")
+            self._link.guard(self._join, name, reply)
             yield reply
         finally:
             self._leave(name, reply)
 
-    def _join(self, name: str, reply: Reply) -> _Channel:
-        asked_at = time.monotonic()
+    def _join(self, name: str, reply: Reply) -> None:
         with self._lock:
             channel = self._channels.get(name)
             if channel is None:
                 channel = self._channels[name] = _Channel()
                 self._send("SUBSCRIBE", name)
             channel.replies.append(reply)
-            connected, watched = self._connection is not None, self._watched
-            self._watched = True
-        try:
-            if not watched:
+            if not self._hearing:
+                self._hearing = True
+                threading.Thread(target=self._hear, name="replies", daemon=True).start()
+            if not self._watched:
+                self._watched = True
                 threading.Thread(target=self._watch, name="watch", daemon=True).start()
-            if not connected:
-                self._connect(asked_at)
-        except BaseException:  # whoever waited may have been ended, as a request is whose client has gone
-            self._leave(name, reply)
-            raise
-        return channel
+            connecting = self._connection is None
+        self._patience.wait(channel.settled.wait, self._owes, connecting=connecting)
+        if channel.refusal:
+            raise channel.refusal
 
     def _leave(self, name: str, reply: Reply) -> None:
         with self._lock:
-            channel = self._channels[name]
+            channel = self._channels.get(name)
+            if channel is None or reply not in channel.replies:
+                return  # it had not joined, or was refused
             channel.replies.remove(reply)
             if not channel.replies:
                 del self._channels[name]
@@ -136,35 +136,52 @@ class Replies:
         except redis.RedisError:
             self._give_up(connection)
 
-    def _connect(self, asked_at: float) -> None:
-        """Hear every channel there is; not before the first use, because a server forks after it is built.
-
-        Those who leave need not wait for it: it may take its time to fail.
-        """
-        with self._connecting:
-            if self._connection is not None:
-                return
-            if self._failed_at >= asked_at:  # somebody has just tried, and failed
-                raise redis.ConnectionError("no connection to subscribe on")
-            connection: AbstractConnection = self._pool.connection_class(**self._pool.connection_kwargs)
-            try:
-                connection.connect()
-            except redis.RedisError:
-                self._failed_at = time.monotonic()
-                raise
-            with self._lock:
-                self._connection = connection
-                if self._channels:
-                    self._send("SUBSCRIBE", *self._channels)
-        threading.Thread(target=self._listen, args=(connection,), name="replies", daemon=True).start()
-
     def _give_up(self, connection: AbstractConnection) -> None:
         if self._connection is connection:
             self._connection = None
             connection.disconnect()
 
+    def _owes(self) -> bool:
+        """Whether it is Redis' turn to say something."""
+        connection = self._connection
+        return connection is None or not unread(connection)
+
+    def _hear(self) -> None:
+        """Connect, hand out what is announced, and connect again for as long as somebody waits."""
+        pause = threading.Event()
+        while True:
+            connection: AbstractConnection = self._pool.connection_class(**self._pool.connection_kwargs)
+            try:
+                connection.connect()
+                with self._lock:
+                    self._connection = connection
+                    if self._channels:
+                        self._send("SUBSCRIBE", *self._channels)
+                self._listen(connection)
+            except redis.RedisError as error:
+                log.debug("no subscription: %s", type(error).__name__)
+                self._refuse(error)
+                pause.wait(_PAUSE_S)
+            with self._lock:
+                self._give_up(connection)
+                if not self._channels:
+                    self._hearing = False
+                    return
+
+    def _refuse(self, error: redis.RedisError) -> None:
+        """Tell those who have just joined; who was heard before waits on, under the watch."""
+        with self._lock:
+            for name, channel in tuple(self._channels.items()):
+                if not channel.settled.is_set():
+                    del self._channels[name]
+                    channel.refusal = error
+                    channel.settled.set()
+
     def _listen(self, connection: AbstractConnection) -> None:
-        """Hand out what is announced until the connection breaks; idle, it may be silent for ever."""
+        """Hand out what is announced until the connection breaks; idle, it may be silent for ever.
+
+        Raises redis.ResponseError when Redis refuses a subscription.
+        """
         while True:
             try:
                 heard = connection.read_response(disconnect_on_error=False, push_request=True)
@@ -172,19 +189,15 @@ class Replies:
                 continue  # a socket without a limit for reading would have none for sending
             except redis.ResponseError as error:
                 log.warning("Redis refuses a subscription: %s", type(error).__name__)
-                threading.Event().wait(_PAUSE_S)
-                break
+                raise
             except (redis.RedisError, OSError, AttributeError, ValueError) as error:
                 # Closed by Redis, or by whoever gave up on it while this thread was reading.
                 log.debug("subscription broke: %s", type(error).__name__)
-                break
+                return
             if isinstance(heard, list):
                 self._dispatch(*heard)
             else:
                 self._alive.set()  # PONG, while there is no subscription
-        with self._lock:
-            self._give_up(connection)
-        self._return()
 
     def _dispatch(self, kind: bytes, name: bytes, data: Any = None) -> None:
         self._alive.set()
@@ -192,26 +205,18 @@ class Replies:
         if channel is None:
             return
         if kind == b"subscribe":
-            if channel.listening.is_set():  # for the second time: the connection broke in between
+            if channel.settled.is_set():  # for the second time: the connection broke in between
                 for reply in tuple(channel.replies):
                     reply.interrupt()
-            channel.listening.set()
+            channel.settled.set()
         elif kind == b"message":
             for reply in tuple(channel.replies):
                 reply.deliver(data)
 
-    def _return(self) -> None:
-        """Connect again for as long as somebody waits."""
-        pause = threading.Event()
-        while self._connection is None and self._channels:
-            try:
-                self._connect(time.monotonic())
-            except redis.RedisError:
-                pause.wait(_PAUSE_S)
-
     def _watch(self) -> None:
-        """Tell whoever waits when Redis gives no sign of life; ends when nobody waits any more."""
+        """Tell whoever waits when Redis gives no sign of life, or only slow ones; ends when nobody waits any more."""
         pause = threading.Event()
+        slow = False
         while True:
             pause.wait(_WATCH_EVERY_S)
             with self._lock:
@@ -219,24 +224,29 @@ class Replies:
                     self._watched = False
                     return
             try:
-                self._link.guard(self._sign_of_life)
+                silent_s = self._link.guard(self._sign_of_life)
             except Away as error:
-                for channel in tuple(self._channels.values()):
-                    for reply in tuple(channel.replies):
-                        reply.interrupt(error)
+                self._interrupt(error)
+                continue
+            was_slow, slow = slow, silent_s >= _SLOW_S
+            if slow and was_slow:
+                self._interrupt(QueueDown("the queue's Redis is slow"))
 
-    def _sign_of_life(self) -> None:
+    def _interrupt(self, error: Away) -> None:
+        for channel in tuple(self._channels.values()):
+            for reply in tuple(channel.replies):
+                reply.interrupt(error)
+
+    def _sign_of_life(self) -> float:
+        """How long it was waited for, in seconds."""
         self._alive.clear()
         with self._lock:
             self._send("PING")
             connection = self._connection
-        if not _in_time(self._alive, self._patience_s):
+        try:
+            return self._patience.wait(self._alive.wait, self._owes)
+        except redis.TimeoutError:
             if connection:
                 with self._lock:
                     self._give_up(connection)
-            raise redis.TimeoutError("no sign of life in time")
-
-
-def _in_time(event: threading.Event, timeout_s: float) -> bool:
-    """Whether it happens in time. What came while this process was busy counts: it is read in the moment of grace."""
-    return event.wait(timeout_s) or event.wait(_GRACE_S)
+            raise

@@ -43,7 +43,7 @@ def explain(tmp_path: Path, store: redis.Redis, redis_server: RedisServer) -> Ex
 def test_each_candidate_is_shown_with_its_value_its_age_and_the_reason(
     explain: Explain, redis_server: RedisServer, new_link: NewLink
 ) -> None:
-    now, link = time.time(), new_link(redis_server.url, turn_s=5, answer_s=5)
+    now, link = time.time(), new_link(redis_server.url, answer_s=5)
     cost = {
         "acme/b": Measure(6, now - 5, "models.dev"),
         "c": Measure(2.5, now - 600, "models.dev"),

@@ -112,7 +112,7 @@ def test_a_link_that_knows_does_not_ask(refused: Link) -> None:
     open_(refused)
 
     with pytest.raises(StoreDown, match="pins is away"):
-        refused.call(lambda: pytest.fail("it was asked"))
+        refused.guard(lambda: pytest.fail("it was asked"))
 
 
 def test_an_outage_is_logged_once_at_its_begin_and_once_at_its_end(
@@ -174,8 +174,7 @@ def test_failures_count_only_in_a_row(own_server: RedisServer, link: Link) -> No
 
 def test_a_redis_that_answers_with_a_refusal_is_down_but_not_away(link: Link) -> None:
     """Out of memory, read-only: it is told what is wrong, and the next command is tried."""
-    with link.client as client:
-        client.config_set("maxmemory", "1")
+    link.ask("CONFIG", "SET", "maxmemory", "1")
 
     for _ in range(FAILURES_TO_OPEN + 1):
         with pytest.raises(StoreDown, match="OutOfMemory"):

@@ -13,7 +13,7 @@ from tests.store.conftest import NewLink
 
 @pytest.fixture
 def metrics(store: redis.Redis, redis_server: RedisServer, new_link: NewLink) -> MetricsStore:  # noqa: ARG001 - empty
-    return MetricsStore(new_link(redis_server.url, turn_s=5, answer_s=5))
+    return MetricsStore(new_link(redis_server.url, answer_s=5))
 
 
 def test_nothing_is_known_at_first(metrics: MetricsStore) -> None:
@@ -40,7 +40,7 @@ def test_an_unreadable_snapshot_is_none(metrics: MetricsStore, store: redis.Redi
 def test_a_replica_that_falls_silent_is_forgotten(
     store: redis.Redis, redis_server: RedisServer, new_link: NewLink
 ) -> None:
-    replicas = Replicas(new_link(redis_server.url, turn_s=5, answer_s=5))
+    replicas = Replicas(new_link(redis_server.url, answer_s=5))
 
     replicas.renew("r1", {"address": "host:1", "version": "1"})
 

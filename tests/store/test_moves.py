@@ -31,7 +31,7 @@ def pins(request: pytest.FixtureRequest, redis_server: RedisServer, store: redis
     del store
     if request.param == "memory":
         return MemoryPins(100, TTL_S)
-    return PinStore(new_link(redis_server.url, turn_s=5, answer_s=5))
+    return PinStore(new_link(redis_server.url, answer_s=5))
 
 
 @pytest.fixture(params=["redis", "memory"])
@@ -40,11 +40,7 @@ def cooldowns(
 ) -> Any:
     """Cooldowns of either mode."""
     del store
-    return (
-        MemoryCooldowns()
-        if request.param == "memory"
-        else CooldownStore(new_link(redis_server.url, turn_s=5, answer_s=5))
-    )
+    return MemoryCooldowns() if request.param == "memory" else CooldownStore(new_link(redis_server.url, answer_s=5))
 
 
 def test_a_pin_that_is_as_it_was_seen_moves(pins: Any) -> None:
@@ -77,7 +73,7 @@ def test_of_many_that_move_at_once_all_hear_the_same(pins: Any) -> None:
 
 
 def test_a_pin_that_moves_keeps_its_ttl(redis_server: RedisServer, store: redis.Redis, new_link: NewLink) -> None:
-    pins = PinStore(new_link(redis_server.url, turn_s=5, answer_s=5))
+    pins = PinStore(new_link(redis_server.url, answer_s=5))
     pins.settle(SESSION, pin("a"), TTL_S)
     store.expire(KEY, 7)
 
@@ -90,7 +86,7 @@ def test_a_pin_that_moves_keeps_its_ttl(redis_server: RedisServer, store: redis.
 def test_a_sliding_pin_is_renewed_by_reading_it_but_not_past_its_end(
     redis_server: RedisServer, store: redis.Redis, new_link: NewLink, left_s: int, ttl_s: int
 ) -> None:
-    pins = PinStore(new_link(redis_server.url, turn_s=5, answer_s=5), sliding_ttl_s=TTL_S)
+    pins = PinStore(new_link(redis_server.url, answer_s=5), sliding_ttl_s=TTL_S)
     pins.settle(SESSION, pin("a", until=int(time.time()) + left_s), TTL_S)
     store.expire(KEY, 5)
 
@@ -104,7 +100,7 @@ def test_a_sliding_pin_is_renewed_by_reading_it_but_not_past_its_end(
 def test_a_model_that_fails_sits_out_twice_as_long_each_time(
     redis_server: RedisServer, store: redis.Redis, new_link: NewLink
 ) -> None:
-    cooldowns = CooldownStore(new_link(redis_server.url, turn_s=5, answer_s=5))
+    cooldowns = CooldownStore(new_link(redis_server.url, answer_s=5))
     ttls = []
 
     for _ in range(7):
@@ -132,7 +128,7 @@ def test_a_model_that_has_recovered_is_as_if_it_had_never_failed(cooldowns: Any)
 
 
 def test_its_own_retry_after_counts(redis_server: RedisServer, store: redis.Redis, new_link: NewLink) -> None:
-    CooldownStore(new_link(redis_server.url, turn_s=5, answer_s=5)).failed("a/b", "429", 33)
+    CooldownStore(new_link(redis_server.url, answer_s=5)).failed("a/b", "429", 33)
 
     assert store.ttl("plano:cooldown:a/b") in {32, 33}
 

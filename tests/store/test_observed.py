@@ -9,12 +9,11 @@ import pytest
 import redis
 
 from shared.domain.observed import Average, Seen
-from shared.errors import StoreDown
 from shared.memory.observed import MemoryObserved
 from shared.store import keys
-from shared.store.link import Link
 from shared.store.observed import ObservedStore
 from tests.harness import RedisServer
+from tests.links import link_like
 from tests.store.conftest import NewLink
 
 HALF_LIFE_S = 300
@@ -29,7 +28,7 @@ class Observed(Protocol):
 
 @pytest.fixture
 def server_store(store: redis.Redis, redis_server: RedisServer, new_link: NewLink) -> ObservedStore:  # noqa: ARG001 - empty
-    return ObservedStore(new_link(redis_server.url, turn_s=5, answer_s=5), HALF_LIFE_S, KEPT_S)
+    return ObservedStore(new_link(redis_server.url, answer_s=5), HALF_LIFE_S, KEPT_S)
 
 
 @pytest.fixture(params=["redis", "fakeredis", "memory"])
@@ -38,8 +37,8 @@ def observed(request: pytest.FixtureRequest) -> Iterator[Observed]:
     if request.param == "redis":
         yield request.getfixturevalue("server_store")
     elif request.param == "fakeredis":
-        with fakeredis.FakeRedis() as client:
-            yield ObservedStore(Link(client, "pins", StoreDown, width=1, patience_s=1), HALF_LIFE_S, KEPT_S)
+        with fakeredis.FakeRedis(protocol=2) as client, link_like(client) as link:
+            yield ObservedStore(link, HALF_LIFE_S, KEPT_S)
     else:
         yield MemoryObserved(HALF_LIFE_S)
 

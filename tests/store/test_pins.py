@@ -17,6 +17,7 @@ from shared.store import keys
 from shared.store.link import Link
 from shared.store.pins import PinStore
 from tests.harness import RedisServer
+from tests.links import link_like
 from tests.store.conftest import NewLink
 
 SESSION = Session("s-1", "team")
@@ -48,6 +49,7 @@ class Redis:
 
     def __init__(self, client: redis.Redis, link: Link) -> None:
         self.client = client
+        self.link = link
         self.pins = PinStore(link)
 
 
@@ -57,10 +59,10 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Redis]:
     if request.param == "redis":
         server: RedisServer = request.getfixturevalue("redis_server")
         new_link: NewLink = request.getfixturevalue("new_link")
-        yield Redis(request.getfixturevalue("store"), new_link(server.url, turn_s=5, answer_s=5))
+        yield Redis(request.getfixturevalue("store"), new_link(server.url, answer_s=5))
         return
-    with fakeredis.FakeRedis(version=(6, 2)) as client:
-        yield Redis(client, Link(client, "pins", StoreDown, width=4, patience_s=5))
+    with fakeredis.FakeRedis(version=(6, 2), protocol=2) as client, link_like(client) as link:
+        yield Redis(client, link)
 
 
 @pytest.fixture(params=["redis", "fakeredis", "memory"])
@@ -72,10 +74,10 @@ def pins(request: pytest.FixtureRequest) -> Iterator[Pins]:
     server: RedisServer = request.getfixturevalue("redis_server")
     if request.param == "redis":
         request.getfixturevalue("store")
-        yield PinStore(request.getfixturevalue("new_link")(server.url, turn_s=5, answer_s=5))
+        yield PinStore(request.getfixturevalue("new_link")(server.url, answer_s=5))
         return
-    with fakeredis.FakeRedis(version=(6, 2)) as client:
-        yield PinStore(Link(client, "pins", StoreDown, width=4, patience_s=5))
+    with fakeredis.FakeRedis(version=(6, 2), protocol=2) as client, link_like(client) as link:
+        yield PinStore(link)
 
 
 def test_a_session_has_no_pin_at_first(pins: Pins) -> None:
@@ -190,7 +192,7 @@ def test_a_value_that_is_no_pin_is_not_dropped_once_a_pin_stands(backend: Redis)
     """Between reading a value and dropping it, another replica may have pinned the session."""
     backend.pins.settle(SESSION, pin(), TTL_S)
 
-    dropped = backend.pins._drop_if_same(keys=[KEY], args=[b"none"])
+    dropped = backend.link.run(backend.pins._drop_if_same, [KEY], [b"none"])
 
     assert dropped == 0
     assert backend.pins.get(SESSION) == pin()
@@ -219,7 +221,7 @@ def test_a_value_that_is_no_pin_survives_a_drop_of_another_model(backend: Redis,
 @pytest.fixture
 def counted(store: redis.Redis, redis_server: RedisServer, new_link: NewLink) -> PinStore:
     """A store on the real Redis whose one connection stands and whose scripts are loaded."""
-    pins = PinStore(new_link(redis_server.url, width=1, turn_s=5, answer_s=5))
+    pins = PinStore(new_link(redis_server.url, answer_s=5))
     pins.settle(SESSION, pin(), TTL_S)
     pins.drop(SESSION, pin())
     store.config_resetstat()

@@ -12,6 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shared.store.patience import Patience
 from shared.store.pipe import Pipe
 from tests.harness import RedisServer, wait_until
 from tests.store.greenlets import in_greenlets
@@ -32,7 +33,7 @@ def _pipe_to(server: RedisServer, answer_s: float = 2.0) -> tuple[Pipe, redis.Re
     client = redis.Redis(
         unix_socket_path=str(server.socket), socket_timeout=answer_s, retry=Retry(NoBackoff(), 0), protocol=2
     )
-    return Pipe(client, answer_s), client
+    return Pipe(client.connection_pool, Patience(answer_s)), client
 
 
 def test_everybody_hears_their_own_answer_over_one_connection(pipe: Pipe, store: redis.Redis) -> None:
@@ -84,8 +85,9 @@ def test_a_frozen_redis_keeps_nobody_longer_than_the_limit(own_server: RedisServ
 
 
 def test_reading_ends_with_the_connection(pipe: Pipe, store: redis.Redis) -> None:
+    before = set(threading.enumerate())
     pipe.ask("GET", "k1")
-    readers = [thread for thread in threading.enumerate() if thread.name == "pipe"]
+    readers = set(threading.enumerate()) - before
 
     store.client_kill_filter(_type="normal", skipme=True)
 
@@ -124,7 +126,7 @@ def test_a_connection_that_takes_its_time_keeps_nobody_longer_than_twice_the_lim
     """The limits for connecting are for each step of it, and a name's look-up has none."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = redis.Redis(port=silent.getsockname()[1], socket_timeout=5, retry=Retry(NoBackoff(), 0), protocol=2)
-        pipe = Pipe(client, 0.15)
+        pipe = Pipe(client.connection_pool, Patience(0.15))
         began = time.monotonic()
         with ThreadPoolExecutor(4) as askers:
             outcomes = list(askers.map(lambda _: _outcome(pipe), range(4)))
@@ -149,10 +151,11 @@ def _outcome(pipe: Pipe) -> str:
 
 
 AMONG_GREENLETS = """
+from shared.store.patience import Patience
 from shared.store.pipe import Pipe
 
 client = redis.Redis(unix_socket_path=sys.argv[1], protocol=2)
-pipe = Pipe(client, 2.0)
+pipe = Pipe(client.connection_pool, Patience(2))
 pipe.ask("GET", "k0")
 reads = lambda: client.info("stats")["total_reads_processed"]
 """
@@ -202,7 +205,7 @@ def test_an_answer_that_came_while_the_process_was_busy_counts(redis_server: Red
     heard = in_greenlets(
         AMONG_GREENLETS
         + """
-pipe = Pipe(client, 0.15)
+pipe = Pipe(client.connection_pool, Patience(0.15))
 pipe.ask("GET", "k0")
 asked = [gevent.spawn(pipe.ask, "GET", "k1") for _ in range(5)]
 for _ in range(3):

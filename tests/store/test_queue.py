@@ -22,7 +22,8 @@ from shared.store.queue import DecisionQueue, announce, rq_queue
 from shared.store.replies import Replies
 from tests.fakes.ports import free_port
 from tests.harness import RedisServer, wait_until
-from tests.store.conftest import ANSWER_S, NewLink, link_to
+from tests.links import link_to
+from tests.store.conftest import NewLink
 from tests.store.greenlets import in_greenlets
 
 VERDICT = Verdict(models=("openai/a", "openai/b"), route="code")
@@ -71,10 +72,10 @@ def decide(store: redis.Redis, verdict: Verdict = VERDICT) -> None:
 @pytest.fixture(scope="module")
 def replies(redis_server: RedisServer) -> Iterator[list[Replies]]:
     """Two replicas' subscriptions; they stand for as long as their processes live."""
-    links = [link_to(redis_server.url, turn_s=15, answer_s=10, spare=1) for _ in range(2)]
-    yield [Replies(link, 10) for link in links]
+    links = [link_to(redis_server.url, answer_s=10) for _ in range(2)]
+    yield [Replies(link) for link in links]
     for link in links:
-        link.client.connection_pool.disconnect()
+        link.pipe.close()
 
 
 @pytest.fixture
@@ -92,8 +93,8 @@ def new_queue(store: redis.Redis, replies: list[Replies]) -> NewQueue:
 def own_queue(own_server: RedisServer, new_link: NewLink) -> Iterator[DecisionQueue]:
     """The queue of a replica whose Redis may be frozen or ended."""
     own_server.start()
-    link = new_link(own_server.url, width=4, turn_s=5, spare=1)
-    yield DecisionQueue(link, Replies(link, ANSWER_S), limit=9)
+    link = new_link(own_server.url)
+    yield DecisionQueue(link, Replies(link), limit=9)
     own_server.stop()
 
 
@@ -351,11 +352,13 @@ def test_who_leaves_while_a_subscription_is_made_leaves_nothing_behind() -> None
 import socket
 from shared.errors import QueueDown
 from shared.store.link import Link
+from shared.store.patience import Patience
+from shared.store.pipe import Pipe
 from shared.store.replies import Replies
 
 silent = socket.create_server(("127.0.0.1", 0))
 client = redis.Redis(port=silent.getsockname()[1], socket_timeout=5, protocol=2)
-replies = Replies(Link(client, "queue", QueueDown, width=3, patience_s=1), 0.15)
+replies = Replies(Link(Pipe(client.connection_pool, Patience(0.15)), "queue", QueueDown))
 
 def wait():
     with replies.expect("x"):
@@ -377,8 +380,8 @@ def test_a_refused_subscription_is_not_asked_for_again_and_again(own_server: Red
     own_server.start()
     with own_server.client() as own:
         own.execute_command("ACL", "SETUSER", "web", "on", ">secret", "~*", "+@all", "resetchannels")
-        link = new_link(f"unix://web:secret@{own_server.socket}", width=4, turn_s=5, spare=1)
-        queue = DecisionQueue(link, Replies(link, 0.5), limit=9)
+        link = new_link(f"unix://web:secret@{own_server.socket}")
+        queue = DecisionQueue(link, Replies(link), limit=9)
 
         with pytest.raises((QueueDown, StoreDown)):
             queue.ask(order(), BUDGET_S)
@@ -397,8 +400,8 @@ def test_it_works_over_tcp_as_well(own_server: RedisServer, new_link: NewLink, a
     """There a broken connection is found out by reading only: a first write still succeeds."""
     port = free_port()
     own_server.start("--port", str(port))
-    link = new_link(f"redis://127.0.0.1:{port}", width=4, turn_s=5, answer_s=5, spare=1)
-    queue = DecisionQueue(link, Replies(link, 0.15), limit=9)
+    link = new_link(f"redis://127.0.0.1:{port}", answer_s=5)
+    queue = DecisionQueue(link, Replies(link), limit=9)
 
     with own_server.client() as store:
         for _ in range(3):

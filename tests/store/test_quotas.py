@@ -10,9 +10,9 @@ import redis
 from shared.domain.sessions import Session
 from shared.errors import StoreDown, TooManySessions
 from shared.memory.quotas import MemorySessionQuota
-from shared.store.link import Link
 from shared.store.quotas import SessionQuota
 from tests.harness import RedisServer
+from tests.links import link_like
 from tests.store.conftest import NewLink
 
 
@@ -45,10 +45,10 @@ def new_quota(request: pytest.FixtureRequest, clock: Clock) -> Iterator[NewQuota
         server: RedisServer = request.getfixturevalue("redis_server")
         new_link: NewLink = request.getfixturevalue("new_link")
         request.getfixturevalue("store")
-        yield lambda limit: SessionQuota(new_link(server.url, turn_s=5, answer_s=5), limit, clock)
+        yield lambda limit: SessionQuota(new_link(server.url, answer_s=5), limit, clock)
     elif request.param == "fakeredis":
-        with fakeredis.FakeRedis() as client:
-            yield lambda limit: SessionQuota(Link(client, "pins", StoreDown, width=4, patience_s=5), limit, clock)
+        with fakeredis.FakeRedis(protocol=2) as client, link_like(client) as link:
+            yield lambda limit: SessionQuota(link, limit, clock)
     else:
         yield lambda limit: MemorySessionQuota(limit, clock)
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import msgspec
 import pytest
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from shared.config import values
 from shared.contract import Order, Verdict
@@ -17,7 +15,6 @@ from shared.domain.pins import Pin
 from shared.domain.ranking import Measure, Snapshot
 from shared.domain.routes import Prefer, Route
 from shared.domain.sessions import Session
-from shared.errors import StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.store.cooldowns import CooldownStore
 from shared.store.link import Link
@@ -26,6 +23,7 @@ from shared.store.pins import PinStore
 from tests.fakes.ports import free_port
 from tests.fakes.router import Router
 from tests.harness import RedisServer
+from tests.links import link_to
 from workers import jobs
 from workers import router as routers
 from workers.decide import Decider
@@ -62,11 +60,6 @@ def preferring(prefer: Prefer) -> tuple[Route, ...]:
     return (msgspec.structs.replace(CODE, prefer=prefer),)
 
 
-def link_to(url: str) -> Link:
-    pool = redis.ConnectionPool.from_url(url, socket_timeout=5, retry=Retry(NoBackoff(), 0), protocol=2)
-    return Link(redis.Redis(connection_pool=pool), "pins", StoreDown, width=2, patience_s=5)
-
-
 @pytest.fixture(scope="module")
 def stand_in() -> Iterator[Router]:
     with Router() as router:
@@ -86,7 +79,7 @@ def router(stand_in: Router) -> Router:
 def link(redis_server: RedisServer, store: redis.Redis) -> Iterator[Link]:  # noqa: ARG001 - empty
     link = link_to(redis_server.url)
     yield link
-    link.client.connection_pool.disconnect()
+    link.pipe.close()
 
 
 @pytest.fixture

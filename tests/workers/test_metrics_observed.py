@@ -1,6 +1,7 @@
 """What the pool has seen itself as a source of latencies, and candidates that no source knows."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,13 @@ from shared.domain.decisions import Decision
 from shared.domain.observed import Seen
 from shared.domain.ranking import EMPTY, Kind, Measure, Snapshot
 from shared.domain.routes import Prefer, Route
-from shared.errors import StoreDown
 from shared.settings import Settings
 from shared.store import keys
 from shared.store.link import Link
 from shared.store.metrics import MetricsStore
 from shared.store.observed import ObservedStore
+from tests.harness import RedisServer
+from tests.links import link_to
 from workers.metrics.gaps import Gaps
 from workers.metrics.refresh import Refresher
 
@@ -39,8 +41,10 @@ class Uncounted:
 
 
 @pytest.fixture
-def link(store: redis.Redis) -> Link:
-    return Link(store, "pins", StoreDown, width=2, patience_s=1)
+def link(redis_server: RedisServer, store: redis.Redis) -> Iterator[Link]:  # noqa: ARG001 - empty
+    link = link_to(redis_server.url)
+    yield link
+    link.pipe.close()
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from shared import bootstrap
 from shared.config.values import MetricSource, max_ages_s
@@ -17,16 +15,15 @@ from shared.domain.conversation import Message
 from shared.domain.decisions import Decision, Trace
 from shared.domain.ranking import EMPTY, Kind, Measure, Price, Snapshot, rank
 from shared.domain.routes import Prefer, Route
-from shared.errors import StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
 from shared.settings import Settings
 from shared.store import keys
-from shared.store.link import Link
 from shared.store.metrics import MetricsStore, RecentSnapshot
 from tests.fakes.router import Router
 from tests.fakes.sources import Sources
 from tests.harness import RedisServer
+from tests.links import link_to
 from workers.decide import Decider
 from workers.metrics.fetch import Fetch
 from workers.metrics.refresh import Refresher
@@ -75,8 +72,10 @@ def router() -> Iterator[Router]:
 
 
 @pytest.fixture
-def metrics(store: redis.Redis) -> MetricsStore:
-    return metrics_of(store)
+def metrics(redis_server: RedisServer, store: redis.Redis) -> Iterator[MetricsStore]:  # noqa: ARG001 - empty
+    link = link_to(redis_server.url)
+    yield MetricsStore(link)
+    link.pipe.close()
 
 
 @pytest.fixture
@@ -86,10 +85,6 @@ def sources(pages: Sources) -> tuple[MetricSource, ...]:
         type="latency", provider="prometheus", url=pages.prometheus, query="ttft", refresh_interval_s=60
     )
     return cost, latency
-
-
-def metrics_of(client: redis.Redis) -> MetricsStore:
-    return MetricsStore(Link(client, "pins", StoreDown, width=2, patience_s=1))
 
 
 def order(prefer: Prefer, models: tuple[str, ...] = MODELS) -> Order:
@@ -296,16 +291,15 @@ def test_a_snapshot_that_expired_is_gone(store: redis.Redis, metrics: MetricsSto
 def test_the_last_snapshot_stands_while_redis_is_away(tmp_path: Path) -> None:
     server = RedisServer(tmp_path).start()
     moment = Moment()
-    with redis.Redis(unix_socket_path=str(server.socket), retry=Retry(NoBackoff(), 0)) as client:
-        store = metrics_of(client)
-        store.replace(Snapshot(cost={"a": Measure(1, 1)}), 60)
-        recent = RecentSnapshot(store, moment)
-        first = recent.snapshot()
-        server.stop()
-        moment.now += 1
+    store = MetricsStore(link_to(server.url))
+    store.replace(Snapshot(cost={"a": Measure(1, 1)}), 60)
+    recent = RecentSnapshot(store, moment)
+    first = recent.snapshot()
+    server.stop()
+    moment.now += 1
 
-        assert recent.snapshot() is first
-        assert RecentSnapshot(store).snapshot() == EMPTY
+    assert recent.snapshot() is first
+    assert RecentSnapshot(store).snapshot() == EMPTY
 
 
 def test_five_thousand_models_cost_a_decision_less_than_a_millisecond(metrics: MetricsStore) -> None:

@@ -9,16 +9,13 @@ from typing import NamedTuple
 
 import pytest
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from shared.config.values import MetricSource
 from shared.contract import Order
 from shared.domain.conversation import Message
 from shared.domain.ranking import EMPTY, Kind
 from shared.domain.routes import Prefer, Route
-from shared.errors import QueueDown, StoreDown
-from shared.store.link import Link
+from shared.errors import QueueDown
 from shared.store.metrics import MetricsStore
 from shared.store.queue import REFRESH_LIMIT_S, DecisionQueue, RefreshQueue
 from shared.store.replies import Replies
@@ -26,6 +23,7 @@ from tests.fakes.ports import free_port
 from tests.fakes.router import Router
 from tests.fakes.sources import Sources
 from tests.harness import Pool, Process, RedisServer, wait_until
+from tests.links import link_to
 from workers.clock import tick
 from workers.metrics.schedule import Schedule
 
@@ -69,9 +67,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             clock, idle = pool._start("clock", CLOCK), idle_pool._start("clock", CLOCK)
             for worker in workers:
                 worker.result()
-            queue = Link(client, "queue", QueueDown, width=9, patience_s=5)
-            pins = Link(client, "pins", StoreDown, width=9, patience_s=5)
-            decisions = DecisionQueue(queue, Replies(queue, 2), limit=99)
+            queue, pins = link_to(server.url, error=QueueDown), link_to(server.url)
+            decisions = DecisionQueue(queue, Replies(queue), limit=99)
             yield Running(pool, clock, idle, pages, decisions, RefreshQueue(queue), MetricsStore(pins), client)
         finally:
             for process in (*pool.processes, *idle_pool.processes):
@@ -147,22 +144,31 @@ def test_a_clock_without_sources_says_so_and_waits(running: Running) -> None:
     assert "clock stopped" in running.idle.text()
 
 
-def test_every_source_is_asked_for_at_the_start_under_an_id_of_its_own(store: redis.Redis) -> None:
-    tick(Schedule([COST, LATENCY]), queue_of(store), EMPTY, 1000)
+@pytest.fixture
+def queue(redis_server: RedisServer) -> Iterator[RefreshQueue]:
+    link = link_to(redis_server.url, error=QueueDown)
+    yield RefreshQueue(link)
+    link.pipe.close()
+
+
+def test_every_source_is_asked_for_at_the_start_under_an_id_of_its_own(
+    queue: RefreshQueue, store: redis.Redis
+) -> None:
+    tick(Schedule([COST, LATENCY]), queue, EMPTY, 1000)
 
     assert sorted(ids(store)) == ["rq:job:refresh-cost-models_dev", "rq:job:refresh-latency-prometheus"]
 
 
-def test_two_clocks_ask_for_one_refresh(store: redis.Redis) -> None:
+def test_two_clocks_ask_for_one_refresh(queue: RefreshQueue, store: redis.Redis) -> None:
     for _ in range(2):
-        tick(Schedule([COST]), queue_of(store), EMPTY, 1000)
+        tick(Schedule([COST]), queue, EMPTY, 1000)
 
     assert store.llen("rq:queue:plano") == 1
 
 
-def test_a_refresh_that_no_worker_takes_goes_away(store: redis.Redis) -> None:
+def test_a_refresh_that_no_worker_takes_goes_away(queue: RefreshQueue, store: redis.Redis) -> None:
     """So does the id of one whose worker was killed."""
-    assert queue_of(store).refresh(Kind.COST, "models.dev")
+    assert queue.refresh(Kind.COST, "models.dev")
 
     assert 0 < store.ttl("rq:job:refresh-cost-models_dev") <= 2 * REFRESH_LIMIT_S
 
@@ -170,8 +176,8 @@ def test_a_refresh_that_no_worker_takes_goes_away(store: redis.Redis) -> None:
 def test_what_the_queue_did_not_take_stays_due(tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
     schedule = Schedule([COST])
-    with redis.Redis(unix_socket_path=str(server.socket), retry=Retry(NoBackoff(), 0)) as client:
-        queue = queue_of(client)
+    queue = RefreshQueue(link_to(server.url, error=QueueDown))
+    with server.client() as client:
         tick(schedule, queue, EMPTY, 1000)
         server.start()
 
@@ -180,7 +186,3 @@ def test_what_the_queue_did_not_take_stays_due(tmp_path: Path) -> None:
         assert ids(client) == ["rq:job:refresh-cost-models_dev"]
         assert schedule.due(EMPTY, 1002) == []
     server.stop()
-
-
-def queue_of(client: redis.Redis) -> RefreshQueue:
-    return RefreshQueue(Link(client, "queue", QueueDown, width=1, patience_s=1))

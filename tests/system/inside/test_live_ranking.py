@@ -11,7 +11,6 @@ import redis
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.domain.ranking import Kind
-from shared.errors import QueueDown, StoreDown
 from shared.store import keys
 from shared.store.link import Link
 from shared.store.metrics import MetricsStore
@@ -19,6 +18,7 @@ from shared.store.queue import RefreshQueue
 from tests.fakes.ports import free_port
 from tests.fakes.sources import Sources
 from tests.harness import Pool, RedisServer, wait_until
+from tests.links import link_to
 from tests.web.gateway import CHAT, Gateway, Outside, body
 
 ONE, TWO = "acme/one", "acme/two"
@@ -36,14 +36,15 @@ auth: {keys: [{name: open, key: ck-open}, {name: team, key: ck-team, tenant: tea
 class Live:
     """The pool, and what it stands among."""
 
-    def __init__(self, outside: Outside, pages: Sources, webs: list[Gateway], client: redis.Redis) -> None:
+    def __init__(
+        self, outside: Outside, pages: Sources, webs: list[Gateway], client: redis.Redis, link: Link
+    ) -> None:
         self.provider, self.router = outside.provider, outside.router
         self.pages = pages
         self.webs = webs
         self.client = client
-        link = Link(client, "all", StoreDown, width=9, patience_s=5)
         self.metrics = MetricsStore(link)
-        self._refreshes = RefreshQueue(Link(client, "queue", QueueDown, width=9, patience_s=5))
+        self._refreshes = RefreshQueue(link)
 
     def refresh(self, kind: Kind, provider: str) -> None:
         """Have a worker read a source, as the clock does."""
@@ -83,7 +84,9 @@ def live(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         webs = [stack.enter_context(closing(Gateway(port))) for port in ports]
         for web in webs:
             web.headers = {"authorization": "Bearer ck-open"}
-        found = Live(outside, pages, webs, stack.enter_context(server.client()))
+        client, link = stack.enter_context(server.client()), link_to(server.url)
+        stack.callback(link.pipe.close)
+        found = Live(outside, pages, webs, client, link)
         found.refresh(Kind.COST, "models.dev")
         yield found
 

@@ -21,11 +21,11 @@ from shared.domain.routes import Route
 from shared.domain.sessions import Session
 from shared.errors import QueueDown, RouterDown
 from shared.store import keys
-from shared.store.link import Link
 from shared.store.queue import DecisionQueue, rq_queue
 from shared.store.replies import Replies
 from tests.fakes.router import Router
 from tests.harness import Pool, Process, RedisServer, running, wait_until
+from tests.links import link_to
 from workers.pool import PooledJob
 
 CONFIG = """
@@ -91,10 +91,9 @@ def store(server: RedisServer) -> Iterator[redis.Redis]:
 
 @pytest.fixture(scope="module")
 def queue(server: RedisServer) -> Iterator[DecisionQueue]:
-    connections = redis.ConnectionPool.from_url(server.url, socket_timeout=5, protocol=2)
-    link = Link(redis.Redis(connection_pool=connections), "queue", QueueDown, width=4, patience_s=10)
-    yield DecisionQueue(link, Replies(link, 5), limit=2 * MANY)
-    connections.disconnect()
+    link = link_to(server.url, error=QueueDown)
+    yield DecisionQueue(link, Replies(link), limit=2 * MANY)
+    link.pipe.close()
 
 
 @pytest.fixture(scope="module")

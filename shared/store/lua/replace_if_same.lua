@@ -1,0 +1,9 @@
+-- Replace a value only if it still is what the caller saw.
+-- KEYS[1] key   ARGV[1] the value that was seen, byte for byte, empty for none   ARGV[2] new   ARGV[3] ttl in seconds
+-- Returns 1 when it was replaced, 0 when something else stands.
+-- A script because Redis has no compare-and-set.
+if (redis.call("GET", KEYS[1]) or "") ~= ARGV[1] then
+  return 0
+end
+redis.call("SET", KEYS[1], ARGV[2], "EX", ARGV[3])
+return 1
