@@ -30,12 +30,15 @@ class Patience:
     be read. Whatever this process has been busy with in between, an answer that has arrived is never called late.
     """
 
-    def __init__(self, answer_s: float, request_s: float = math.inf) -> None:
+    def __init__(
+        self, answer_s: float, request_s: float = math.inf, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`answer_s` bounds a wait. A request that has waited `request_s` or more, all told, begins no other one."""
         self.answer_s = answer_s
         self._connecting_s = answer_s * 5 / 3  # connecting takes a question or two of its own
         self._look_every_s = answer_s / _LOOKS
         self._request_s = request_s
+        self._clock = clock
         self._spent = _Spent()
 
     def begin(self) -> None:
@@ -48,7 +51,7 @@ class Patience:
         return seconds is not None and seconds >= self._request_s
 
     def wait(self, arrives: Callable[[float], bool], owes: Callable[[], bool], *, connecting: bool = False) -> float:
-        """Wait until it arrives; return how many seconds of it Redis was silent, rounded up to the next look.
+        """Wait until it arrives; return for how many seconds Redis was silent.
 
         `arrives` waits for so many seconds and tells whether it is there. `owes` tells whether it is Redis' turn to
         speak. Raises redis.TimeoutError after the limit, which is longer while connecting.
@@ -56,11 +59,11 @@ class Patience:
         if arrives(self._look_every_s):  # as nearly always
             return 0.0
         limit_s = self._connecting_s if connecting else self.answer_s
-        began = since = time.monotonic() - self._look_every_s
+        began = since = self._clock() - self._look_every_s
         silent_s = 0.0
         try:
             while True:
-                now = time.monotonic()
+                now = self._clock()
                 if owes():
                     silent_s = max(silent_s, now - since)
                 else:
@@ -68,10 +71,12 @@ class Patience:
                 if silent_s >= limit_s or now - began >= _AT_MOST * limit_s:
                     raise redis.TimeoutError("no answer in time")
                 if arrives(self._look_every_s):
-                    return silent_s + self._look_every_s if silent_s else 0.0
+                    if silent_s:  # it came between two looks
+                        silent_s = max(silent_s, min(self._clock() - since, silent_s + self._look_every_s))
+                    return silent_s
         finally:
-            if silent_s and self._spent.seconds is not None:
-                self._spent.seconds += silent_s + self._look_every_s
+            if self._spent.seconds is not None:
+                self._spent.seconds += silent_s
 
 
 def unread(connection: AbstractConnection) -> bool:

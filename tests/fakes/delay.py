@@ -1,13 +1,18 @@
 """A TCP proxy whose answers come late: a Redis, or anything else, that has become slow."""
 
 import contextlib
+import queue
 import socket
 import threading
+import time
 from pathlib import Path
 
 
 class SlowProxy:
-    """Listens on the loopback and passes everything on to a unix socket; what comes back waits `delay` seconds."""
+    """Listens on the loopback and passes everything on to a unix socket; what comes back is `delay` seconds late.
+
+    However much is under way, each piece is late by the same time, as by a longer way.
+    """
 
     def __init__(self, target: Path) -> None:
         self.delay = 0.0
@@ -32,17 +37,42 @@ class SlowProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             server = socket.socket(socket.AF_UNIX)
             server.connect(str(self._target))
             self._sockets += [client, server]
-            threading.Thread(target=self._pass, args=(client, server, False), daemon=True).start()
-            threading.Thread(target=self._pass, args=(server, client, True), daemon=True).start()
+            back: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+            for work, given in (
+                (self._pass, (client, server)),
+                (self._hold, (server, back)),
+                (self._return, (back, client)),
+            ):
+                threading.Thread(target=work, args=given, daemon=True).start()
 
-    def _pass(self, source: socket.socket, sink: socket.socket, late: bool) -> None:
+    @staticmethod
+    def _pass(source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if late and self.delay:
-                    self._stopped.wait(self.delay)
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def _hold(self, source: socket.socket, back: "queue.SimpleQueue[tuple[float, bytes]]") -> None:
+        data = b"-"
+        while data:
+            try:
+                data = source.recv(65536)
+            except OSError:
+                data = b""
+            back.put((time.monotonic() + self.delay, data))
+
+    def _return(self, back: "queue.SimpleQueue[tuple[float, bytes]]", sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                due, data = back.get()
+                self._stopped.wait(due - time.monotonic())
+                if not data:
+                    break
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)

@@ -15,6 +15,7 @@ from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.store.link import FAILURES_TO_OPEN, Link
 from shared.store.pins import PinStore
+from tests.fakes.delay import SlowProxy
 from tests.harness import RedisServer, wait_until
 from tests.store.conftest import NewLink
 
@@ -189,3 +190,33 @@ def test_the_error_that_caused_it_is_kept(refused: Link) -> None:
         PinStore(refused).get(SESSION)
 
     assert isinstance(caught.value.__cause__, redis.ConnectionError)
+
+
+@pytest.fixture
+def spent(slow: SlowProxy, new_link: NewLink) -> Iterator[Link]:
+    """A link to a Redis that answers a bit too late for a second question of the request in this thread."""
+    link = new_link(f"redis://127.0.0.1:{slow.port}", request_s=0.05)
+    assert link.answers()
+    slow.delay = 0.08
+    link.pipe.patience.begin()
+    PinStore(link).get(SESSION)
+    yield link
+    link.pipe.patience.begin()  # this thread serves other tests
+
+
+def test_a_request_that_has_waited_enough_asks_nothing_more(spent: Link) -> None:
+    """Each answer would be in time, and all of them together too late."""
+    with pytest.raises(StoreDown, match="too slow"):
+        PinStore(spent).get(SESSION)
+
+    with ThreadPoolExecutor(1) as another:
+        assert another.submit(PinStore(spent).get, SESSION).result() is None
+
+
+def test_a_slow_redis_is_not_away_and_spoken_of_once(spent: Link, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(5 * FAILURES_TO_OPEN):
+        with pytest.raises(StoreDown):
+            PinStore(spent).get(SESSION)
+
+    assert not spent.away
+    assert changes(caplog) == ["pins is slow: requests go on without it"]

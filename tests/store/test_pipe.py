@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 import redis
@@ -14,7 +15,9 @@ from redis.retry import Retry
 
 from shared.store.patience import Patience
 from shared.store.pipe import Pipe
+from tests.fakes.delay import SlowProxy
 from tests.harness import RedisServer, wait_until
+from tests.links import link_to
 from tests.store.greenlets import in_greenlets
 
 
@@ -136,6 +139,20 @@ def test_a_connection_that_takes_its_time_keeps_nobody_longer_than_twice_the_lim
     assert took_s < 2
 
 
+def test_a_connection_that_takes_too_long_is_made_all_the_same(slow: SlowProxy) -> None:
+    """Else a Redis whose every answer comes in time would never be reached; what was asked meanwhile is not sent."""
+    slow.delay = 0.13
+    with closing(link_to(f"redis://127.0.0.1:{slow.port}", answer_s=0.15).pipe) as pipe:
+        with pytest.raises(redis.TimeoutError):
+            pipe.ask("SET", "late", "1", "EX", 60)
+
+        heard = wait_until(lambda: _outcome(pipe, "PING") == "b'PONG'", what="an answer")
+
+        assert heard
+        slow.delay = 0
+        assert pipe.ask("GET", "late") is None
+
+
 def _quietly(pipe: Pipe, key: str = "k1") -> bytes | None:
     try:
         return bytes(pipe.ask("GET", key))
@@ -143,9 +160,9 @@ def _quietly(pipe: Pipe, key: str = "k1") -> bytes | None:
         return None
 
 
-def _outcome(pipe: Pipe) -> str:
+def _outcome(pipe: Pipe, *command: str) -> str:
     try:
-        return str(pipe.ask("GET", "k"))
+        return str(pipe.ask(*(command or ("GET", "k"))))
     except redis.RedisError as error:
         return type(error).__name__
 

@@ -118,6 +118,30 @@ def test_a_decision_under_way_is_not_waited_for(
     assert "Traceback" not in worker.text()
 
 
+@pytest.mark.parametrize("delay_s", [0.04, 0.1, 0.14])
+def test_a_redis_that_answers_late_keeps_nobody_long(
+    start: Callable[..., Pool], ports: tuple[int, int], slow: SlowProxy, delay_s: float
+) -> None:
+    """A first request asks it ten times, its worker included; a pinned one asks once, and keeps its pin."""
+    pool = start(env={"REDIS_URL": f"redis://127.0.0.1:{slow.port}"})
+    pool.worker()
+    pool.web(ports[0])
+    ask(ports[0], "s", DEEP)
+
+    slow.delay = delay_s
+    with ThreadPoolExecutor(4) as clients:
+        pinned_ones = list(clients.map(lambda _: ask(ports[0], "s", DEEP), range(12)))
+        first_ones = list(clients.map(lambda n: ask(ports[0], f"s-{n}", DEEP), range(12)))
+    slow.delay = 0.0
+    back = _once_back(ports[0], "new")
+
+    assert {(answer.json()["model"], pinned(answer)) for answer in pinned_ones} == {(FIRST, True)}
+    assert {answer.json()["model"] for answer in first_ones} == {OWN}
+    assert {answer.headers["x-plano-degraded"] for answer in first_ones} <= {"redis", "queue"}
+    assert max(answer.elapsed.total_seconds() for answer in pinned_ones + first_ones) < WAIT_S + ELSE_S
+    assert back.json()["model"] == FIRST
+
+
 def test_a_slow_redis_is_one_that_is_away(
     start: Callable[..., Pool], ports: tuple[int, int], slow: SlowProxy
 ) -> None:

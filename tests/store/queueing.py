@@ -1,0 +1,56 @@
+"""What tests of the queue ask, and what they see of it in Redis."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import redis
+from rq.job import Job
+
+from shared.contract import Order, Verdict
+from shared.domain.conversation import Message
+from shared.domain.routes import Route
+from shared.domain.sessions import Session
+from shared.store import keys
+from shared.store.queue import DecisionQueue, announce, rq_queue
+
+VERDICT = Verdict(models=("openai/a", "openai/b"), route="code")
+BUDGET_S = 20.0
+MANY = 300
+
+Ask = Callable[..., "Future[Verdict]"]
+NewQueue = Callable[..., DecisionQueue]
+
+
+def order(session_id: str | None = "s", text: str = "hello") -> Order:
+    return Order(
+        model_name="openai/own",
+        session=Session(session_id) if session_id else None,
+        ttl_s=600,
+        routes=(Route("code", "writing code", ("openai/a", "openai/b")),),
+        inline=False,
+        messages=(Message("user", text),),
+        request_id="r",
+        traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
+    )
+
+
+def job_of(session_id: str) -> str:
+    return keys.decision_job(Session(session_id))
+
+
+def channels(store: redis.Redis) -> int:
+    """How many announcements are waited for, each counted once for each process."""
+    names = store.pubsub_channels("plano:decided:*")
+    return sum(count for _, count in store.pubsub_numsub(*names))
+
+
+def queued(store: redis.Redis) -> list[str]:
+    return list(rq_queue(store).job_ids)
+
+
+def decide(store: redis.Redis, verdict: Verdict = VERDICT) -> None:
+    """What a worker does with every job: its id is free again when the verdict is announced."""
+    for job_id in queued(store):
+        rq_queue(store).remove(job_id)
+        store.delete(Job.key_for(job_id))
+        announce(store, job_id, verdict)
