@@ -10,13 +10,12 @@ from web.views import admin, chat, decisions, health, metrics, models
 
 def create_app(services: Services) -> Flask:
     """An application that serves with these services."""
-    app = LeanFlask("plano", static_folder=None)
+    app = LeanFlask("plano", services.begin_request)
     app.session_interface = NoSessions()
     app.config["MAX_CONTENT_LENGTH"] = services.config.limits.body_bytes
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # what is not served is refused: 405
     app.url_map.merge_slashes = False  # … and 404, never a redirect
     app.extensions[EXTENSION] = services
-    app.before_request(services.begin_request)
     errors.install(app)
     if services.tracing.on:
         tracing.install(app, services.tracing)

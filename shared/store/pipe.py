@@ -14,7 +14,7 @@ from typing import Any
 import redis
 from redis.connection import AbstractConnection
 
-from shared.store.patience import Patience, unread
+from shared.store.patience import Patience
 
 Argument = str | bytes | memoryview | int | float
 
@@ -25,15 +25,20 @@ class _Slot:
     def __init__(self) -> None:
         self._answered = threading.Lock()
         self._answered.acquire()
+        self.asked_at: float | None = None
+        self._set = False
         self._answer: Any = None
         self._error: redis.RedisError | None = None
 
     def fill(self, answer: Any, error: redis.RedisError | None = None) -> None:
-        self._answer, self._error = answer, error
+        self._answer, self._error, self._set = answer, error, True
         self._answered.release()
 
-    def arrives(self, timeout_s: float) -> bool:
-        return self._answered.acquire(timeout=timeout_s)
+    def wait(self, timeout: float) -> bool:
+        return self._answered.acquire(timeout=timeout)
+
+    def is_set(self) -> bool:
+        return self._set
 
     def result(self) -> Any:
         if self._error:
@@ -48,11 +53,8 @@ class _Line:
         self.connection = connection
         self.connected = False
         self.outgoing: list[bytes] = []
+        self.unsent: list[_Slot] = []
         self.waiting: deque[_Slot] = deque()
-
-    def owes(self) -> bool:
-        """Whether it is Redis' turn: what was asked is on its way, and nothing waits to be read."""
-        return not (self.connected and self.outgoing) and not unread(self.connection)
 
 
 class Pipe:
@@ -83,14 +85,18 @@ class Pipe:
             first = line.connected and not line.outgoing
             line.waiting.extend(slots)
             line.outgoing.extend(packed)
-            connecting = not line.connected
+            if connecting := not line.connected:
+                slots[-1].asked_at = time.monotonic()  # it is Redis that connecting waits for
+            else:
+                line.unsent.append(slots[-1])
         if first:
             try:
                 time.sleep(0)  # who is about to ask joins in: a write takes as long for ten commands as for one
             finally:
                 self._flush(line)
         try:
-            self.patience.wait(slots[-1].arrives, line.owes, connecting=connecting)
+            if not slots[-1].wait(self.patience.look_s):
+                self.patience.outlast(slots[-1], connecting=connecting)
         except redis.TimeoutError as error:
             with self._lock:
                 self._despair(line, error)
@@ -128,6 +134,10 @@ class Pipe:
             data, line.outgoing = b"".join(line.outgoing), []
             if not data:
                 return
+            now = time.monotonic()
+            for slot in line.unsent:
+                slot.asked_at = now
+            line.unsent.clear()
             try:
                 line.connection.send_packed_command([data], check_health=False)
             except redis.RedisError as error:

@@ -11,7 +11,7 @@ from redis.connection import AbstractConnection
 
 from shared.errors import Away, QueueDown
 from shared.store.link import Link
-from shared.store.patience import unread
+from shared.store.patience import Asked
 
 log = logging.getLogger("plano.replies")
 
@@ -56,7 +56,7 @@ class _Channel:
     """Those who wait for one announcement, and whether Redis knows that they do."""
 
     def __init__(self) -> None:
-        self.settled = threading.Event()
+        self.settled = Asked()
         """Set once Redis delivers what is announced, or, with the reason, will not."""
         self.refusal: redis.RedisError | None = None
         self.replies: list[Reply] = []
@@ -82,7 +82,7 @@ class Replies:
         self._channels: dict[str, _Channel] = {}
         self._hearing = False
         self._watched = False
-        self._alive = threading.Event()
+        self._alive = Asked()
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -112,7 +112,7 @@ class Replies:
                 self._watched = True
                 threading.Thread(target=self._watch, name="watch", daemon=True).start()
             connecting = self._connection is None
-        self._patience.wait(channel.settled.wait, self._owes, connecting=connecting)
+        self._wait(channel.settled, connecting=connecting)
         if channel.refusal:
             raise channel.refusal
 
@@ -141,10 +141,11 @@ class Replies:
             self._connection = None
             connection.disconnect()
 
-    def _owes(self) -> bool:
-        """Whether it is Redis' turn to say something."""
-        connection = self._connection
-        return connection is None or not unread(connection)
+    def _wait(self, event: Asked, *, connecting: bool = False) -> float:
+        """For how many seconds Redis was silent until it happened."""
+        if event.wait(self._patience.look_s):
+            return 0.0
+        return self._patience.outlast(event, connecting=connecting)
 
     def _hear(self) -> None:
         """Connect, hand out what is announced, and connect again for as long as somebody waits."""
@@ -239,12 +240,12 @@ class Replies:
 
     def _sign_of_life(self) -> float:
         """How long it was waited for, in seconds."""
-        self._alive.clear()
+        self._alive = Asked()
         with self._lock:
             self._send("PING")
             connection = self._connection
         try:
-            return self._patience.wait(self._alive.wait, self._owes)
+            return self._wait(self._alive)
         except redis.TimeoutError:
             if connection:
                 with self._lock:

@@ -215,24 +215,37 @@ print(staying.get(timeout=1).decode(), type(leaving.get(timeout=1)).__name__)
     store.flushall()
 
 
-def test_an_answer_that_came_while_the_process_was_busy_counts(redis_server: RedisServer, store: redis.Redis) -> None:
-    """Else a long pause of ours would look like an outage of Redis."""
+@pytest.mark.parametrize(("busy_from_s", "request_s"), [(0, 0.01), (0.04, 0.1)])
+def test_an_answer_that_came_while_the_process_was_busy_counts(
+    redis_server: RedisServer, store: redis.Redis, busy_from_s: float, request_s: float
+) -> None:
+    """Else a long pause of ours would look like an outage of Redis, or use up what a request may wait for it."""
     store.set("k1", "1")
 
     heard = in_greenlets(
         AMONG_GREENLETS
         + """
-pipe = Pipe(client.connection_pool, Patience(0.15))
+patience = Patience(0.15, float(sys.argv[3]))
+pipe = Pipe(client.connection_pool, patience)
+
+def ask():
+    patience.begin()
+    return pipe.ask("GET", "k1"), patience.spent()
+
 pipe.ask("GET", "k0")
-asked = [gevent.spawn(pipe.ask, "GET", "k1") for _ in range(5)]
-for _ in range(3):
-    gevent.sleep(0)
+if busy_from_s := float(sys.argv[2]):
+    gevent.spawn(client.execute_command, "DEBUG", "SLEEP", busy_from_s + 0.02)
+    gevent.sleep(0.01)
+asked = [gevent.spawn(ask) for _ in range(5)]
+gevent.sleep(busy_from_s)
 end = time.monotonic() + 0.3
 while time.monotonic() < end:
     pass
-print([each.get(timeout=1) for each in asked] == [b"1"] * 5)
+print([each.get(timeout=1) for each in asked] == [(b"1", False)] * 5)
 """,
         str(redis_server.socket),
+        str(busy_from_s),
+        str(request_s),
     )
 
     assert heard == "True"

@@ -15,11 +15,13 @@ def chat(port: int) -> str:
     return f"http://127.0.0.1:{port}/v1/chat/completions"
 
 
-def ask(port: int, session: str | None = None, text: str = DEEP, **body: Any) -> requests.Response:
-    """One chat completion."""
+def ask(
+    port: int, session: str | None = None, text: str = DEEP, via: requests.Session | None = None, **body: Any
+) -> requests.Response:
+    """One chat completion, on a connection of its own or on one that is kept."""
     headers = {"X-Model-Affinity": session} if session else {}
     messages = [{"role": "user", "content": text}]
-    return requests.post(chat(port), json={"messages": messages, **body}, headers=headers, timeout=30)
+    return (via or requests).post(chat(port), json={"messages": messages, **body}, headers=headers, timeout=30)
 
 
 def pinned(answer: requests.Response) -> bool:

@@ -120,7 +120,7 @@ def test_a_decision_under_way_is_not_waited_for(
 
 @pytest.mark.parametrize("delay_s", [0.04, 0.1, 0.14])
 def test_a_redis_that_answers_late_keeps_nobody_long(
-    start: Callable[..., Pool], ports: tuple[int, int], slow: SlowProxy, delay_s: float
+    slow: SlowProxy, start: Callable[..., Pool], ports: tuple[int, int], delay_s: float
 ) -> None:
     """A first request asks it ten times, its worker included; a pinned one asks once, and keeps its pin."""
     pool = start(env={"REDIS_URL": f"redis://127.0.0.1:{slow.port}"})
@@ -133,7 +133,7 @@ def test_a_redis_that_answers_late_keeps_nobody_long(
         pinned_ones = list(clients.map(lambda _: ask(ports[0], "s", DEEP), range(12)))
         first_ones = list(clients.map(lambda n: ask(ports[0], f"s-{n}", DEEP), range(12)))
     slow.delay = 0.0
-    back = _once_back(ports[0], "new")
+    back = _once_back(ports[0], "late")
 
     assert {(answer.json()["model"], pinned(answer)) for answer in pinned_ones} == {(FIRST, True)}
     assert {answer.json()["model"] for answer in first_ones} == {OWN}
@@ -142,8 +142,26 @@ def test_a_redis_that_answers_late_keeps_nobody_long(
     assert back.json()["model"] == FIRST
 
 
+def test_what_one_request_has_waited_is_not_the_next_ones(
+    slow: SlowProxy, start: Callable[..., Pool], ports: tuple[int, int]
+) -> None:
+    """Though they come over the same connection."""
+    pool = start(env={"REDIS_URL": f"redis://127.0.0.1:{slow.port}"})
+    pool.worker()
+    pool.web(ports[0])
+    ask(ports[0], "s", DEEP)
+
+    slow.delay = 0.1
+    with requests.Session() as kept:
+        first, later = (ask(ports[0], session, DEEP, via=kept) for session in ("new", "s"))
+    slow.delay = 0.0
+
+    assert "x-plano-degraded" in first.headers
+    assert (later.json()["model"], pinned(later)) == (FIRST, True)
+
+
 def test_a_slow_redis_is_one_that_is_away(
-    start: Callable[..., Pool], ports: tuple[int, int], slow: SlowProxy
+    slow: SlowProxy, start: Callable[..., Pool], ports: tuple[int, int]
 ) -> None:
     pool = start(env={"REDIS_URL": f"redis://127.0.0.1:{slow.port}"})
     pool.worker()
