@@ -1,6 +1,5 @@
-"""What clients notice of races, a dead model, a frozen Redis and a deployment: `python -m bench.promises`."""
+"""What clients notice of races, a dead model, a frozen or slow Redis and a deployment: `python -m bench.promises`."""
 
-import math
 import os
 import signal
 import statistics
@@ -9,29 +8,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Self
-
-import requests
 
 from bench import report, stage
+from bench.clients import Clients
 from bench.report import Figures
 from bench.stage import Stage
+from tests.fakes.delay import SlowProxy
+from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.router import Router
 from tests.fakes.wire import Answer, Request
 from tests.harness import Pool, running, wait_until
-from tests.system.asking import DEEP, ask, pinned
+from tests.system.asking import DEEP, ask
 from tests.system.rolling import PROVIDER_PAUSE_S, Load, Replicas, pin_sessions
 
 QUESTION = (
     "How many sessions are split by bursts of first requests, how many clients see an error when the pinned model is "
-    "killed, how long does a frozen Redis keep a request waiting, and what does a rolling restart cost?"
+    "killed, how long does a frozen or a slow Redis keep a request waiting, and what does a rolling restart cost?"
 )
 BURSTS, BURST = 30, 8
 SESSIONS = 16
 NEWCOMERS = 2
 FROZEN_S = 2.0
+LATE_S = (0.022, 0.05, 0.1, 0.14)
 TARGETS = {
     "30 bursts of 8 over 2 replicas": {"sessions_split": "0"},
     "pinned model killed": {"client_errors": "0"},
@@ -39,6 +38,11 @@ TARGETS = {
         "worst_added_wait_ms": "≤ 300",
         "worst_added_wait_of_first_requests_ms": "≤ 300",
         "worst_wait_of_decisions_under_way_ms": "≤ 300",
+        "client_errors": "0",
+    },
+    "redis slow": {
+        "worst_added_wait_ms": "≤ 300",
+        "worst_added_wait_of_first_requests_ms": "≤ 300",
         "client_errors": "0",
     },
     "rolling restart": {"requests_lost": "0", "streams_truncated": "0", "sessions_on_another_model": "0"},
@@ -68,11 +72,12 @@ def main() -> None:
             "30 bursts of 8 over 2 replicas": pool.bursts,
             "pinned model killed": lambda: pool.killed(asked.seconds),
             "redis frozen": lambda: pool.frozen(asked.seconds),
+            "redis slow": lambda: pool.slowed(asked.seconds),
             "rolling restart": pool.restarted,
         }
         results = report.interleaved(sides, asked.runs, TARGETS)
-    setting = {"replicas": 3, "workers": 1, "balancer": "haproxy", "seconds": asked.seconds, "frozen_s": FROZEN_S}
-    report.publish("promises", QUESTION, asked.runs, results, setting)
+    setting = {"replicas": 3, "workers": 1, "balancer": "haproxy", "seconds": asked.seconds}
+    report.publish("promises", QUESTION, asked.runs, results, {**setting, "frozen_s": FROZEN_S, "late_s": LATE_S})
 
 
 class _Fickle(Router):
@@ -93,22 +98,6 @@ class _Fickle(Router):
             return super().respond(request)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """One request."""
-
-    began: float
-    ended: float
-    fault: str | None
-    """None: it was answered, by whichever model."""
-    degraded: bool
-
-    @property
-    def took_ms(self) -> float:
-        """From the connection to the answer's end."""
-        return (self.ended - self.began) * 1000
-
-
 class _Pool:
     """Three replicas behind HAProxy, a worker, and two models, each on a server of its own."""
 
@@ -121,6 +110,9 @@ class _Pool:
         stack.enter_context(running(pool))
         pool.worker()
         self._replicas = Replicas(pool, built.folder, stack)
+        self._way = SlowProxy(built.redis_port)
+        stack.callback(self._way.close)
+        self._distant = self._on_a_long_way(built, config, stack)
         self._runs = 0
 
     def bursts(self) -> Figures:
@@ -145,7 +137,7 @@ class _Pool:
     def killed(self, seconds: int) -> Figures:
         """All sessions are on a model whose server ends under them."""
         sessions = self._pinned(FIRST)
-        with _Clients(self._replicas.front, sessions) as clients:
+        with Clients(self._replicas.front, sessions) as clients:
             wait_until(lambda: len(clients.asked) > 5 * SESSIONS, what="requests before the end of the model")
             self._first.close()
             _pass(seconds)
@@ -164,12 +156,12 @@ class _Pool:
     def frozen(self, seconds: int) -> Figures:
         """Redis stops answering, without a word, under pinned sessions, decisions under way and first requests."""
         sessions, new = self._pinned(FIRST), [f"new-{self._runs}-{n}" for n in range(NEWCOMERS)]
-        with _Clients(self._replicas.front, sessions, pause_s=0.02) as clients:
-            with _Clients(self._replicas.front, new, pause_s=0.02, anew=True) as usual_first:
+        with Clients(self._replicas.front, sessions, pause_s=0.02) as clients:
+            with Clients(self._replicas.front, new, pause_s=0.02, anew=True) as usual_first:
                 _pass(seconds)
             usual = clients.took_ms(until=time.monotonic())
             self._router.delay = FROZEN_S
-            with _Clients(self._replicas.front, [f"{name}-late" for name in new], anew=True) as first:
+            with Clients(self._replicas.front, [f"{name}-late" for name in new], anew=True) as first:
                 wait_until(lambda: self._router.open == NEWCOMERS, what="decisions under way")
                 with self._stopped_redis() as began:
                     _pass(FROZEN_S)
@@ -188,6 +180,26 @@ class _Pool:
             "client_errors": clients.errors + usual_first.errors + first.errors,
         }
 
+    def slowed(self, seconds: int) -> Figures:
+        """Redis answers every question late, those of the worker, too; the worst of several delays."""
+        sessions = [f"slow-{self._runs}-{n}" for n in range(SESSIONS)]
+        for session in sessions:
+            ask(self._distant, session, DEEP)
+        worst, worst_first, errors = 0.0, 0.0, 0
+        usual = self._asked_from_afar(sessions, seconds)
+        for late_s in LATE_S:
+            self._way.delay = late_s
+            slow = self._asked_from_afar(sessions, seconds)
+            self._way.delay = 0
+            worst = max(worst, max(slow[0].took_ms()) - statistics.median(usual[0].took_ms()))
+            worst_first = max(worst_first, max(slow[1].took_ms()) - statistics.median(usual[1].took_ms()))
+            errors += slow[0].errors + slow[1].errors
+        return {
+            "worst_added_wait_ms": worst,
+            "worst_added_wait_of_first_requests_ms": worst_first,
+            "client_errors": errors,
+        }
+
     def restarted(self) -> Figures:
         """Every replica is restarted, one after the other, under requests and streams."""
         self._anew()
@@ -204,6 +216,26 @@ class _Pool:
             "streams_truncated": len(done.truncated),
             "sessions_on_another_model": len(done.moved),
         }
+
+    def _on_a_long_way(self, built: Stage, config: str, stack: ExitStack) -> int:
+        """The port of a pool of one web process and one worker that reach Redis by a proxy."""
+        folder = built.folder / "distant"
+        folder.mkdir()
+        pool = stack.enter_context(running(Pool(folder, config, f"redis://127.0.0.1:{self._way.port}/1")))
+        port = free_port()
+        pool.worker()
+        pool.web(port)
+        return port
+
+    def _asked_from_afar(self, sessions: Sequence[str], seconds: int) -> tuple[Clients, Clients]:
+        """Clients of pinned sessions, and of new ones."""
+        new = [f"{sessions[0]}-{self._way.delay}-{n}" for n in range(NEWCOMERS)]
+        with (
+            Clients(self._distant, sessions, pause_s=0.02) as clients,
+            Clients(self._distant, new, pause_s=0.02, anew=True) as first,
+        ):
+            _pass(seconds)
+        return clients, first
 
     def _anew(self) -> None:
         """Forget the pins and the failures of the last side."""
@@ -237,57 +269,6 @@ class _Pool:
             yield time.monotonic()
         finally:
             os.kill(pid, signal.SIGCONT)
-
-
-class _Clients:
-    """One thread a session, asking again and again; with `anew` for another session each time."""
-
-    def __init__(self, port: int, sessions: Sequence[str], *, pause_s: float = 0.005, anew: bool = False) -> None:
-        self._port = port
-        self._pause_s = pause_s
-        self._anew = anew
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(each,)) for each in sessions]
-        self.asked: list[_Asked] = []
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    @property
-    def errors(self) -> int:
-        """How many requests were not answered as they should be."""
-        return sum(each.fault is not None for each in self.asked)
-
-    def took_ms(self, *, since: float = -math.inf, until: float = math.inf) -> list[float]:
-        """How long those took that ended since a moment and began before another."""
-        return [each.took_ms for each in tuple(self.asked) if each.ended >= since and each.began <= until]
-
-    def _ask(self, session: str) -> None:
-        n = 0
-        while not self._stop.wait(self._pause_s):
-            n += 1
-            self.asked.append(self._one(f"{session}-{n}" if self._anew else session))
-
-    def _one(self, session: str) -> _Asked:
-        began, fault, degraded = time.monotonic(), None, False
-        try:
-            answer = ask(self._port, session, DEEP)
-        except requests.RequestException as error:
-            fault = repr(error)
-        else:
-            degraded = "x-plano-degraded" in answer.headers
-            if not answer.ok or not (
-                self._anew or degraded or pinned(answer) or "x-plano-fallback" in answer.headers
-            ):
-                fault = f"{answer.status_code} {answer.text}"
-        return _Asked(began, time.monotonic(), fault, degraded)
 
 
 def _at_once(port: int, session: str, together: threading.Barrier) -> str:

@@ -31,6 +31,7 @@ _DECISION, _PROXIED = "decision", "proxied"
 _FIRST, _EIGHT = "first request, 1 at once", "first request, 8 at once"
 _STREAMS = "pool"
 _FROZEN = "redis frozen"
+_SLOW = "redis slow"
 _RESTART = "rolling restart"
 ROWS = (
     Row("pinned decision, requests/s at 32 connections", "pinned", ((_DECISION, "requests_per_s"),)),
@@ -128,6 +129,12 @@ ROWS = (
             (_FROZEN, "worst_added_wait_of_first_requests_ms"),
             (_FROZEN, "worst_wait_of_decisions_under_way_ms"),
         ),
+        "ms",
+    ),
+    Row(
+        "worst wait added by a Redis that answers in 22 to 140 ms: pinned / first",
+        "promises",
+        ((_SLOW, "worst_added_wait_ms"), (_SLOW, "worst_added_wait_of_first_requests_ms")),
         "ms",
     ),
     Row(

@@ -40,9 +40,9 @@ from shared.tracing import Tracing
 DEFAULT_REDIS = "redis://localhost:6379"
 
 # A web process holds three connections: one to the pins' Redis, one to the queue's, and the subscription there.
-# No request waits longer than 300 ms for Redis: 150 ms for an answer, and none is asked for after 75 ms of waiting.
-# A first request takes ten answers, four here and six in a worker: with answers of 25 ms it just goes all its way.
-_ANSWER_S, _REQUEST_S = 0.15, 0.075
+# No request waits longer than 300 ms for Redis: 150 ms for an answer, and none is asked for after 70 ms of waiting.
+# A first request takes ten answers, four here and six in a worker: with answers of 22 ms it just goes all its way.
+_ANSWER_S, _REQUEST_S = 0.15, 0.07
 
 # A worker holds at most 1 + 6 connections; its patience is longer, since a decision has its own budget.
 _WORKER_QUEUE_CONNECTIONS = 6

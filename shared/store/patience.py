@@ -8,7 +8,7 @@ from typing import Protocol
 
 import redis
 
-_LOOKS = 6
+_LOOKS = 7
 """How often an answer is looked for before it counts as missing."""
 _AT_MOST = 5
 """How many times its limit a wait may take when this process is so busy that it cannot tell whose fault it is."""

@@ -9,12 +9,13 @@ from pathlib import Path
 
 
 class SlowProxy:
-    """Listens on the loopback and passes everything on to a unix socket; what comes back is `delay` seconds late.
+    """Listens on the loopback and passes everything on; what comes back is `delay` seconds late.
 
     However much is under way, each piece is late by the same time, as by a longer way.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path | int) -> None:
+        """`target` is the path of a unix socket, or a port."""
         self.delay = 0.0
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -38,8 +39,7 @@ class SlowProxy:
             except OSError:
                 return
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(str(self._target))
+            server = self._connected()
             self._sockets += [client, server]
             back: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
             for work, given in (
@@ -48,6 +48,13 @@ class SlowProxy:
                 (self._return, (back, client)),
             ):
                 threading.Thread(target=work, args=given, daemon=True).start()
+
+    def _connected(self) -> socket.socket:
+        if isinstance(self._target, int):
+            return socket.create_connection(("127.0.0.1", self._target))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(str(self._target))
+        return server
 
     @staticmethod
     def _pass(source: socket.socket, sink: socket.socket) -> None:

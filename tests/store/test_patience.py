@@ -7,8 +7,8 @@ import redis
 
 from shared.store.patience import Patience
 
-LOOK_S = 0.025
-LIMIT_S = 6 * LOOK_S
+LOOK_S = 0.02
+LIMIT_S = 7 * LOOK_S
 NEVER = 10**9
 
 

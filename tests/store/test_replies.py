@@ -28,7 +28,7 @@ def test_300_waiters_use_one_subscription(store: redis.Redis, new_queue: NewQueu
 
     assert {said.result(10).models for said in asked} == {VERDICT.models}
     assert len(subscribers) == 1
-    assert connections <= 2 * (4 + 1) + 1
+    assert connections <= 2 * 2 + 1
 
 
 def test_nobody_listens_once_nobody_waits(store: redis.Redis, new_queue: NewQueue) -> None:
