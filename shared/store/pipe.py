@@ -19,31 +19,34 @@ from shared.store.patience import Patience
 Argument = str | bytes | memoryview | int | float
 
 
-class _Slot:
-    """One command that waits for its answer."""
+class _Question:
+    """Commands that wait for their answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, commands: int) -> None:
+        self.asked_at: float | None = None
+        self._missing = commands
+        self._answers: list[Any] = []
+        self._error: redis.RedisError | None = None
         self._answered = threading.Lock()
         self._answered.acquire()
-        self.asked_at: float | None = None
-        self._set = False
-        self._answer: Any = None
-        self._error: redis.RedisError | None = None
 
     def fill(self, answer: Any, error: redis.RedisError | None = None) -> None:
-        self._answer, self._error, self._set = answer, error, True
-        self._answered.release()
+        self._answers.append(answer)
+        self._error = self._error or error
+        self._missing -= 1
+        if not self._missing:
+            self._answered.release()
 
     def wait(self, timeout: float) -> bool:
         return self._answered.acquire(timeout=timeout)
 
     def is_set(self) -> bool:
-        return self._set
+        return not self._missing
 
-    def result(self) -> Any:
+    def result(self) -> list[Any]:
         if self._error:
             raise self._error
-        return self._answer
+        return self._answers
 
 
 class _Line:
@@ -53,8 +56,9 @@ class _Line:
         self.connection = connection
         self.connected = False
         self.outgoing: list[bytes] = []
-        self.unsent: list[_Slot] = []
-        self.waiting: deque[_Slot] = deque()
+        self.unsent: list[_Question] = []
+        self.waiting: deque[_Question] = deque()
+        """Once for each command."""
 
 
 class Pipe:
@@ -77,31 +81,31 @@ class Pipe:
 
     def ask_all(self, *commands: Sequence[Argument]) -> list[Any]:
         """What Redis answers to each; no one else's command comes between them. Raises the first one's error."""
-        slots = [_Slot() for _ in commands]
         with self._lock:
             line = self._line or self._begin()
             # Packed before anything is noted down: who cannot be packed must not get another one's answer.
             packed = [part for command in commands for part in line.connection.pack_command(*command)]
+            question = _Question(len(commands))
             first = line.connected and not line.outgoing
-            line.waiting.extend(slots)
+            line.waiting.extend([question] * len(commands))
             line.outgoing.extend(packed)
             if connecting := not line.connected:
-                slots[-1].asked_at = time.monotonic()  # it is Redis that connecting waits for
+                question.asked_at = time.monotonic()  # it is Redis that connecting waits for
             else:
-                line.unsent.append(slots[-1])
+                line.unsent.append(question)
         if first:
             try:
                 time.sleep(0)  # who is about to ask joins in: a write takes as long for ten commands as for one
             finally:
                 self._flush(line)
         try:
-            if not slots[-1].wait(self.patience.look_s):
-                self.patience.outlast(slots[-1], connecting=connecting)
+            if not question.wait(self.patience.look_s):
+                self.patience.outlast(question, connecting=connecting)
         except redis.TimeoutError as error:
             with self._lock:
                 self._despair(line, error)
             raise
-        return [slot.result() for slot in slots]
+        return question.result()
 
     def close(self) -> None:
         """Let go of the connection; the next question makes another."""
@@ -135,8 +139,8 @@ class Pipe:
             if not data:
                 return
             now = time.monotonic()
-            for slot in line.unsent:
-                slot.asked_at = now
+            for question in line.unsent:
+                question.asked_at = now
             line.unsent.clear()
             try:
                 line.connection.send_packed_command([data], check_health=False)
@@ -182,7 +186,7 @@ class Pipe:
             self._fill(line.waiting, None, error)
 
     @staticmethod
-    def _fill(waiting: deque[_Slot], answer: Any, error: redis.RedisError | None = None) -> None:
+    def _fill(waiting: deque[_Question], answer: Any, error: redis.RedisError | None = None) -> None:
         with contextlib.suppress(IndexError):  # it was given up in this very moment: nobody waits any more
             waiting.popleft().fill(answer, error)
 

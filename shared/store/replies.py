@@ -15,7 +15,7 @@ from shared.store.patience import Asked
 
 log = logging.getLogger("plano.replies")
 
-_PAUSE_S = 0.25
+_PAUSE_S = 0.1
 _WATCH_EVERY_S = 0.05
 """How often Redis is asked for a sign of life while somebody waits."""
 _SLOW_S = 0.04
@@ -152,6 +152,7 @@ class Replies:
         pause = threading.Event()
         while True:
             connection: AbstractConnection = self._pool.connection_class(**self._pool.connection_kwargs)
+            pause_s = 0.0
             try:
                 connection.connect()
                 with self._lock:
@@ -159,15 +160,19 @@ class Replies:
                     if self._channels:
                         self._send("SUBSCRIBE", *self._channels)
                 self._listen(connection)
-            except redis.RedisError as error:
-                log.debug("no subscription: %s", type(error).__name__)
+            except redis.ResponseError as error:
+                log.warning("Redis refuses a subscription: %s", type(error).__name__)
                 self._refuse(error)
-                pause.wait(_PAUSE_S)
+                pause.wait(_PAUSE_S)  # even when nobody waits: it would refuse the next one, too
+            except redis.RedisError as error:
+                self._refuse(error)
+                pause_s = _PAUSE_S
             with self._lock:
                 self._give_up(connection)
                 if not self._channels:
                     self._hearing = False
                     return
+            pause.wait(pause_s)
 
     def _refuse(self, error: redis.RedisError) -> None:
         """Tell those who have just joined; who was heard before waits on, under the watch."""
@@ -188,8 +193,7 @@ class Replies:
                 heard = connection.read_response(disconnect_on_error=False, push_request=True)
             except redis.TimeoutError:
                 continue  # a socket without a limit for reading would have none for sending
-            except redis.ResponseError as error:
-                log.warning("Redis refuses a subscription: %s", type(error).__name__)
+            except redis.ResponseError:
                 raise
             except (redis.RedisError, OSError, AttributeError, ValueError) as error:
                 # Closed by Redis, or by whoever gave up on it while this thread was reading.
