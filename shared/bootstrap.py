@@ -1,6 +1,7 @@
 """Where the objects of a process meet. Nothing here opens a socket."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pkgutil import resolve_name
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from shared.domain.observed import Seen
 from shared.domain.pins import Pin
 from shared.domain.ranking import EMPTY, Kind, Snapshot
 from shared.domain.sessions import Session
-from shared.errors import Away, ConfigError, QueueDown, StoreDown
+from shared.errors import ConfigError, QueueDown, StoreDown
 from shared.failover import Cooldowns, Failover, Movable, OnFailure, Rules
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.decisions import InPlace
@@ -39,7 +40,7 @@ from shared.tracing import Tracing
 
 DEFAULT_REDIS = "redis://localhost:6379"
 
-# A web process holds three connections: one to the pins' Redis, one to the queue's, and the subscription there.
+# A web process holds two connections, the pipe and the subscription, or three when the queue has a Redis of its own.
 # No request waits longer than 300 ms for Redis: 150 ms for an answer, and none is asked for after 70 ms of waiting.
 # A first request takes ten answers, four here and six in a worker: with answers of 22 ms it just goes all its way.
 _ANSWER_S, _REQUEST_S = 0.15, 0.07
@@ -89,6 +90,8 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     pins: AdminPins
     pins_link: Link | None
     """None in memory mode."""
+    connect: Callable[[], None]
+    """To be called once in each process that serves: it connects to Redis, so that its first request need not."""
     begin_request: Callable[[], None]
     """To be called at the begin of each request, in its thread: it has all of its patience with Redis."""
     replicas: Replicas | None
@@ -142,10 +145,10 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
     if config.routing.cache_type is CacheType.MEMORY:
         return _memory_web(settings, config, notes, traces)
     patience = Patience(_ANSWER_S, _REQUEST_S)
-    pins_link = _link(_pins_url(settings, config), settings, patience, "pins", StoreDown)
-    queue_link = _link(_queue_url(settings, config), settings, patience, "queue", QueueDown)
+    pins_link, queue_link = _links(settings, config, patience)
+    replies = Replies(queue_link)
     quota = SessionQuota(pins_link, config.limits.sessions_per_minute)
-    decisions = DecisionQueue(queue_link, Replies(queue_link), limit=config.limits.waiting_decisions)
+    decisions = DecisionQueue(queue_link, replies, limit=config.limits.waiting_decisions)
     sliding_ttl_s = config.routing.session_ttl_s if config.routing.session_ttl_mode == "sliding" else None
     pins = PinStore(pins_link, sliding_ttl_s=sliding_ttl_s)
     return Web(
@@ -156,6 +159,7 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
         pins=pins,
         decisions=decisions,
         pins_link=pins_link,
+        connect=partial(_connect, pins_link, queue_link, replies),
         begin_request=patience.begin,
         replicas=Replicas(pins_link),
         prices=RecentSnapshot(MetricsStore(pins_link)) if _priced(config) else NoMetrics(),
@@ -167,7 +171,7 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
 def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
     """The parts of a worker process; raises ConfigError."""
     config = load(settings.config, env)
-    link = _link(_pins_url(settings, config), settings, Patience(_WORKER_PATIENCE_S), "pins", StoreDown)
+    link = Link(_pipe(_pins_url(settings, config), settings, Patience(_WORKER_PATIENCE_S)), "pins", StoreDown)
     queue_client = connections.waiting_client(
         _queue_url(settings, config),
         connections=_WORKER_QUEUE_CONNECTIONS,
@@ -189,9 +193,7 @@ def clock(settings: Settings, env: Mapping[str, str]) -> Clock:
     """The parts of a clock process, which holds one connection to each Redis; raises ConfigError."""
     config = load(settings.config, env)
     # Its patience is short: it has to stop within a second of SIGTERM, and what failed is asked for again.
-    patience = Patience(_ANSWER_S)
-    pins_link = _link(_pins_url(settings, config), settings, patience, "pins", StoreDown)
-    queue_link = _link(_queue_url(settings, config), settings, patience, "queue", QueueDown)
+    pins_link, queue_link = _links(settings, config, Patience(_ANSWER_S))
     return Clock(config=config, metrics=RecentSnapshot(MetricsStore(pins_link)), queue=RefreshQueue(queue_link))
 
 
@@ -200,7 +202,7 @@ def view(settings: Settings, env: Mapping[str, str]) -> View:
     config = load(settings.config, env)
     if config.routing.cache_type is CacheType.MEMORY:
         raise ConfigError(["routing.session_cache.type: is memory; only redis can be looked at from outside"])
-    link = _link(_pins_url(settings, config), settings, Patience(_WORKER_PATIENCE_S), "redis", StoreDown)
+    link = Link(_pipe(_pins_url(settings, config), settings, Patience(_WORKER_PATIENCE_S)), "redis", StoreDown)
     return View(config=config, metrics=MetricsStore(link), cooldowns=CooldownStore(link))
 
 
@@ -224,12 +226,19 @@ def _memory_web(settings: Settings, config: Config, notes: Notes, traces: Tracin
         pins=pins,
         decisions=decisions,
         pins_link=None,
+        connect=_wait_for_nobody,
         begin_request=_wait_for_nobody,
         replicas=None,
         prices=metrics if _priced(config) else NoMetrics(),
         observed=observed if source else None,
         tracing=traces,
     )
+
+
+def _connect(pins_link: Link, queue_link: Link, replies: Replies) -> None:
+    pins_link.answers()
+    queue_link.answers()
+    replies.connect()
 
 
 def _wait_for_nobody() -> None:
@@ -291,6 +300,14 @@ def _queue_url(settings: Settings, config: Config) -> str:
     return settings.queue_redis_url or _pins_url(settings, config)
 
 
-def _link(url: str, settings: Settings, patience: Patience, name: str, error: type[Away]) -> Link:
+def _links(settings: Settings, config: Config, patience: Patience) -> tuple[Link, Link]:
+    """To the pins' Redis and to the queue's, which usually are one and then share a connection."""
+    pins_url, queue_url = _pins_url(settings, config), _queue_url(settings, config)
+    pipe = _pipe(pins_url, settings, patience)
+    queue_pipe = pipe if queue_url == pins_url else _pipe(queue_url, settings, patience)
+    return Link(pipe, "pins", StoreDown), Link(queue_pipe, "queue", QueueDown)
+
+
+def _pipe(url: str, settings: Settings, patience: Patience) -> Pipe:
     pool = connections.pool(url, answer_s=patience.answer_s, verify_tls=settings.redis_tls_verify)
-    return Link(Pipe(pool, patience), name, error)
+    return Pipe(pool, patience)

@@ -50,11 +50,12 @@ def when_ready(server: Any) -> None:  # noqa: ARG001 - gunicorn's signature
 
 
 def post_worker_init(worker: Any) -> None:
-    """The process is there: say so."""
+    """The process is there: connect it to Redis, and say so."""
     from web import presence, wire, wsgi  # noqa: PLC0415 - the application was loaded by now
 
     once = ("Authorization", _config.routing.tenant_header or "", *wire.SESSION_HEADERS.values())
     worker.limit(_config.limits, frozenset(map(str.upper, once)))
+    wsgi.base.connect()
     presence.announce(wsgi.base, _port)
 
 

@@ -10,6 +10,7 @@ import redis
 from redis.connection import AbstractConnection
 
 from shared.errors import Away, QueueDown
+from shared.store import keys
 from shared.store.link import Link
 from shared.store.patience import Asked
 
@@ -97,6 +98,11 @@ class Replies:
             yield reply
         finally:
             self._leave(name, reply)
+
+    def connect(self) -> None:
+        """Connect now rather than with the first one who waits; when Redis is away, that is too early."""
+        with contextlib.suppress(Away), self.expect(keys.decided("nobody")):
+            pass
 
     def _join(self, name: str, reply: Reply) -> None:
         with self._lock:

@@ -118,6 +118,21 @@ def test_a_decision_under_way_is_not_waited_for(
     assert "Traceback" not in worker.text()
 
 
+def test_no_request_waits_for_a_connection(
+    start: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer
+) -> None:
+    """A process connects before it serves: connecting over TLS, and afar, takes several answers."""
+    pool = start(budget_ms=100)
+    pool.web(ports[0])
+    with redis_of_its_own.client() as client:
+        made = client.info("stats")["total_connections_received"]
+
+        answer = ask(ports[0], "s", DEEP)
+
+        assert answer.headers["x-plano-degraded"] == "router"  # it was queued, and no worker was there
+        assert client.info("stats")["total_connections_received"] == made
+
+
 @pytest.mark.parametrize("delay_s", [0.04, 0.1, 0.14])
 def test_a_redis_that_answers_late_keeps_nobody_long(
     slow: SlowProxy, start: Callable[..., Pool], ports: tuple[int, int], delay_s: float
