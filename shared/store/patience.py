@@ -12,6 +12,7 @@ _LOOKS = 7
 """How often an answer is looked for before it counts as missing."""
 _AT_MOST = 5
 """How many times its limit a wait may take when this process is so busy that it cannot tell whose fault it is."""
+_TICK_S = 0.001
 
 
 class Question(Protocol):
@@ -54,7 +55,7 @@ class Patience:
     ) -> None:
         """`answer_s` bounds a wait. A request that has waited `request_s` or more, all told, begins no other one."""
         self.answer_s = answer_s
-        self._connecting_s = answer_s * 5 / 3  # connecting takes a question or two of its own
+        self._connecting_s = answer_s * 1.5  # connecting takes a question or two of its own
         self.look_s = answer_s / _LOOKS
         """For so long an answer is looked for before `outlast` is asked; nearly always it is there by then."""
         self._request_s = request_s
@@ -77,15 +78,17 @@ class Patience:
         """
         limit_s = self._connecting_s if connecting else self.answer_s
         began = self._clock()
+        since = began - self.look_s  # whoever else may have asked it before
         silent_s = 0.0
         try:
             while not question.is_set():
                 now = self._clock()
                 if question.asked_at is not None:
-                    silent_s = now - question.asked_at
+                    silent_s = now - max(question.asked_at, since)
                 if silent_s >= limit_s or now - began >= _AT_MOST * limit_s:
                     raise redis.TimeoutError("no answer in time")
-                if question.wait(self.look_s) and silent_s:  # it came between two looks
+                left_s = max(limit_s - silent_s, _TICK_S)
+                if question.wait(min(self.look_s, left_s)) and silent_s:  # it came between two looks
                     silent_s += min(self._clock() - now, self.look_s)
             return silent_s
         finally:

@@ -103,7 +103,7 @@ class Pipe:
                 self.patience.outlast(question, connecting=connecting)
         except redis.TimeoutError as error:
             with self._lock:
-                self._despair(line, error)
+                self._despair(line, error, connecting=connecting)
             raise
         return question.result()
 
@@ -122,9 +122,9 @@ class Pipe:
         """Connect, send what has gathered, and hand out answers until the connection breaks."""
         try:
             line.connection.connect()
-        except redis.RedisError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is: who comes next has to find another connection
             with self._lock:
-                self._give_up(line, error)
+                self._give_up(line, known(error))
             return
         line.connected = True
         self._flush(line)
@@ -159,20 +159,19 @@ class Pipe:
                 self._fill(waiting, None, error)
             except (redis.RedisError, OSError, AttributeError, ValueError) as error:
                 # Closed by Redis, or by whoever gave up on it while this thread was reading.
-                reason = error if isinstance(error, redis.RedisError) else redis.ConnectionError(str(error))
                 with self._lock:
-                    self._give_up(line, reason)
+                    self._give_up(line, known(error))
                 return
             else:
                 self._fill(waiting, answer)
 
-    def _despair(self, line: _Line, error: redis.RedisError) -> None:
-        """No answer came in time. A connection that is still being made goes on: a slow Redis would never get one."""
-        if line.connected:
+    def _despair(self, line: _Line, error: redis.RedisError, *, connecting: bool) -> None:
+        """No answer came in time. What took so long to connect is kept: a slow Redis would never get a connection."""
+        if not line.connected:
+            line.outgoing.clear()
+            self._dismiss(line, error)
+        elif not connecting:
             self._give_up(line, error)
-            return
-        line.outgoing.clear()
-        self._dismiss(line, error)
 
     def _give_up(self, line: _Line, error: redis.RedisError) -> None:
         """Let go of a connection; whoever waits for an answer on it hears why."""
@@ -189,6 +188,11 @@ class Pipe:
     def _fill(waiting: deque[_Question], answer: Any, error: redis.RedisError | None = None) -> None:
         with contextlib.suppress(IndexError):  # it was given up in this very moment: nobody waits any more
             waiting.popleft().fill(answer, error)
+
+
+def known(error: Exception) -> redis.RedisError:
+    """The error, or what redis-py would call it."""
+    return error if isinstance(error, redis.RedisError) else redis.ConnectionError(f"{type(error).__name__}: {error}")
 
 
 class PipedRedis(redis.Redis):

@@ -1,5 +1,6 @@
 """The job queue, as web and the clock see it: RQ, one decision a session and one refresh a source at a time."""
 
+import contextlib
 import math
 import threading
 import time
@@ -16,7 +17,7 @@ from rq.worker_registration import get_keys
 
 from shared import contract
 from shared.contract import Order, Verdict
-from shared.errors import RouterDown, TooManyWaiting
+from shared.errors import QueueDown, RouterDown, TooManyWaiting
 from shared.store import keys
 from shared.store.link import Link
 from shared.store.pipe import PipedRedis
@@ -78,7 +79,8 @@ class DecisionQueue:
                 if heard is not None:
                     return _read_verdict(heard)
         if ours:  # its worker is gone or far behind: let the session's next request be decided anew
-            self._link.guard(self._client.delete, Job.key_for(job_id))
+            with contextlib.suppress(QueueDown):  # then its own ttl does that
+                self._link.guard(self._client.delete, Job.key_for(job_id))
         raise RouterDown(f"no decision within {budget_s * 1000:.0f} ms")
 
     def _enqueue(self, job_id: str, order: Order, ttl_s: int) -> bool:

@@ -13,6 +13,7 @@ from shared.errors import Away, QueueDown
 from shared.store import keys
 from shared.store.link import Link
 from shared.store.patience import Asked
+from shared.store.pipe import known
 
 log = logging.getLogger("plano.replies")
 
@@ -109,8 +110,10 @@ class Replies:
             channel = self._channels.get(name)
             if channel is None:
                 channel = self._channels[name] = _Channel()
+                channel.replies.append(reply)
                 self._send("SUBSCRIBE", name)
-            channel.replies.append(reply)
+            else:
+                channel.replies.append(reply)
             if not self._hearing:
                 self._hearing = True
                 threading.Thread(target=self._hear, name="replies", daemon=True).start()
@@ -170,8 +173,8 @@ class Replies:
                 log.warning("Redis refuses a subscription: %s", type(error).__name__)
                 self._refuse(error)
                 pause.wait(_PAUSE_S)  # even when nobody waits: it would refuse the next one, too
-            except redis.RedisError as error:
-                self._refuse(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is: who comes next has to find another connection
+                self._refuse(known(error))
                 pause_s = _PAUSE_S
             with self._lock:
                 self._give_up(connection)

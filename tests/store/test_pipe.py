@@ -18,6 +18,7 @@ from shared.store.pipe import Pipe
 from tests.fakes.delay import SlowProxy
 from tests.harness import RedisServer, wait_until
 from tests.links import link_to
+from tests.store.conftest import NewLink
 from tests.store.greenlets import in_greenlets
 
 
@@ -151,6 +152,23 @@ def test_a_connection_that_takes_too_long_is_made_all_the_same(slow: SlowProxy) 
         assert heard
         slow.delay = 0
         assert pipe.ask("GET", "late") is None
+
+
+@pytest.mark.parametrize("delay_s", [0.06, 0.1, 0.13])
+def test_a_slow_redis_is_reached_sooner_or_later(slow: SlowProxy, delay_s: float) -> None:
+    """A connection takes several answers; what is asked meanwhile may time out when it has just been made."""
+    slow.delay = delay_s
+    with closing(link_to(f"redis://127.0.0.1:{slow.port}/1", answer_s=0.15).pipe) as pipe:
+        wait_until(lambda: _outcome(pipe, "PING") == "b'PONG'", within_s=3, what="an answer")
+
+
+def test_an_address_that_is_none_is_an_error_each_time(new_link: NewLink) -> None:
+    """Not a wait for a thread that has ended by an exception which nobody foresaw."""
+    link = new_link("redis://redis..host:6379")
+
+    for _ in range(2):
+        with pytest.raises(redis.ConnectionError, match="UnicodeError"):
+            link.pipe.ask("PING")
 
 
 def _quietly(pipe: Pipe, key: str = "k1") -> bytes | None:

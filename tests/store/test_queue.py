@@ -10,11 +10,13 @@ import redis
 from rq.job import Job
 
 from shared.contract import Verdict
-from shared.errors import RouterDown, TooManyWaiting
+from shared.errors import QueueDown, RouterDown, TooManyWaiting
 from shared.store import keys
-from shared.store.queue import announce
+from shared.store.queue import DecisionQueue, announce
 from shared.store.replies import Replies
+from tests.fakes.delay import SlowProxy
 from tests.harness import wait_until
+from tests.store.conftest import NewLink
 from tests.store.queueing import BUDGET_S, VERDICT, Ask, NewQueue, channels, decide, job_of, order, queued
 
 
@@ -159,3 +161,18 @@ def test_living_workers_are_counted(store: redis.Redis, new_queue: NewQueue) -> 
     store.hset("rq:worker:alive", "birth", "now")
 
     assert queue.workers() == 1
+
+
+def test_a_worker_that_is_late_is_no_outage_of_redis(slow: SlowProxy, new_link: NewLink) -> None:
+    """Though the request has waited too long for Redis to give the job's id back."""
+    link = new_link(f"redis://127.0.0.1:{slow.port}", error=QueueDown, request_s=0.04)
+    queue = DecisionQueue(link, Replies(link), limit=9)
+    with pytest.raises(RouterDown):
+        queue.ask(order("before"), 0.05)  # it is connected then, and Redis knows the scripts
+
+    slow.delay = 0.025
+    link.pipe.patience.begin()
+    with pytest.raises(RouterDown):
+        queue.ask(order(), 0.3)
+
+    assert link.pipe.patience.spent()
