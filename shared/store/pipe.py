@@ -84,10 +84,11 @@ class Pipe:
         with self._lock:
             line = self._line or self._begin()
             # Packed before anything is noted down: who cannot be packed must not get another one's answer.
-            packed = [part for command in commands for part in line.connection.pack_command(*command)]
+            pack = line.connection.pack_command
+            packed = pack(*commands[0]) if len(commands) == 1 else [part for each in commands for part in pack(*each)]
             question = _Question(len(commands))
             first = line.connected and not line.outgoing
-            line.waiting.extend([question] * len(commands))
+            line.waiting.extend((question,) * len(commands))
             line.outgoing.extend(packed)
             if connecting := not line.connected:
                 question.asked_at = time.monotonic()  # it is Redis that connecting waits for
