@@ -8,7 +8,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
@@ -84,7 +84,7 @@ class Pipe:
         with self._lock:
             line = self._line or self._begin()
             # Packed before anything is noted down: who cannot be packed must not get another one's answer.
-            pack = line.connection.pack_command
+            pack: Callable[..., list[bytes]] = line.connection.pack_command
             packed = pack(*commands[0]) if len(commands) == 1 else [part for each in commands for part in pack(*each)]
             question = _Question(len(commands))
             first = line.connected and not line.outgoing
