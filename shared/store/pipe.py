@@ -75,11 +75,14 @@ class Pipe:
         self._lock = threading.Lock()
         self._line: _Line | None = None
 
-    def ask(self, *command: Argument) -> Any:
-        """What Redis answers; raises redis.RedisError, within the limit."""
-        return self.ask_all(command)[0]
+    def ask(self, *command: Argument, at_once: bool = False) -> Any:
+        """What Redis answers; raises redis.RedisError, within the limit.
 
-    def ask_all(self, *commands: Sequence[Argument]) -> list[Any]:
+        `at_once`: send it without waiting for others who are about to ask, because somebody is to begin with it.
+        """
+        return self.ask_all(command, at_once=at_once)[0]
+
+    def ask_all(self, *commands: Sequence[Argument], at_once: bool = False) -> list[Any]:
         """What Redis answers to each; no one else's command comes between them. Raises the first one's error."""
         with self._lock:
             line = self._line or self._begin()
@@ -87,16 +90,17 @@ class Pipe:
             pack: Callable[..., list[bytes]] = line.connection.pack_command
             packed = pack(*commands[0]) if len(commands) == 1 else [part for each in commands for part in pack(*each)]
             question = _Question(len(commands))
-            first = line.connected and not line.outgoing
+            sends = line.connected and (at_once or not line.outgoing)
             line.waiting.extend((question,) * len(commands))
             line.outgoing.extend(packed)
             if connecting := not line.connected:
                 question.asked_at = time.monotonic()  # it is Redis that connecting waits for
             else:
                 line.unsent.append(question)
-        if first:
+        if sends:
             try:
-                time.sleep(0)  # who is about to ask joins in: a write takes as long for ten commands as for one
+                if not at_once:
+                    time.sleep(0)  # who is about to ask joins in: a write takes as long for ten commands as for one
             finally:
                 self._flush(line)
         try:
@@ -206,7 +210,7 @@ class PipedRedis(redis.Redis):
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """What Redis answers, in the form that the client's callers expect; raises as `Pipe.ask` does."""
-        answer = self._pipe.ask(*args)
+        answer = self._pipe.ask(*args, at_once=True)  # a worker waits for jobs
         options.pop("keys", None)  # meant for a cache that is not used
         read = self.response_callbacks.get(args[0])
         return read(answer, **options) if read else answer

@@ -215,6 +215,28 @@ print(reads() - before)
     store.flushall()
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_somebody_is_to_begin_with_waits_for_nobody(
+    redis_server: RedisServer,
+    store: redis.Redis,  # noqa: ARG001 - empty
+    at_once: bool,
+) -> None:
+    """A worker that has a job already need not wait until all who come with another one have asked."""
+    waiting = in_greenlets(
+        AMONG_GREENLETS
+        + """
+asking = gevent.spawn(pipe.ask, "GET", "k1", at_once=sys.argv[2] == "True")
+unsent = gevent.spawn(lambda: len(pipe._line.outgoing))  # runs next
+asking.get(timeout=1)
+print(unsent.get(timeout=1))
+""",
+        str(redis_server.socket),
+        str(at_once),
+    )
+
+    assert waiting == ("0" if at_once else "1")
+
+
 def test_who_leaves_in_the_moment_of_asking_takes_nobody_along(redis_server: RedisServer, store: redis.Redis) -> None:
     """The first of those who ask together writes for all; its client may be gone by then."""
     store.set("k1", "1")
