@@ -90,7 +90,7 @@ class Affinity:
         self._notes = notes
         self._quota = quota
         self._tracing = tracing
-        # Many pins are alike, and working it out takes 1.5 µs.
+        # Many pins are alike, and working it out takes 1 µs.
         self._serving = lru_cache(maxsize=1024)(self._candidates)
 
     def resolve(self, question: Question) -> Decision:

@@ -7,6 +7,7 @@ GET /_requests   how many requests came, for which models, the headers of the la
 POST /_clear     forgets them
 """
 
+import abc
 import socket
 import sys
 import threading
@@ -24,7 +25,7 @@ _KEPT = 10_000  # a stand-in of a long benchmark must not eat the machine
 _CLOSE_LIMIT_S = 5.0
 
 
-class StandIn:
+class StandIn(abc.ABC):
     """A real HTTP server, in threads of this process: on the loopback unless another host is named."""
 
     settable: ClassVar[frozenset[str]] = frozenset({"delay", "pause"})
@@ -138,9 +139,9 @@ class StandIn:
         """Let the answers go that hang."""
         self._gates.release()
 
+    @abc.abstractmethod
     def respond(self, request: Request) -> Answer:
         """What this stand-in answers when all is well."""
-        raise NotImplementedError
 
     def serve(self, request: Request, exchange: Exchange) -> None:
         """Record a request and answer it."""

@@ -5,6 +5,7 @@ import signal
 import pytest
 import redis
 
+from shared.contract import Verdict
 from shared.errors import QueueDown, RouterDown, StoreDown
 from shared.store.queue import DecisionQueue
 from shared.store.replies import Replies
@@ -56,15 +57,7 @@ def test_a_subscription_that_broke_while_nobody_waits_costs_nobody_an_answer(
     store: redis.Redis, new_queue: NewQueue, ask: Ask
 ) -> None:
     """Redis closes idle connections where the operator set `timeout`, and a restart breaks them all."""
-    queue = new_queue()
-    for _ in range(3):
-        asked = ask(queue, order())
-        wait_until(lambda: queued(store))
-        decide(store)
-        assert asked.result(5) == VERDICT
-        wait_until(lambda: channels(store) == 0)
-
-        kill_all_but(store)
+    assert heard_between_breaks(store, new_queue(), ask) == [VERDICT] * 3
 
 
 def test_a_job_that_redis_lost_is_asked_for_again(
@@ -166,10 +159,19 @@ def test_a_refused_subscription_is_not_asked_for_again_and_again(own_server: Red
     own_server.stop()
 
 
-def kill_all_but(own: redis.Redis) -> None:
-    for client in own.client_list():
-        if int(client["id"]) != own.client_id():
-            own.client_kill_filter(_id=client["id"])
+def heard_between_breaks(own: redis.Redis, queue: DecisionQueue, ask: Ask) -> list[Verdict]:
+    """What is heard when every connection but ours is ended each time that nobody waits."""
+    heard = []
+    for _ in range(3):
+        asked = ask(queue, order())
+        wait_until(lambda: queued(own))
+        decide(own)
+        heard.append(asked.result(5))
+        wait_until(lambda: channels(own) == 0)
+        for client in own.client_list():
+            if int(client["id"]) != own.client_id():
+                own.client_kill_filter(_id=client["id"])
+    return heard
 
 
 def test_it_works_over_tcp_as_well(own_server: RedisServer, new_link: NewLink, ask: Ask) -> None:
@@ -179,16 +181,11 @@ def test_it_works_over_tcp_as_well(own_server: RedisServer, new_link: NewLink, a
     link = new_link(f"redis://127.0.0.1:{port}", answer_s=5)
     queue = DecisionQueue(link, Replies(link), limit=9)
 
-    with own_server.client() as store:
-        for _ in range(3):
-            asked = ask(queue, order())
-            wait_until(lambda: queued(store))
-            decide(store)
-            assert asked.result(5) == VERDICT
-            wait_until(lambda: channels(store) == 0)
-
-            kill_all_but(store)
+    with own_server.client() as own:
+        heard = heard_between_breaks(own, queue, ask)
     own_server.stop()
+
+    assert heard == [VERDICT] * 3
 
 
 def test_a_slow_redis_is_not_waited_for_either(slow: SlowProxy, new_link: NewLink, ask: Ask) -> None:

@@ -30,6 +30,17 @@ def slow(redis_of_its_own: RedisServer) -> Iterator[SlowProxy]:
     proxy.close()
 
 
+@pytest.fixture
+def distant(slow: SlowProxy, start: Callable[..., Pool], ports: tuple[int, int]) -> int:
+    """The port of a pool that reaches Redis by the proxy; the session `s` is pinned."""
+    pool = start(env={"REDIS_URL": f"redis://127.0.0.1:{slow.port}"})
+    pool.worker()
+    pool.web(ports[0])
+    first = ask(ports[0], "s", DEEP)
+    assert first.json()["model"] == FIRST
+    return ports[0]
+
+
 def refused(server: RedisServer) -> Cure:
     """Nobody listens any more."""
     server.stop()
@@ -131,24 +142,18 @@ def test_no_request_waits_for_a_connection(
 
         assert answer.headers["x-plano-degraded"] == "router"  # it was queued, and no worker was there
         assert client.info("stats")["total_connections_received"] == made
+        assert len(client.client_list()) == 3  # what is asked and what is heard, and this client
 
 
 @pytest.mark.parametrize("delay_s", [0.04, 0.1, 0.14])
-def test_a_redis_that_answers_late_keeps_nobody_long(
-    slow: SlowProxy, start: Callable[..., Pool], ports: tuple[int, int], delay_s: float
-) -> None:
+def test_a_redis_that_answers_late_keeps_nobody_long(slow: SlowProxy, distant: int, delay_s: float) -> None:
     """A first request asks it ten times, its worker included; a pinned one asks once, and keeps its pin."""
-    pool = start(env={"REDIS_URL": f"redis://127.0.0.1:{slow.port}"})
-    pool.worker()
-    pool.web(ports[0])
-    ask(ports[0], "s", DEEP)
-
     slow.delay = delay_s
     with ThreadPoolExecutor(4) as clients:
-        pinned_ones = list(clients.map(lambda _: ask(ports[0], "s", DEEP), range(12)))
-        first_ones = list(clients.map(lambda n: ask(ports[0], f"s-{n}", DEEP), range(12)))
+        pinned_ones = list(clients.map(lambda _: ask(distant, "s", DEEP), range(12)))
+        first_ones = list(clients.map(lambda n: ask(distant, f"s-{n}", DEEP), range(12)))
     slow.delay = 0.0
-    back = _once_back(ports[0], "late")
+    back = _once_back(distant, "late")
 
     assert {(answer.json()["model"], pinned(answer)) for answer in pinned_ones} == {(FIRST, True)}
     assert {answer.json()["model"] for answer in first_ones} == {OWN}
@@ -157,39 +162,24 @@ def test_a_redis_that_answers_late_keeps_nobody_long(
     assert back.json()["model"] == FIRST
 
 
-def test_what_one_request_has_waited_is_not_the_next_ones(
-    slow: SlowProxy, start: Callable[..., Pool], ports: tuple[int, int]
-) -> None:
+def test_what_one_request_has_waited_is_not_the_next_ones(slow: SlowProxy, distant: int) -> None:
     """Though they come over the same connection."""
-    pool = start(env={"REDIS_URL": f"redis://127.0.0.1:{slow.port}"})
-    pool.worker()
-    pool.web(ports[0])
-    ask(ports[0], "s", DEEP)
-
     slow.delay = 0.1
     with requests.Session() as kept:
-        first, later = (ask(ports[0], session, DEEP, via=kept) for session in ("new", "s"))
+        first, later = (ask(distant, session, DEEP, via=kept) for session in ("new", "s"))
     slow.delay = 0.0
 
     assert "x-plano-degraded" in first.headers
     assert (later.json()["model"], pinned(later)) == (FIRST, True)
 
 
-def test_a_slow_redis_is_one_that_is_away(
-    slow: SlowProxy, start: Callable[..., Pool], ports: tuple[int, int]
-) -> None:
-    pool = start(env={"REDIS_URL": f"redis://127.0.0.1:{slow.port}"})
-    pool.worker()
-    pool.web(ports[0])
-    first = ask(ports[0], "s", DEEP)
-
+def test_a_slow_redis_is_one_that_is_away(slow: SlowProxy, distant: int) -> None:
     slow.delay = 1.0
     with ThreadPoolExecutor(12) as clients:
-        answers = list(clients.map(lambda _: ask(ports[0], "s", DEEP), range(36)))
+        answers = list(clients.map(lambda _: ask(distant, "s", DEEP), range(36)))
     slow.delay = 0.0
-    back = _once_back(ports[0], "s")
+    back = _once_back(distant, "s")
 
-    assert first.json()["model"] == FIRST
     assert {(answer.status_code, answer.headers.get("x-plano-degraded")) for answer in answers} == {(200, "redis")}
     assert max(answer.elapsed.total_seconds() for answer in answers) < WAIT_S + ELSE_S
     assert (back.json()["model"], pinned(back)) == (FIRST, True)
