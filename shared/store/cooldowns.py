@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from shared.domain.health import Condition, sit_out_s
-from shared.store import keys
+from shared.store import keys, scripts
 from shared.store.link import Link
 
 REMEMBERED_S = 600
@@ -27,6 +27,7 @@ class CooldownStore:
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self._sit_out = scripts.load("sit_out.lua")
 
     def conditions(self, models: Sequence[str]) -> dict[str, Condition]:
         """What is known of those that have failed, in one round trip."""
@@ -48,16 +49,12 @@ class CooldownStore:
         failures = (_decode(record).failures if record else 0) + 1
         ttl_s = sit_out_s(failures, retry_after_s)
         condition = Condition(since=time.time(), failures=failures, cooling=True, why=why)
-        value = msgspec.json.encode(condition)
-        # Whoever sets the cooldown first counts the failure: a hundred requests that fail at once are one.
-        if self._link.ask("SET", keys.cooldown(model), value, "NX", "EX", ttl_s):
-            self._link.ask("SET", keys.failures(model), value, "EX", ttl_s + REMEMBERED_S)
-            self._link.ask("DEL", keys.probe(model))
+        names = [keys.cooldown(model), keys.failures(model), keys.probe(model)]
+        self._link.run(self._sit_out, names, [msgspec.json.encode(condition), ttl_s, ttl_s + REMEMBERED_S])
 
     def recovered(self, model: str) -> None:
         """Forget a model's failures: it has answered."""
-        for key in (keys.cooldown(model), keys.failures(model), keys.probe(model)):
-            self._link.ask("DEL", key)
+        self._link.ask("DEL", keys.cooldown(model), keys.failures(model), keys.probe(model))
 
     def claim_probe(self, model: str) -> bool:
         """Whether the caller is the one that may try a model on probation; holds for 10 s."""

@@ -66,8 +66,7 @@ class Link:
         if self._away:
             raise self._error(f"{self._name} is away")
         if self.pipe.patience.spent():
-            self._note_slowness()
-            raise self._error(f"{self._name} is too slow to be asked again")
+            raise self.too_slow()
         try:
             result = command(*args, **kwargs)
         except (redis.ConnectionError, redis.TimeoutError) as error:
@@ -78,19 +77,20 @@ class Link:
         self._failures = 0
         return result
 
+    def too_slow(self) -> Away:
+        """What a request is told that has waited for it for long enough."""
+        now = time.monotonic()
+        if now - self._slow_at >= SLOW_EVERY_S:  # how slow it is changes from moment to moment
+            self._slow_at = now
+            log.warning("%s is slow: requests go on without it", self._name)
+        return self._error(f"{self._name} is too slow to be asked again")
+
     def answers(self) -> bool:
         """Whether it answers a PING now."""
         try:
             return bool(self.pipe.ask("PING"))
         except redis.RedisError:
             return False
-
-    def _note_slowness(self) -> None:
-        """Say so once a minute at most: how slow it is changes from moment to moment."""
-        now = time.monotonic()
-        if now - self._slow_at >= SLOW_EVERY_S:
-            self._slow_at = now
-            log.warning("%s is slow: requests go on without it", self._name)
 
     def _note_failure(self, error: Exception) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import redis
 
-_LOOKS = 7
+LOOKS = 7
 """How often an answer is looked for before it counts as missing."""
 _AT_MOST = 5
 """How many times its limit a wait may take when this process is so busy that it cannot tell whose fault it is."""
@@ -37,46 +37,83 @@ class Asked(threading.Event):
         self.asked_at: float | None = time.monotonic()
 
 
-class _Waited(threading.local):
-    """What the request in this thread has waited so far; None where there is no request."""
+class _Request:
+    """What a request has waited so far, in seconds."""
 
-    seconds: float | None = None
+    __slots__ = ("all_s", "silent_s")
+
+    def __init__(self) -> None:
+        self.all_s = 0.0
+        self.silent_s = 0.0
+        """The part of it that is proven to be Redis' own."""
+
+    def add(self, all_s: float, silent_s: float) -> None:
+        self.all_s += all_s
+        self.silent_s += silent_s
+
+
+class _Thread(threading.local):
+    """The request that a thread serves; None where there is no request."""
+
+    request: _Request | None = None
 
 
 class Patience:
     """The limits of one process, and how much of its time each of its requests has left.
 
-    Only a proven silence counts: the question was out, and whoever looked saw no answer. What this process has been
-    busy with does not. An answer that is there is never called late, since gevent has it read before it ends a wait.
+    Redis is silent while the question is out and whoever looks sees no answer: what this process has been busy with
+    is not its silence. An answer that is there is never called late, since gevent has it read before it ends a wait.
+    Of the time before the first look nobody can tell whose it was.
     """
 
     def __init__(
-        self, answer_s: float, request_s: float = math.inf, clock: Callable[[], float] = time.monotonic
+        self,
+        answer_s: float,
+        slow_s: float = math.inf,
+        request_s: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`answer_s` bounds a wait. A request that has waited `request_s` or more, all told, begins no other one."""
+        """`answer_s` bounds a wait, and `request_s` all the waits of a request: none begins that could end later.
+
+        Nor does one after `slow_s` of silence: who is so slow is not asked again.
+        """
         self.answer_s = answer_s
-        self._connecting_s = answer_s * 1.5  # connecting takes a question or two of its own
-        self.look_s = answer_s / _LOOKS
-        """For so long an answer is looked for before `outlast` is asked; nearly always it is there by then."""
-        self._request_s = request_s
+        self.look_s = answer_s / LOOKS
+        """An answer that comes within this time is not late: nearly all of them do."""
+        self._slow_s = slow_s
+        self._last_s = request_s - answer_s
         self._clock = clock
-        self._waited = _Waited()
+        self._thread = _Thread()
 
     def begin(self) -> None:
         """A request begins in this thread: it has all of its time."""
-        self._waited.seconds = 0.0
+        self._thread.request = _Request()
 
     def spent(self) -> bool:
-        """Whether the request in this thread has waited enough."""
-        seconds = self._waited.seconds
-        return seconds is not None and seconds >= self._request_s
+        """Whether the request in this thread has no time left for another wait."""
+        request = self._thread.request
+        return request is not None and (request.silent_s >= self._slow_s or request.all_s > self._last_s)
 
-    def outlast(self, question: Question, *, connecting: bool = False) -> float:
-        """Wait for what a look has not seen arrive; return for how many seconds Redis was silent in all.
+    def note(self, silent_s: float) -> None:
+        """Redis has kept the request in this thread waiting for so long, as somebody else has found out."""
+        self._add(silent_s, silent_s)
 
-        Raises redis.TimeoutError after the limit, which is longer while connecting.
+    def wait(self, question: Question) -> float:
+        """Wait for the answer; return for how many seconds Redis was silent, 0 when it was not late.
+
+        Raises redis.TimeoutError after the limit.
         """
-        limit_s = self._connecting_s if connecting else self.answer_s
+        began = self._clock()
+        if question.wait(self.look_s):
+            self._add(min(self._clock() - began, self.look_s), 0.0)
+            return 0.0
+        return self._outlast(question)
+
+    def _add(self, all_s: float, silent_s: float) -> None:
+        if request := self._thread.request:
+            request.add(all_s, silent_s)
+
+    def _outlast(self, question: Question) -> float:
         began = self._clock()
         since = began - self.look_s  # whoever else may have asked it before
         silent_s = 0.0
@@ -85,12 +122,11 @@ class Patience:
                 now = self._clock()
                 if question.asked_at is not None:
                     silent_s = now - max(question.asked_at, since)
-                if silent_s >= limit_s or now - began >= _AT_MOST * limit_s:
+                if silent_s >= self.answer_s or now - began >= _AT_MOST * self.answer_s:
                     raise redis.TimeoutError("no answer in time")
-                left_s = max(limit_s - silent_s, _TICK_S)
+                left_s = max(self.answer_s - silent_s, _TICK_S)
                 if question.wait(min(self.look_s, left_s)) and silent_s:  # it came between two looks
                     silent_s += min(self._clock() - now, self.look_s)
             return silent_s
         finally:
-            if self._waited.seconds is not None:
-                self._waited.seconds += silent_s
+            self._add(max(silent_s, self.look_s), silent_s)

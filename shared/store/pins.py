@@ -1,6 +1,8 @@
 """Pins in Redis."""
 
+import contextlib
 import logging
+from collections.abc import Sequence
 
 import msgspec
 
@@ -53,24 +55,29 @@ class PinStore:
 
     def peek(self, session: Session) -> tuple[Pin, int] | None:
         """The session's pin and its ttl in seconds, untouched; None when there is none, or what is there is none."""
-        return self._seen(keys.affinity(session))
+        key = keys.affinity(session)
+        return self._seen([key]).get(key)
 
     def page(self, cursor: int, count: int) -> tuple[int, dict[str, tuple[Pin, int]]]:
-        """About `count` pins by key, each with its ttl, from the cursor on; and the next cursor, 0 at the end."""
+        """About `count` pins by key, each with its ttl, from the cursor on; and the next cursor, 0 at the end.
+
+        This one is two round trips.
+        """
         after, names = self._link.ask("SCAN", cursor, "MATCH", f"{keys.AFFINITY}*", "COUNT", count)
-        seen = {name.decode(): self._seen(name.decode()) for name in names}
-        return int(after), {name: known for name, known in seen.items() if known}
+        return int(after), self._seen([name.decode() for name in names])
 
     def put(self, session: Session, pin: Pin, ttl_s: int) -> None:
         """Pin the session to this, whatever stands."""
         self._link.ask("SET", keys.affinity(session), codec.encode(pin), "EX", ttl_s)
 
-    def _seen(self, key: str) -> tuple[Pin, int] | None:
-        value, ttl_s = self._link.transact(("GET", key), ("TTL", key))
-        try:
-            return (codec.decode(value), ttl_s) if value else None
-        except msgspec.DecodeError:
-            return None
+    def _seen(self, names: Sequence[str]) -> dict[str, tuple[Pin, int]]:
+        answers = self._link.transact(*(command for name in names for command in (("GET", name), ("TTL", name))))
+        seen = {}
+        for name, value, ttl_s in zip(names, answers[::2], answers[1::2], strict=True):
+            with contextlib.suppress(msgspec.DecodeError):
+                if value:
+                    seen[name] = codec.decode(value), ttl_s
+        return seen
 
     def _claimed(self, key: str, pin: Pin, ttl_s: int) -> Pin | None:
         # Redis before 7 has no SET … NX GET; a transaction of both is as atomic, and one round trip too.

@@ -55,6 +55,7 @@ class _Line:
     def __init__(self, connection: AbstractConnection) -> None:
         self.connection = connection
         self.connected = False
+        self.sending = False
         self.outgoing: list[bytes] = []
         self.unsent: list[_Question] = []
         self.waiting: deque[_Question] = deque()
@@ -65,7 +66,7 @@ class Pipe:
     """Sends commands; its connection is made at first use, since a server forks after it is built.
 
     Whoever asks only ever waits for its answer, with a limit: the connection is made and read by a thread of its own,
-    and the lock is never held while anything is waited for but room in the socket's buffer.
+    and the lock is never held while anything is waited for. One at a time sends, also what comes meanwhile.
     """
 
     def __init__(self, pool: redis.ConnectionPool, patience: Patience) -> None:
@@ -93,8 +94,9 @@ class Pipe:
             sends = line.connected and (at_once or not line.outgoing)
             line.waiting.extend((question,) * len(commands))
             line.outgoing.extend(packed)
-            if connecting := not line.connected:
-                question.asked_at = time.monotonic()  # it is Redis that connecting waits for
+            connecting = not line.connected
+            if connecting or line.sending:
+                question.asked_at = time.monotonic()  # it is Redis that connecting, or room for more, waits for
             else:
                 line.unsent.append(question)
         if sends:
@@ -104,8 +106,7 @@ class Pipe:
             finally:
                 self._flush(line)
         try:
-            if not question.wait(self.patience.look_s):
-                self.patience.outlast(question, connecting=connecting)
+            self.patience.wait(question)
         except redis.TimeoutError as error:
             with self._lock:
                 self._despair(line, error, connecting=connecting)
@@ -136,21 +137,29 @@ class Pipe:
         self._read(line)
 
     def _flush(self, line: _Line) -> None:
-        with self._lock:
-            if self._line is not line:
-                line.connection.disconnect()  # given up meanwhile, perhaps before it was there
-                return
-            data, line.outgoing = b"".join(line.outgoing), []
-            if not data:
-                return
-            now = time.monotonic()
-            for question in line.unsent:
-                question.asked_at = now
-            line.unsent.clear()
+        while True:
+            with self._lock:
+                if self._line is not line:
+                    line.connection.disconnect()  # given up meanwhile, perhaps before it was there
+                    return
+                if line.sending or not line.outgoing:
+                    return
+                data, line.outgoing = b"".join(line.outgoing), []
+                now = time.monotonic()
+                for question in line.unsent:
+                    question.asked_at = now
+                line.unsent.clear()
+                line.sending = True
             try:
                 line.connection.send_packed_command([data], check_health=False)
             except redis.RedisError as error:
-                self._give_up(line, error)
+                with self._lock:
+                    self._give_up(line, error)
+                return
+            finally:
+                line.sending = False
+            if not line.outgoing:
+                return
 
     def _read(self, line: _Line) -> None:
         """Idle, it may be silent for ever; looking again costs less than a socket without a limit for sending."""

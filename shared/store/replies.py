@@ -12,33 +12,40 @@ from redis.connection import AbstractConnection
 from shared.errors import Away, QueueDown
 from shared.store import keys
 from shared.store.link import Link
-from shared.store.patience import Asked
+from shared.store.patience import LOOKS, Asked, Patience
 from shared.store.pipe import known
 
 log = logging.getLogger("plano.replies")
 
 _PAUSE_S = 0.1
-_WATCH_EVERY_S = 0.05
+_WATCH_EVERY_S = 0.02
 """How often Redis is asked for a sign of life while somebody waits."""
-_SLOW_S = 0.04
-"""A silence after which a worker, which asks Redis several times, could not decide in time."""
+_SLOW_S = 0.1
+"""After so much silence in all a request does not wait for its worker, which has to ask Redis several times.
+
+With the pause before it and the look that ends it, less than the wait for one answer.
+"""
 
 
 class Reply:
     """What one request waits for."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
         self._woken = threading.Event()
         self._data: bytes | None = None
         self._error: Away | None = None
+        self._silent_s = 0.0
 
     def wait(self, timeout_s: float) -> bytes | None:
         """What was announced; None when nothing was in time, or when it may have been missed: ask again.
 
-        Raises QueueDown as soon as Redis is known not to answer.
+        Raises QueueDown as soon as Redis is known not to answer, or was silent for too long.
         """
         self._woken.wait(timeout_s)
         self._woken.clear()
+        silent_s, self._silent_s = self._silent_s, 0.0
+        self._patience.note(silent_s)
         if self._error and self._data is None:
             raise self._error
         return self._data
@@ -52,6 +59,12 @@ class Reply:
         """Wake the waiter empty-handed: something may have been missed, or nothing will come."""
         self._error = error
         self._woken.set()
+
+    def charge(self, silent_s: float) -> None:
+        """Redis was silent for so many seconds; once that is too much in all, wake the waiter."""
+        self._silent_s += silent_s
+        if self._silent_s >= _SLOW_S:
+            self.interrupt(QueueDown("the queue's Redis is slow"))
 
 
 class _Channel:
@@ -84,7 +97,7 @@ class Replies:
         self._channels: dict[str, _Channel] = {}
         self._hearing = False
         self._watched = False
-        self._alive = Asked()
+        self._alive = threading.Event()
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -93,7 +106,7 @@ class Replies:
 
         Raises QueueDown when it does not confirm in time.
         """
-        reply = Reply()
+        reply = Reply(self._patience)
         try:
             self._link.guard(self._join, name, reply)
             yield reply
@@ -120,8 +133,7 @@ class Replies:
             if not self._watched:
                 self._watched = True
                 threading.Thread(target=self._watch, name="watch", daemon=True).start()
-            connecting = self._connection is None
-        self._wait(channel.settled, connecting=connecting)
+        self._patience.wait(channel.settled)
         if channel.refusal:
             raise channel.refusal
 
@@ -149,12 +161,6 @@ class Replies:
         if self._connection is connection:
             self._connection = None
             connection.disconnect()
-
-    def _wait(self, event: Asked, *, connecting: bool = False) -> float:
-        """For how many seconds Redis was silent until it happened."""
-        if event.wait(self._patience.look_s):
-            return 0.0
-        return self._patience.outlast(event, connecting=connecting)
 
     def _hear(self) -> None:
         """Connect, hand out what is announced, and connect again for as long as somebody waits."""
@@ -230,7 +236,6 @@ class Replies:
     def _watch(self) -> None:
         """Tell whoever waits when Redis gives no sign of life, or only slow ones; ends when nobody waits any more."""
         pause = threading.Event()
-        slow = False
         while True:
             pause.wait(_WATCH_EVERY_S)
             with self._lock:
@@ -238,29 +243,28 @@ class Replies:
                     self._watched = False
                     return
             try:
-                silent_s = self._link.guard(self._sign_of_life)
+                self._link.guard(self._sign_of_life)
             except Away as error:
-                self._interrupt(error)
-                continue
-            was_slow, slow = slow, silent_s >= _SLOW_S
-            if slow and was_slow:
-                self._interrupt(QueueDown("the queue's Redis is slow"))
+                for reply in self._waiting():
+                    reply.interrupt(error)
 
-    def _interrupt(self, error: Away) -> None:
-        for channel in tuple(self._channels.values()):
-            for reply in tuple(channel.replies):
-                reply.interrupt(error)
+    def _waiting(self) -> list[Reply]:
+        """Those who wait for their workers; who has yet to be heard waits by itself."""
+        heard = [channel for channel in tuple(self._channels.values()) if channel.settled.is_set()]
+        return [reply for channel in heard for reply in tuple(channel.replies)]
 
-    def _sign_of_life(self) -> float:
-        """How long it was waited for, in seconds."""
-        self._alive = Asked()
+    def _sign_of_life(self) -> None:
+        """Wait for one, and let those who wait for their workers know how long that takes."""
+        alive = self._alive = threading.Event()
         with self._lock:
             self._send("PING")
             connection = self._connection
-        try:
-            return self._wait(self._alive)
-        except redis.TimeoutError:
-            if connection:
-                with self._lock:
-                    self._give_up(connection)
-            raise
+        for _ in range(LOOKS):
+            if alive.wait(self._patience.look_s):
+                return
+            for reply in self._waiting():
+                reply.charge(self._patience.look_s)
+        if connection:
+            with self._lock:
+                self._give_up(connection)
+        raise redis.TimeoutError("no sign of life")

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from shared.contract import Order, Verdict
+from shared.errors import QueueDown
 from shared.store.link import Link
 from shared.store.queue import DecisionQueue
 from shared.store.replies import Replies
@@ -79,7 +80,7 @@ def new_queue(store: redis.Redis, replies: list[Replies]) -> NewQueue:
 def own_queue(own_server: RedisServer, new_link: NewLink) -> Iterator[DecisionQueue]:
     """The queue of a replica whose Redis may be frozen or ended."""
     own_server.start()
-    link = new_link(own_server.url)
+    link = new_link(own_server.url, error=QueueDown)
     yield DecisionQueue(link, Replies(link), limit=9)
     own_server.stop()
 

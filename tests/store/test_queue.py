@@ -3,6 +3,7 @@
 import json
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from shared.store import keys
 from shared.store.queue import DecisionQueue, announce
 from shared.store.replies import Replies
 from tests.fakes.delay import SlowProxy
-from tests.harness import wait_until
+from tests.harness import RedisServer, wait_until
 from tests.store.conftest import NewLink
 from tests.store.queueing import BUDGET_S, VERDICT, Ask, NewQueue, channels, decide, job_of, order, queued
 
@@ -163,16 +164,25 @@ def test_living_workers_are_counted(store: redis.Redis, new_queue: NewQueue) -> 
     assert queue.workers() == 1
 
 
-def test_a_worker_that_is_late_is_no_outage_of_redis(slow: SlowProxy, new_link: NewLink) -> None:
-    """Though the request has waited too long for Redis to give the job's id back."""
-    link = new_link(f"redis://127.0.0.1:{slow.port}", error=QueueDown, request_s=0.04)
+def test_a_worker_that_is_late_is_no_outage_of_redis(
+    own_server: RedisServer, slow: SlowProxy, new_link: NewLink
+) -> None:
+    """Though Redis has become so slow meanwhile that it is not asked to give the job's id back."""
+    link = new_link(f"redis://127.0.0.1:{slow.port}", error=QueueDown, slow_s=0.04)
     queue = DecisionQueue(link, Replies(link), limit=9)
     with pytest.raises(RouterDown):
         queue.ask(order("before"), 0.05)  # it is connected then, and Redis knows the scripts
 
-    slow.delay = 0.025
-    link.pipe.patience.begin()
-    with pytest.raises(RouterDown):
-        queue.ask(order(), 0.3)
+    def slow_down() -> None:
+        wait_until(lambda: own.exists(job_key), what="the job")
+        slow.delay = 0.03
 
-    assert link.pipe.patience.spent()
+    job_key = Job.key_for(job_of("s"))
+    link.pipe.patience.begin()
+    with own_server.client() as own, ThreadPoolExecutor(1) as meanwhile:
+        meanwhile.submit(slow_down)
+        with pytest.raises(RouterDown):
+            queue.ask(order(), 0.18)
+
+        assert link.pipe.patience.spent()
+        assert own.exists(job_key)

@@ -1,0 +1,11 @@
+-- Let a model sit out, unless it does so already: a hundred requests that fail at once are one failure.
+-- KEYS[1] cooldown   KEYS[2] failures   KEYS[3] probe
+-- ARGV[1] why and since when   ARGV[2] ttl of the cooldown in seconds   ARGV[3] ttl of the failures in seconds
+-- Returns 1 when it sits out from now on, 0 when it did before.
+-- A script because the record of a failure without its cooldown would let every request probe.
+if not redis.call("SET", KEYS[1], ARGV[1], "NX", "EX", ARGV[2]) then
+  return 0
+end
+redis.call("SET", KEYS[2], ARGV[1], "EX", ARGV[3])
+redis.call("DEL", KEYS[3])
+return 1
