@@ -13,10 +13,10 @@ from shared.store.patience import Patience
 from shared.store.pipe import Pipe
 
 
-def link_to(url: str, *, error: type[Away] = StoreDown, answer_s: float = 5.0, slow_s: float = math.inf) -> Link:
+def link_to(url: str, *, error: type[Away] = StoreDown, answer_s: float = 5.0, request_s: float = math.inf) -> Link:
     """As a process of the pool makes it."""
     pool = connections.pool(url, answer_s=answer_s, verify_tls=True)
-    return Link(Pipe(pool, Patience(answer_s, slow_s)), "pins", error)
+    return Link(Pipe(pool, Patience(answer_s, request_s)), "pins", error)
 
 
 @contextmanager

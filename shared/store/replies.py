@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -12,19 +13,16 @@ from redis.connection import AbstractConnection
 from shared.errors import Away, QueueDown
 from shared.store import keys
 from shared.store.link import Link
-from shared.store.patience import LOOKS, Asked, Patience
+from shared.store.patience import Asked, Patience
 from shared.store.pipe import known
 
 log = logging.getLogger("plano.replies")
 
 _PAUSE_S = 0.1
 _WATCH_EVERY_S = 0.02
-"""How often Redis is asked for a sign of life while somebody waits."""
+"""How often Redis is asked for a sign of life while somebody waits, and how often one is looked for."""
 _SLOW_S = 0.1
-"""After so much silence in all a request does not wait for its worker, which has to ask Redis several times.
-
-With the pause before it and the look that ends it, less than the wait for one answer.
-"""
+"""After so much silence in all nobody waits for a worker; with the pause before it, less than one answer may take."""
 
 
 class Reply:
@@ -259,11 +257,11 @@ class Replies:
         with self._lock:
             self._send("PING")
             connection = self._connection
-        for _ in range(LOOKS):
-            if alive.wait(self._patience.look_s):
+        for _ in range(math.ceil(self._patience.answer_s / _WATCH_EVERY_S)):
+            if alive.wait(_WATCH_EVERY_S):
                 return
             for reply in self._waiting():
-                reply.charge(self._patience.look_s)
+                reply.charge(_WATCH_EVERY_S)
         if connection:
             with self._lock:
                 self._give_up(connection)

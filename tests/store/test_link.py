@@ -195,7 +195,7 @@ def test_the_error_that_caused_it_is_kept(refused: Link) -> None:
 @pytest.fixture
 def spent(slow: SlowProxy, new_link: NewLink) -> Iterator[Link]:
     """A link to a Redis that answers a bit too late for a second question of the request in this thread."""
-    link = new_link(f"redis://127.0.0.1:{slow.port}", slow_s=0.05)
+    link = new_link(f"redis://127.0.0.1:{slow.port}", request_s=0.05)
     assert link.answers()
     slow.delay = 0.08
     link.pipe.patience.begin()

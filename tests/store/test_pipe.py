@@ -255,7 +255,7 @@ print(staying.get(timeout=1).decode(), type(leaving.get(timeout=1)).__name__)
     store.flushall()
 
 
-@pytest.mark.parametrize(("busy_from_s", "request_s"), [(0, 0.01), (0.04, 0.1)])
+@pytest.mark.parametrize(("busy_from_s", "request_s"), [(0, 0.02), (0.04, 0.1)])
 def test_an_answer_that_came_while_the_process_was_busy_counts(
     redis_server: RedisServer, store: redis.Redis, busy_from_s: float, request_s: float
 ) -> None:

@@ -168,7 +168,7 @@ def test_a_worker_that_is_late_is_no_outage_of_redis(
     own_server: RedisServer, slow: SlowProxy, new_link: NewLink
 ) -> None:
     """Though Redis has become so slow meanwhile that it is not asked to give the job's id back."""
-    link = new_link(f"redis://127.0.0.1:{slow.port}", error=QueueDown, slow_s=0.04)
+    link = new_link(f"redis://127.0.0.1:{slow.port}", error=QueueDown, request_s=0.04)
     queue = DecisionQueue(link, Replies(link), limit=9)
     with pytest.raises(RouterDown):
         queue.ask(order("before"), 0.05)  # it is connected then, and Redis knows the scripts

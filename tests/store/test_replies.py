@@ -172,7 +172,7 @@ def heard_between_breaks(own: redis.Redis, queue: DecisionQueue, ask: Ask) -> li
         for client in own.client_list():
             if int(client["id"]) != own.client_id():
                 own.client_kill_filter(_id=client["id"])
-        wait_until(lambda: queue._link.pipe._line is None, what="the reader to notice")  # on a busy machine it is late
+        wait_until(lambda: queue._link.pipe._line is None, what="the reader to notice")  # it may be late
     return heard
 
 
@@ -231,7 +231,7 @@ def test_many_short_silences_are_a_long_one(own_server: RedisServer, own_queue: 
 def test_what_was_waited_for_a_workers_word_counts(own_server: RedisServer, new_link: NewLink) -> None:
     """Else the request would begin another wait."""
     own_server.start()
-    link = new_link(own_server.url, error=QueueDown, slow_s=0.07)
+    link = new_link(own_server.url, error=QueueDown, request_s=0.07)
     replies = Replies(link)
     link.pipe.patience.begin()
 
@@ -247,7 +247,7 @@ def test_what_was_waited_for_a_workers_word_counts(own_server: RedisServer, new_
 
 def test_who_has_waited_enough_does_not_wait_for_a_worker(slow: SlowProxy, new_link: NewLink) -> None:
     """That Redis falls silent would be noticed too late. The job stands, and the session's next request is pinned."""
-    link = new_link(f"redis://127.0.0.1:{slow.port}", error=QueueDown, slow_s=0.09)
+    link = new_link(f"redis://127.0.0.1:{slow.port}", error=QueueDown, request_s=0.09)
     queue = DecisionQueue(link, Replies(link), limit=9)
     with pytest.raises(RouterDown):
         queue.ask(order("before"), 0.05)  # it is connected then, and Redis knows the scripts
