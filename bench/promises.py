@@ -30,7 +30,8 @@ BURSTS, BURST = 30, 8
 SESSIONS = 16
 NEWCOMERS = 2
 FROZEN_S = 2.0
-LATE_S = (0.022, 0.05, 0.1, 0.14)
+LATE_S = (0.014, 0.022, 0.05, 0.1, 0.14)
+STALLS_S = tuple(n * 0.025 for n in range(12))
 TARGETS = {
     "30 bursts of 8 over 2 replicas": {"sessions_split": "0"},
     "pinned model killed": {"client_errors": "0"},
@@ -45,6 +46,7 @@ TARGETS = {
         "worst_added_wait_of_first_requests_ms": "≤ 300",
         "client_errors": "0",
     },
+    "redis late, then silent": {"worst_added_wait_ms": "≤ 300", "client_errors": "0"},
     "rolling restart": {"requests_lost": "0", "streams_truncated": "0", "sessions_on_another_model": "0"},
 }
 CONFIG = """\
@@ -66,18 +68,20 @@ FIRST, SECOND = "openai/gpt-5.2", "openai/gpt-4o-mini"
 def main() -> None:
     """Measure and publish."""
     asked = report.options(QUESTION, runs=3, seconds=3)
-    with stage.stage(limit_s=120 * asked.runs) as built, ExitStack() as stack:
+    with stage.stage(limit_s=180 * asked.runs) as built, ExitStack() as stack:
         pool = _Pool(built, stack)
         sides: dict[str, Callable[[], Figures]] = {
             "30 bursts of 8 over 2 replicas": pool.bursts,
             "pinned model killed": lambda: pool.killed(asked.seconds),
             "redis frozen": lambda: pool.frozen(asked.seconds),
             "redis slow": lambda: pool.slowed(asked.seconds),
+            "redis late, then silent": pool.stalled,
             "rolling restart": pool.restarted,
         }
         results = report.interleaved(sides, asked.runs, TARGETS)
     setting = {"replicas": 3, "workers": 1, "balancer": "haproxy", "seconds": asked.seconds}
-    report.publish("promises", QUESTION, asked.runs, results, {**setting, "frozen_s": FROZEN_S, "late_s": LATE_S})
+    faults = {"frozen_s": FROZEN_S, "late_s": LATE_S, "stalls_s": STALLS_S}
+    report.publish("promises", QUESTION, asked.runs, results, setting | faults)
 
 
 class _Fickle(Router):
@@ -200,6 +204,18 @@ class _Pool:
             "client_errors": errors,
         }
 
+    def stalled(self) -> Figures:
+        """Redis answers as late as first requests can stand, and ends that sooner or later in one that fails over."""
+        self._runs += 1
+        usual_ms, _ = self._failed_over("usual", None)
+        asked = [self._failed_over(f"{moment_s}", moment_s) for moment_s in STALLS_S]
+        return {
+            "worst_added_wait_ms": max(took_ms for took_ms, _ in asked) - usual_ms,
+            "usual_ms": usual_ms,
+            "requests": len(asked),
+            "client_errors": sum(not ok for _, ok in asked),
+        }
+
     def restarted(self) -> Figures:
         """Every replica is restarted, one after the other, under requests and streams."""
         self._anew()
@@ -236,6 +252,30 @@ class _Pool:
         ):
             _pass(seconds)
         return clients, first
+
+    def _failed_over(self, name: str, stalls_after_s: float | None) -> tuple[float, bool]:
+        """What a first request takes whose model fails, in ms, and whether it was served all the same.
+
+        Redis is late and falls silent after so many seconds, or is as quick as ever.
+        """
+        wait_until(lambda: self._served_from_afar() == FIRST, within_s=20, what="the pool's recovery")
+        self._first.behave("status", code=500, headers={"Retry-After": "1"})
+        silence = threading.Timer(stalls_after_s or 0, setattr, (self._way, "delay", FROZEN_S))
+        if stalls_after_s is not None:
+            self._way.delay = LATE_S[0]
+            silence.start()
+        began = time.monotonic()
+        answer = ask(self._distant, f"stalled-{self._runs}-{name}", DEEP)
+        took_ms = (time.monotonic() - began) * 1000
+        silence.cancel()
+        self._way.delay = 0
+        self._first.behave(None)
+        return took_ms, answer.ok
+
+    def _served_from_afar(self) -> str | None:
+        """The model of a new session there, when nothing is away."""
+        answer = ask(self._distant, f"calm-{time.monotonic()}", DEEP)
+        return None if "x-plano-degraded" in answer.headers else str(answer.json()["model"])
 
     def _anew(self) -> None:
         """Forget the pins and the failures of the last side."""

@@ -46,9 +46,8 @@ class _Waited(threading.local):
 class Patience:
     """The limits of one process, and how much of its time each of its requests has left.
 
-    Redis is silent while the question is out and whoever looks sees no answer: what this process has been busy with
-    is not its silence. An answer that is there is never called late, since gevent has it read before it ends a wait.
-    Of the time before the first look nobody can tell whose it was; it counts as waiting all the same.
+    An answer is looked for again and again: when it was not there, the time until then was Redis' own, and when it
+    is, nobody can tell when it came, since this process may have been busy; then no more than one look counts.
     """
 
     def __init__(
@@ -72,30 +71,27 @@ class Patience:
 
     def note(self, seconds: float) -> None:
         """The request in this thread has waited for Redis for so long."""
-        if self._waited.seconds is not None:
-            self._waited.seconds += seconds
+        before = self._waited.seconds
+        if before is not None:
+            self._waited.seconds = before + seconds
 
     def wait(self, question: Question) -> None:
         """Wait for the answer; raises redis.TimeoutError after the limit."""
-        began = self._clock()
-        if question.wait(self._look_s):
-            self.note(min(self._clock() - began, self._look_s))
-        else:
-            self._outlast(question)
-
-    def _outlast(self, question: Question) -> None:
-        began = self._clock()
-        since = began - self._look_s  # whoever else may have asked it before
-        silent_s = 0.0
+        waited_s, look_s = 0.0, self._look_s
+        began = now = self._clock()
         try:
-            while not question.is_set():
-                now = self._clock()
+            while True:
+                left_s = max(self.answer_s - waited_s, _TICK_S)
+                answered = question.wait(min(look_s, left_s)) or question.is_set()
+                then, now = now, self._clock()
                 if question.asked_at is not None:
-                    silent_s = now - max(question.asked_at, since)
-                if silent_s >= self.answer_s or now - began >= _AT_MOST * self.answer_s:
+                    took_s = now - max(question.asked_at, then)
+                    if took_s > 2 * look_s and not answered:
+                        answered = question.wait(_TICK_S)  # we were busy: the answer may be there and not yet read
+                    waited_s += min(took_s, look_s) if answered else took_s
+                if answered:
+                    return
+                if waited_s >= self.answer_s or now - began >= _AT_MOST * self.answer_s:
                     raise redis.TimeoutError("no answer in time")
-                left_s = max(self.answer_s - silent_s, _TICK_S)
-                if question.wait(min(self._look_s, left_s)) and silent_s:  # it came between two looks
-                    silent_s += min(self._clock() - now, self._look_s)
         finally:
-            self.note(max(silent_s, self._look_s))
+            self.note(waited_s)

@@ -121,10 +121,30 @@ def test_what_fails_at_once_is_one_failure(cooldowns: Any) -> None:
 
 def test_a_model_that_has_recovered_is_as_if_it_had_never_failed(cooldowns: Any) -> None:
     cooldowns.failed("a/b", "503", None)
+    cooldowns.claim_probe("a/b")
 
     cooldowns.recovered("a/b")
 
     assert cooldowns.conditions(["a/b"]) == {}
+    assert cooldowns.claim_probe("a/b")
+
+
+def test_a_model_that_fails_may_be_probed_again(cooldowns: Any) -> None:
+    """Whoever probed it before has found out."""
+    cooldowns.claim_probe("a/b")
+
+    cooldowns.failed("a/b", "503", None)
+
+    assert cooldowns.claim_probe("a/b")
+
+
+def test_a_failure_is_remembered_for_longer_than_the_model_sits_out(
+    redis_server: RedisServer, store: redis.Redis, new_link: NewLink
+) -> None:
+    """Else each failure would be its first."""
+    CooldownStore(new_link(redis_server.url, answer_s=5)).failed("a/b", "503", None)
+
+    assert store.ttl("plano:failures:a/b") > store.ttl("plano:cooldown:a/b") + 500
 
 
 def test_its_own_retry_after_counts(redis_server: RedisServer, store: redis.Redis, new_link: NewLink) -> None:

@@ -49,6 +49,19 @@ class Question:
         return self.is_set()
 
 
+class Unread(Question):
+    """Its answer comes while this process is busy, and is read only when others have had their turn."""
+
+    _read = False
+
+    def is_set(self) -> bool:
+        return self._read and super().is_set()
+
+    def wait(self, timeout: float) -> bool:
+        self._read = not any(self._busy_s[:1])
+        return super().wait(timeout)
+
+
 class JustMissed(Question):
     """Its answer comes between the first look and the next."""
 
@@ -88,21 +101,30 @@ def test_no_wait_is_longer_than_the_limit(patience: Patience, time: Time) -> Non
     assert time.now - 1000 == pytest.approx(LIMIT_S, abs=0.002)
 
 
+@pytest.mark.parametrize("kind", [Question, Unread])
 @pytest.mark.parametrize(("after_s", "busy_s", "looks"), [(0.003, [0.5], 1), (0.015, [0, 0.5], 2)])
 def test_of_a_pause_of_this_process_no_more_counts_than_a_look(
-    patience: Patience, time: Time, after_s: float, busy_s: list[float], looks: int
+    patience: Patience, time: Time, kind: type[Question], after_s: float, busy_s: list[float], looks: int
 ) -> None:
     """Nobody can tell when in that half second the answer came."""
-    assert waited(patience, Question(time, after_s, busy_s=busy_s)) == pytest.approx(looks * LOOK_S)
+    assert waited(patience, kind(time, after_s, busy_s=busy_s)) == pytest.approx(looks * LOOK_S)
 
 
-def test_an_answer_that_came_in_the_moment_of_looking_is_not_late(patience: Patience, time: Time) -> None:
-    assert waited(patience, JustMissed(time, LOOK_S)) == pytest.approx(LOOK_S)
+def test_a_pause_of_this_process_counts_when_there_is_no_answer_even_then(patience: Patience, time: Time) -> None:
+    with pytest.raises(redis.TimeoutError):
+        patience.wait(Question(time, NEVER, busy_s=[LIMIT_S]))
+
+    assert time.now - 1000 == pytest.approx(LIMIT_S, abs=0.002)
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_an_answer_that_came_in_the_moment_of_looking_is_not_late(patience: Patience, time: Time, looks: int) -> None:
+    assert waited(patience, JustMissed(time, looks * LOOK_S)) == pytest.approx(looks * LOOK_S)
 
 
 def test_a_silence_counts_from_when_redis_was_asked(patience: Patience, time: Time) -> None:
     """The question itself may have waited for this process."""
-    assert waited(patience, Question(time, 0.45, out_s=0.4)) == pytest.approx(0.05)
+    assert waited(patience, Question(time, 0.45, out_s=0.404)) == pytest.approx(0.046)
 
 
 def test_who_joins_a_question_waits_from_then_on(patience: Patience, time: Time) -> None:

@@ -126,6 +126,28 @@ def test_a_redis_that_takes_no_more_keeps_nobody_longer_than_the_limit(own_serve
     assert took_s < 2
 
 
+def test_who_asks_while_another_one_is_sending_waits_no_longer_than_the_limit(own_server: RedisServer) -> None:
+    """The socket's own limit may be longer, and a question that finds no room is met by silence as well."""
+    own_server.start()
+    pipe, client = _pipe_to(own_server, answer_s=5)
+    assert pipe.ask("PING") == b"PONG"
+    pipe.patience = Patience(0.1)
+
+    own_server.send(signal.SIGSTOP)
+    with ThreadPoolExecutor(2) as askers:
+        askers.submit(pipe.ask, "SET", "large", b"x" * 50_000_000, "EX", 60)
+        wait_until(lambda: pipe._line and pipe._line.sending, what="the large one to be sent")
+        began = time.monotonic()
+        outcome = askers.submit(_outcome, pipe).result()
+        took_s = time.monotonic() - began
+    own_server.send(signal.SIGCONT)
+
+    client.close()
+    own_server.stop()
+    assert outcome == "TimeoutError"
+    assert took_s < 0.4
+
+
 def test_a_connection_that_takes_its_time_keeps_nobody_longer_than_twice_the_limit() -> None:
     """The limits for connecting are for each step of it, and a name's look-up has none."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

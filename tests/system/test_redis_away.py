@@ -145,7 +145,15 @@ def test_no_request_waits_for_a_connection(
         assert len(client.client_list()) == 3  # what is asked and what is heard, and this client
 
 
-@pytest.mark.parametrize("delay_s", [0.04, 0.1, 0.14])
+def test_a_redis_that_takes_its_time_still_has_sessions_routed(slow: SlowProxy, distant: int) -> None:
+    slow.delay = 0.008
+    answers = [ask(distant, f"s-{n}", DEEP) for n in range(4)]
+
+    assert {answer.json()["model"] for answer in answers} == {FIRST}
+    assert not any("x-plano-degraded" in answer.headers for answer in answers)
+
+
+@pytest.mark.parametrize("delay_s", [0.02, 0.04, 0.1, 0.14])
 def test_a_redis_that_answers_late_keeps_nobody_long(slow: SlowProxy, distant: int, delay_s: float) -> None:
     """A first request asks it ten times, its worker included; a pinned one asks once, and keeps its pin."""
     slow.delay = delay_s
