@@ -7,7 +7,7 @@ import msgspec
 from gunicorn.http import errors as http
 from gunicorn.http.errors import ParseException
 
-from web.patience import TooSlow
+from web.client import TooSlow
 
 _INVALID = "invalid_request_error"
 

@@ -10,8 +10,8 @@ import gevent
 from gunicorn import glogging, util
 
 from shared.config.values import Limits
+from web.client import Client
 from web.graceful import GracefulWorker, Idle
-from web.patience import Client
 from web.refusals import Busy, Refusal, refusal, refuse_doubles
 
 log = logging.getLogger("plano.web")

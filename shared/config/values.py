@@ -100,7 +100,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     head_timeout_s: float = 30.0
     """From a request's first byte to the end of its head."""
     body_timeout_s: float = 60.0
-    """Between two pieces of a request's body; see web/patience.py."""
+    """Between two pieces of a request's body; see web/client.py."""
     waiting_requests: int = 2000
     """Under way at once in one process."""
     waiting_decisions: int = 200
