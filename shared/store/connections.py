@@ -9,7 +9,9 @@ from redis.retry import Retry
 
 def pool(url: str, *, answer_s: float, verify_tls: bool) -> redis.ConnectionPool:
     """How one connection is made; each step of connecting, and each write, takes at most so many seconds."""
-    return redis.ConnectionPool.from_url(url, **_options(url, answer_s, verify_tls=verify_tls))
+    options = _options(url, answer_s, verify_tls=verify_tls)
+    # Over a unix socket, too, where a client of redis-py would stumble over it when it is reached (redis-py 8.1).
+    return redis.ConnectionPool.from_url(url, **options | {"socket_connect_timeout": answer_s})
 
 
 def waiting_client(url: str, *, connections: int, patience_s: float, verify_tls: bool) -> redis.Redis:

@@ -59,14 +59,17 @@ class Link:
 
     def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """What a script returns; raises as `ask` does."""
-        return self.guard(_ran, self.pipe, script, (len(keys), *keys, *args))
+        given = (len(keys), *keys, *args)
+        try:
+            return self.ask("EVALSHA", script.sha, *given)
+        except Away as error:
+            if not isinstance(error.__cause__, redis.exceptions.NoScriptError):
+                raise
+        return self.ask("EVAL", script.text, *given)  # Redis has started anew since
 
     def guard(self, command: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What a function returns that asks this Redis; raises as `ask` does."""
-        if self._away:
-            raise self._error(f"{self._name} is away")
-        if self.pipe.patience.spent():
-            raise self.too_slow()
+        self.check()
         try:
             result = command(*args, **kwargs)
         except (redis.ConnectionError, redis.TimeoutError) as error:
@@ -77,13 +80,13 @@ class Link:
         self._failures = 0
         return result
 
-    def too_slow(self) -> Away:
-        """What a request is told that has waited for it for long enough."""
-        now = time.monotonic()
-        if now - self._slow_at >= SLOW_EVERY_S:  # how slow it is changes from moment to moment
-            self._slow_at = now
-            log.warning("%s is slow: requests go on without it", self._name)
-        return self._error(f"{self._name} is too slow to be asked again")
+    def check(self) -> None:
+        """Raise as `ask` does when there is no use in asking, or no time left for it."""
+        if self._away:
+            raise self._error(f"{self._name} is away")
+        if self.pipe.patience.spent():
+            self._note_slowness()
+            raise self._error(f"{self._name} is too slow to be asked again")
 
     def answers(self) -> bool:
         """Whether it answers a PING now."""
@@ -91,6 +94,13 @@ class Link:
             return bool(self.pipe.ask("PING"))
         except redis.RedisError:
             return False
+
+    def _note_slowness(self) -> None:
+        """Say so once a minute at most: how slow it is changes from moment to moment."""
+        now = time.monotonic()
+        if now - self._slow_at >= SLOW_EVERY_S:
+            self._slow_at = now
+            log.warning("%s is slow: requests go on without it", self._name)
 
     def _note_failure(self, error: Exception) -> None:
         with self._lock:
@@ -116,10 +126,3 @@ def _transacted(pipe: Pipe, commands: Sequence[Sequence[Argument]]) -> list[Any]
         if isinstance(answer, redis.ResponseError):
             raise answer
     return answers
-
-
-def _ran(pipe: Pipe, script: Script, given: Sequence[Argument]) -> Any:
-    try:
-        return pipe.ask("EVALSHA", script.sha, *given)
-    except redis.exceptions.NoScriptError:  # Redis has started anew since
-        return pipe.ask("EVAL", script.text, *given)

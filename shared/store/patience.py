@@ -75,10 +75,14 @@ class Patience:
         if before is not None:
             self._waited.seconds = before + seconds
 
-    def wait(self, question: Question) -> None:
-        """Wait for the answer; raises redis.TimeoutError after the limit."""
-        waited_s, look_s = 0.0, self._look_s
+    def wait(self, question: Question, since: float | None = None) -> None:
+        """Wait for the answer; raises redis.TimeoutError after the limit.
+
+        `since`, by the monotonic clock, is when the wait began, if that was before now: asking may take time itself.
+        """
+        look_s = self._look_s
         began = now = self._clock()
+        waited_s = 0.0 if since is None else began - since
         try:
             while True:
                 left_s = max(self.answer_s - waited_s, _TICK_S)

@@ -4,7 +4,6 @@ Commands go out as they come and answers are handed out in their order, which is
 many requests wait, none of them waits for another one's turn, and one read brings many answers.
 """
 
-import contextlib
 import threading
 import time
 from collections import deque
@@ -66,7 +65,7 @@ class Pipe:
     """Sends commands; its connection is made at first use, since a server forks after it is built.
 
     Whoever asks only ever waits for its answer, with a limit: the connection is made and read by a thread of its own,
-    and the lock is never held while anything is waited for. One at a time sends, also what comes meanwhile.
+    and the lock is never held while anything is waited for. One at a time sends, what has gathered when it begins.
     """
 
     def __init__(self, pool: redis.ConnectionPool, patience: Patience) -> None:
@@ -99,14 +98,16 @@ class Pipe:
                 question.asked_at = time.monotonic()  # it is Redis that connecting, or room for more, waits for
             else:
                 line.unsent.append(question)
+        began = None
         if sends:
             try:
                 if not at_once:
                     time.sleep(0)  # who is about to ask joins in: a write takes as long for ten commands as for one
             finally:
+                began = time.monotonic()
                 self._flush(line)
         try:
-            self.patience.wait(question)
+            self.patience.wait(question, began)
         except redis.TimeoutError as error:
             with self._lock:
                 self._despair(line, error, connecting=connecting)
@@ -120,8 +121,9 @@ class Pipe:
                 self._give_up(self._line, redis.ConnectionError("closed"))
 
     def _begin(self) -> _Line:
-        line = self._line = _Line(self.pool.connection_class(**self.pool.connection_kwargs))
+        line = _Line(self.pool.connection_class(**self.pool.connection_kwargs))
         threading.Thread(target=self._run, args=(line,), name="pipe", daemon=True).start()
+        self._line = line
         return line
 
     def _run(self, line: _Line) -> None:
@@ -137,47 +139,59 @@ class Pipe:
         self._read(line)
 
     def _flush(self, line: _Line) -> None:
-        while True:
+        """Send what has gathered; what comes meanwhile is another thread's work, since this one has its own wait."""
+        if self._send(line) and line.outgoing:
+            threading.Thread(target=self._send_rest, args=(line,), name="pipe-rest", daemon=True).start()
+
+    def _send_rest(self, line: _Line) -> None:
+        while self._send(line) and line.outgoing:
+            pass
+
+    def _send(self, line: _Line) -> bool:
+        """Send what has gathered, unless somebody does; whether it was sent."""
+        with self._lock:
+            if self._line is not line:
+                line.connection.disconnect()  # given up meanwhile, perhaps before it was there
+                return False
+            if line.sending or not line.outgoing:
+                return False
+            data, line.outgoing = b"".join(line.outgoing), []
+            now = time.monotonic()
+            for question in line.unsent:
+                question.asked_at = now
+            line.unsent.clear()
+            line.sending = True
+        try:
+            line.connection.send_packed_command([data], check_health=False)
+        except (redis.RedisError, OSError, AttributeError, ValueError) as error:
             with self._lock:
-                if self._line is not line:
-                    line.connection.disconnect()  # given up meanwhile, perhaps before it was there
-                    return
-                if line.sending or not line.outgoing:
-                    return
-                data, line.outgoing = b"".join(line.outgoing), []
-                now = time.monotonic()
-                for question in line.unsent:
-                    question.asked_at = now
-                line.unsent.clear()
-                line.sending = True
-            try:
-                line.connection.send_packed_command([data], check_health=False)
-            except redis.RedisError as error:
-                with self._lock:
-                    self._give_up(line, error)
-                return
-            finally:
-                line.sending = False
-            if not line.outgoing:
-                return
+                self._give_up(line, known(error))
+            return False
+        except BaseException:  # whoever was sending is to end: half of it may be out
+            with self._lock:
+                self._give_up(line, redis.ConnectionError("left while sending"))
+            raise
+        finally:
+            line.sending = False
+        return True
 
     def _read(self, line: _Line) -> None:
         """Idle, it may be silent for ever; looking again costs less than a socket without a limit for sending."""
-        connection, waiting = line.connection, line.waiting
+        connection = line.connection
         while True:
             try:
                 answer = connection.read_response(disconnect_on_error=False)
             except redis.TimeoutError:
                 continue
             except redis.ResponseError as error:
-                self._fill(waiting, None, error)
+                self._hand_out(line, None, error)
             except (redis.RedisError, OSError, AttributeError, ValueError) as error:
                 # Closed by Redis, or by whoever gave up on it while this thread was reading.
                 with self._lock:
                     self._give_up(line, known(error))
                 return
             else:
-                self._fill(waiting, answer)
+                self._hand_out(line, answer)
 
     def _despair(self, line: _Line, error: redis.RedisError, *, connecting: bool) -> None:
         """No answer came in time. What took so long to connect is kept: a slow Redis would never get a connection."""
@@ -196,17 +210,21 @@ class Pipe:
 
     def _dismiss(self, line: _Line, error: redis.RedisError) -> None:
         while line.waiting:
-            self._fill(line.waiting, None, error)
+            line.waiting.popleft().fill(None, error)
 
-    @staticmethod
-    def _fill(waiting: deque[_Question], answer: Any, error: redis.RedisError | None = None) -> None:
-        with contextlib.suppress(IndexError):  # it was given up in this very moment: nobody waits any more
-            waiting.popleft().fill(answer, error)
+    def _hand_out(self, line: _Line, answer: Any, error: redis.RedisError | None = None) -> None:
+        with self._lock:
+            if line.waiting:  # else it was given up in this very moment
+                line.waiting.popleft().fill(answer, error)
 
 
 def known(error: Exception) -> redis.RedisError:
     """The error, or what redis-py would call it."""
     return error if isinstance(error, redis.RedisError) else redis.ConnectionError(f"{type(error).__name__}: {error}")
+
+
+class Spent(redis.RedisError):
+    """The request has waited for Redis for as long as it may; that Redis is away it does not say."""
 
 
 class PipedRedis(redis.Redis):
@@ -219,6 +237,8 @@ class PipedRedis(redis.Redis):
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """What Redis answers, in the form that the client's callers expect; raises as `Pipe.ask` does."""
+        if self._pipe.patience.spent():  # RQ asks several times in a row
+            raise Spent("no time is left to ask more")
         answer = self._pipe.ask(*args, at_once=True)  # a worker waits for jobs
         options.pop("keys", None)  # meant for a cache that is not used
         read = self.response_callbacks.get(args[0])

@@ -75,7 +75,8 @@ class DecisionQueue:
                 # listened before, is certain to hear the verdict. Unless the subscription broke, and Redis
                 # may even have lost the job: then it is asked for again.
                 ours = self._link.guard(self._enqueue, job_id, order, math.ceil(left_s)) or ours
-                heard = self._link.guard(reply.wait, left_s)
+                self._link.check()
+                heard = reply.wait(left_s)
                 if heard is not None:
                     return _read_verdict(heard)
         if ours:  # its worker is gone or far behind: let the session's next request be decided anew

@@ -2,8 +2,8 @@
 
 import contextlib
 import logging
-import math
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,8 +21,10 @@ log = logging.getLogger("plano.replies")
 _PAUSE_S = 0.1
 _WATCH_EVERY_S = 0.02
 """How often Redis is asked for a sign of life while somebody waits, and how often one is looked for."""
+_TICK_S = 0.001
+"""For one that is there and not yet read, since this process was busy."""
 _SLOW_S = 0.1
-"""After so much silence in all nobody waits for a worker; with the pause before it, less than one answer may take."""
+"""After so much silence in all nobody waits for a worker; a sign of life that comes within a look is none."""
 
 
 class Reply:
@@ -93,6 +95,8 @@ class Replies:
         self._patience = link.pipe.patience
         self._connection: AbstractConnection | None = None
         self._channels: dict[str, _Channel] = {}
+        self._left: set[str] = set()
+        """Channels that nobody waits for any more, and Redis has not heard of it."""
         self._hearing = False
         self._watched = False
         self._alive = threading.Event()
@@ -117,21 +121,23 @@ class Replies:
             pass
 
     def _join(self, name: str, reply: Reply) -> None:
+        began = time.monotonic()  # whoever sends may have to wait for room
         with self._lock:
             channel = self._channels.get(name)
             if channel is None:
                 channel = self._channels[name] = _Channel()
                 channel.replies.append(reply)
+                self._left.discard(name)
                 self._send("SUBSCRIBE", name)
             else:
                 channel.replies.append(reply)
             if not self._hearing:
-                self._hearing = True
                 threading.Thread(target=self._hear, name="replies", daemon=True).start()
+                self._hearing = True
             if not self._watched:
-                self._watched = True
                 threading.Thread(target=self._watch, name="watch", daemon=True).start()
-        self._patience.wait(channel.settled)
+                self._watched = True
+        self._patience.wait(channel.settled, began)
         if channel.refusal:
             raise channel.refusal
 
@@ -143,7 +149,7 @@ class Replies:
             channel.replies.remove(reply)
             if not channel.replies:
                 del self._channels[name]
-                self._send("UNSUBSCRIBE", name)
+                self._left.add(name)  # the watch tells Redis: whoever leaves has waited enough
 
     def _send(self, *command: str) -> None:
         """Send it if there is a connection; one that Redis has closed, as it does with idle ones, is given up."""
@@ -154,6 +160,9 @@ class Replies:
             connection.send_command(*command, check_health=False)
         except redis.RedisError:
             self._give_up(connection)
+        except BaseException:  # whoever was sending is to end: half of it may be out
+            self._give_up(connection)
+            raise
 
     def _give_up(self, connection: AbstractConnection) -> None:
         if self._connection is connection:
@@ -237,6 +246,9 @@ class Replies:
         while True:
             pause.wait(_WATCH_EVERY_S)
             with self._lock:
+                if self._left:
+                    self._send("UNSUBSCRIBE", *self._left)
+                    self._left.clear()
                 if not self._channels:
                     self._watched = False
                     return
@@ -257,12 +269,23 @@ class Replies:
         with self._lock:
             self._send("PING")
             connection = self._connection
-        for _ in range(math.ceil(self._patience.answer_s / _WATCH_EVERY_S)):
-            if alive.wait(_WATCH_EVERY_S):
+        if alive.wait(_WATCH_EVERY_S) or alive.wait(_TICK_S):
+            return
+        silent_s = _WATCH_EVERY_S
+        self._charge(silent_s)
+        while silent_s < self._patience.answer_s:
+            began = time.monotonic()
+            answered = alive.wait(_WATCH_EVERY_S) or alive.wait(_TICK_S)
+            took_s = min(time.monotonic() - began, _WATCH_EVERY_S)
+            self._charge(took_s)
+            if answered:
                 return
-            for reply in self._waiting():
-                reply.charge(_WATCH_EVERY_S)
+            silent_s += took_s
         if connection:
             with self._lock:
                 self._give_up(connection)
         raise redis.TimeoutError("no sign of life")
+
+    def _charge(self, silent_s: float) -> None:
+        for reply in self._waiting():
+            reply.charge(silent_s)

@@ -213,6 +213,21 @@ def test_a_request_that_has_waited_enough_asks_nothing_more(spent: Link) -> None
         assert another.submit(PinStore(spent).get, SESSION).result() is None
 
 
+def test_a_script_that_redis_has_forgotten_is_not_told_anew_by_who_has_waited_enough(
+    slow: SlowProxy, new_link: NewLink
+) -> None:
+    """That is a second question."""
+    link = new_link(f"redis://127.0.0.1:{slow.port}", request_s=0.05)
+    link.ask("SCRIPT", "FLUSH")
+    slow.delay = 0.08
+    link.pipe.patience.begin()
+
+    with pytest.raises(StoreDown, match="too slow"):
+        PinStore(link).drop(SESSION, PIN)
+
+    link.pipe.patience.begin()  # this thread serves other tests
+
+
 def test_a_slow_redis_is_not_away_and_spoken_of_once(spent: Link, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(5 * FAILURES_TO_OPEN):
         with pytest.raises(StoreDown):

@@ -131,6 +131,18 @@ def test_who_joins_a_question_waits_from_then_on(patience: Patience, time: Time)
     assert waited(patience, Question(time, 0.05, out_s=-LIMIT_S)) == pytest.approx(0.05)
 
 
+def test_what_asking_took_is_part_of_the_wait(patience: Patience, time: Time) -> None:
+    """Whoever asks may have to wait for room."""
+    patience.begin()
+    time.now += LIMIT_S - 0.02
+
+    with pytest.raises(redis.TimeoutError):
+        patience.wait(Question(time, NEVER), since=1000)
+
+    assert time.now - 1000 == pytest.approx(LIMIT_S, abs=0.002)
+    assert patience._waited.seconds == pytest.approx(LIMIT_S, abs=0.002)
+
+
 def test_a_wait_has_an_end_however_busy_this_process_is(patience: Patience, time: Time) -> None:
     with pytest.raises(redis.TimeoutError):
         patience.wait(Question(time, NEVER, out_s=NEVER))

@@ -4,9 +4,10 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from unittest.mock import Mock
 
 import pytest
 import redis
@@ -146,6 +147,41 @@ def test_who_asks_while_another_one_is_sending_waits_no_longer_than_the_limit(ow
     own_server.stop()
     assert outcome == "TimeoutError"
     assert took_s < 0.4
+
+
+def test_who_sends_does_not_go_on_with_what_others_ask(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it could send for ever, and never look at its own answer."""
+    pipe.ask("PING")
+    assert pipe._line
+    connection, answered, in_time = pipe._line.connection, threading.Event(), []
+    send: Callable[..., None] = connection.send_packed_command
+
+    with ThreadPoolExecutor(1) as askers:
+        others: list[Future[bytes]] = []
+
+        def slow_send(data: list[bytes], **options: bool) -> None:
+            if not others:
+                others.append(askers.submit(pipe.ask, "GET", "k2"))
+                wait_until(lambda: pipe._line and pipe._line.outgoing, what="another question")
+            else:
+                in_time.append(answered.wait(1))
+            send(data, **options)
+
+        monkeypatch.setattr(connection, "send_packed_command", slow_send)
+        first = pipe.ask("GET", "k1")
+        answered.set()
+        second = others[0].result(5)
+
+    assert (first, second, in_time) == (b"1", b"2", [True])
+
+
+def test_a_thread_that_cannot_be_started_makes_nobody_deaf(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+        with pytest.raises(RuntimeError):
+            pipe.ask("PING")
+
+    assert pipe.ask("GET", "k1") == b"1"
 
 
 def test_a_connection_that_takes_its_time_keeps_nobody_longer_than_twice_the_limit() -> None:

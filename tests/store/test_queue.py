@@ -164,6 +164,22 @@ def test_living_workers_are_counted(store: redis.Redis, new_queue: NewQueue) -> 
     assert queue.workers() == 1
 
 
+def test_rq_asks_no_second_question_for_who_has_waited_enough(slow: SlowProxy, new_link: NewLink) -> None:
+    """It knows nothing of requests; and a Redis that answers is not away."""
+    link = new_link(f"redis://127.0.0.1:{slow.port}", error=QueueDown, request_s=0.05)
+    queue = DecisionQueue(link, Replies(link), limit=9)
+    link.ask("SADD", "rq:workers:plano", "rq:worker:some")
+    slow.delay = 0.08
+
+    for _ in range(3):
+        link.pipe.patience.begin()
+        with pytest.raises(QueueDown, match="Spent"):
+            queue.workers()
+
+    link.pipe.patience.begin()
+    assert not link.away
+
+
 def test_a_worker_that_is_late_is_no_outage_of_redis(
     own_server: RedisServer, slow: SlowProxy, new_link: NewLink
 ) -> None:
@@ -182,7 +198,7 @@ def test_a_worker_that_is_late_is_no_outage_of_redis(
     with own_server.client() as own, ThreadPoolExecutor(1) as meanwhile:
         meanwhile.submit(slow_down)
         with pytest.raises(RouterDown):
-            queue.ask(order(), 0.18)
+            queue.ask(order(), 0.14)
 
         assert link.pipe.patience.spent()
         assert own.exists(job_key)
