@@ -30,7 +30,7 @@ BURSTS, BURST = 30, 8
 SESSIONS = 16
 NEWCOMERS = 2
 FROZEN_S = 2.0
-LATE_S = (0.014, 0.022, 0.05, 0.1, 0.14)
+LATE_S = (0.013, 0.022, 0.05, 0.1, 0.14)
 STALLS_S = tuple(n * 0.025 for n in range(12))
 TARGETS = {
     "30 bursts of 8 over 2 replicas": {"sessions_split": "0"},

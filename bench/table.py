@@ -132,13 +132,13 @@ ROWS = (
         "ms",
     ),
     Row(
-        "worst wait added by a Redis that answers in 14 to 140 ms: pinned / first",
+        "worst wait added by a Redis that answers in 13 to 140 ms: pinned / first",
         "promises",
         ((_SLOW, "worst_added_wait_ms"), (_SLOW, "worst_added_wait_of_first_requests_ms")),
         "ms",
     ),
     Row(
-        "… that answers in 14 ms and falls silent in a first request that fails over",
+        "… that answers in 13 ms and falls silent in a first request that fails over",
         "promises",
         (("redis late, then silent", "worst_added_wait_ms"),),
         "ms",

@@ -42,8 +42,8 @@ DEFAULT_REDIS = "redis://localhost:6379"
 
 # A web process holds two connections, the pipe and the subscription, or three when the queue has a Redis of its own.
 # No request waits longer than 300 ms for Redis. A first one takes ten answers, four here and six in a worker: after
-# 60 ms here, and thus some 90 ms there, it begins no other wait, which may take 150 ms.
-_ANSWER_S, _REQUEST_S = 0.15, 0.06
+# 55 ms here, and thus some 83 ms there, it begins no other wait, which may take 150 ms.
+_ANSWER_S, _REQUEST_S = 0.15, 0.055
 
 # A worker holds at most 1 + 6 connections; its patience is longer, since a decision has its own budget.
 _WORKER_QUEUE_CONNECTIONS = 6
