@@ -11,7 +11,7 @@ _BELOW_THE_KERNELS = range(10_000, 30_000)
 def free_port() -> int:
     """A port where nothing listens, nor will anybody by accident: the address of a provider that is down."""
     while True:
-        port = random.choice(_BELOW_THE_KERNELS)  # noqa: S311 - no secret
+        port = random.choice(_BELOW_THE_KERNELS)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
