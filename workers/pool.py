@@ -4,6 +4,7 @@ RQ forks for each job, or runs one at a time; a router call only waits, so here 
 them. What RQ does around a job (registries, heartbeats, retries) stays RQ's. Written against RQ 2.12.
 """
 
+import contextlib
 import logging
 import math
 import threading
@@ -203,7 +204,8 @@ class PoolWorker(SimpleWorker):
         """Obey `rq suspend`; it is looked for once a second."""
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + HEARTBEAT_EVERY_S
-            super().check_for_suspension(burst)
+            with contextlib.suppress(redis.RedisError):  # RQ would end; dequeuing waits instead
+                super().check_for_suspension(burst)
 
     def set_state(self, state: str, pipeline: Any = None) -> None:  # noqa: ARG002
         """Idle and busy mean nothing where many jobs run: the state is kept here, and not in Redis."""
