@@ -2,12 +2,14 @@
 
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
 
 from shared.contract import Verdict
 from shared.errors import QueueDown, RouterDown
+from shared.store.link import Link
 from shared.store.queue import DecisionQueue
 from shared.store.replies import Replies
 from tests.fakes.delay import SlowProxy
@@ -260,3 +262,26 @@ def test_who_has_waited_enough_does_not_wait_for_a_worker(slow: SlowProxy, new_l
 
     link.pipe.patience.begin()
     assert job_of("s").encode() in link.ask("LRANGE", "rq:queue:plano", 0, -1)
+
+
+def test_who_waits_until_another_one_has_sent_has_waited(own_server: RedisServer, new_link: NewLink) -> None:
+    """A frozen Redis takes no more at some point, and then they wait one after the other."""
+    own_server.start()
+    link = new_link(own_server.url, answer_s=5)
+    replies = Replies(link)
+    replies.connect()
+
+    with ThreadPoolExecutor(1) as requests:
+        with replies._lock:
+            joining = requests.submit(_waited_to_join, replies, link)
+            time.sleep(0.1)
+        waited_s = joining.result(5)
+
+    assert waited_s > 0.09
+    own_server.stop()
+
+
+def _waited_to_join(replies: Replies, link: Link) -> float:
+    link.pipe.patience.begin()
+    with replies.expect("word"):
+        return link.pipe.patience._waited.seconds or 0.0
