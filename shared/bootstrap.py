@@ -1,12 +1,10 @@
 """Where the objects of a process meet. Nothing here opens a socket."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pkgutil import resolve_name
 from typing import Protocol
 
 import msgspec
-import redis
 
 from shared import contract, tracing
 from shared.affinity import Affinity, Decisions, Notes, Pins, Policy, Quota
@@ -23,31 +21,40 @@ from shared.memory.decisions import InPlace
 from shared.memory.observed import MemoryObserved
 from shared.memory.pins import MemoryPins
 from shared.memory.quotas import MemorySessionQuota
+from shared.periodic import Periodic
 from shared.settings import Settings
-from shared.store import connections
-from shared.store.cooldowns import CooldownStore
-from shared.store.link import Link
+from shared.store.client import StoreClient
+from shared.store.cooldowns import CooldownStore, RecentCooldowns
+from shared.store.endpoint import RedisEndpoint
 from shared.store.metrics import MetricsStore, RecentSnapshot
 from shared.store.observed import ObservedStore
-from shared.store.patience import Patience
 from shared.store.pins import PinStore
-from shared.store.pipe import Pipe
 from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.quotas import SessionQuota
 from shared.store.replicas import Replicas
-from shared.store.replies import Replies
+from shared.store.results import Results
 from shared.tracing import Tracing
 
 DEFAULT_REDIS = "redis://localhost:6379"
 
-# A web process holds two connections, the pipe and the subscription, or three when the queue has a Redis of its own.
-# No request waits longer than 300 ms for Redis. A first one takes ten answers, four here and six in a worker: after
-# 55 ms here, and thus some 83 ms there, it begins no other wait, which may take 150 ms.
-_ANSWER_S, _REQUEST_S = 0.15, 0.055
+# At most 8 connections a process, whatever the load: those that are asked on, one for each failure detector, and in
+# web one for the subscription. Where the queue has a Redis of its own, they are divided.
+_ASKED_ON = 6
+_ASKED_ON_WHEN_DIVIDED = {"pins": 3, "queue": 2}
+BLOCKS_S = 0.25
+"""How long a worker's dequeuing blocks: a stop is noticed no later than this."""
+_LOOK_EVERY_S = 0.5
+"""How old a worker's view of prices, latencies and cooldowns may be; no decision reads them itself."""
 
-# A worker holds at most 1 + 6 connections; its patience is longer, since a decision has its own budget.
-_WORKER_QUEUE_CONNECTIONS = 6
-_WORKER_PATIENCE_S = 2.0
+
+class Background(Protocol):
+    """What runs beside the requests."""
+
+    def start(self) -> None:
+        """Begin, in a server after it has forked."""
+
+    def stop(self) -> None:
+        """End."""
 
 
 class Metrics(Protocol):
@@ -88,12 +95,10 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     affinity: Affinity
     decisions: Decisions
     pins: AdminPins
-    pins_link: Link | None
-    """None in memory mode."""
-    connect: Callable[[], None]
-    """To be called once in each process that serves: it connects to Redis, so that its first request need not."""
-    begin_request: Callable[[], None]
-    """To be called at the begin of each request, in its thread: it has all of its patience with Redis."""
+    redis: StoreClient | None
+    """The pins' Redis; None in memory mode."""
+    background: tuple[Background, ...]
+    """To be started once in each process that serves."""
     replicas: Replicas | None
     tracing: Tracing
     failover: Failover
@@ -110,7 +115,10 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     metrics: MetricsStore
     cooldowns: CooldownStore
     observed: ObservedStore | None
-    queue_client: redis.Redis
+    queue_redis: RedisEndpoint
+    background: tuple[Background, ...]
+    snapshot: RecentSnapshot
+    recent_cooldowns: RecentCooldowns
     tracing: Tracing
 
 
@@ -120,6 +128,7 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     metrics: RecentSnapshot
     queue: RefreshQueue
+    background: tuple[Background, ...]
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,26 +153,25 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
     traces = tracing.build(config.tracing, env)
     if config.routing.cache_type is CacheType.MEMORY:
         return _memory_web(settings, config, notes, traces)
-    patience = Patience(_ANSWER_S, _REQUEST_S)
-    pins_link, queue_link = _links(settings, config, patience)
-    replies = Replies(queue_link)
-    quota = SessionQuota(pins_link, config.limits.sessions_per_minute)
-    decisions = DecisionQueue(queue_link, replies, limit=config.limits.waiting_decisions)
+    pins_endpoint, queue_endpoint = _endpoints(settings, config)
+    pins_redis, queue_redis = pins_endpoint.client(StoreDown), queue_endpoint.client(QueueDown)
     sliding_ttl_s = config.routing.session_ttl_s if config.routing.session_ttl_mode == "sliding" else None
-    pins = PinStore(pins_link, sliding_ttl_s=sliding_ttl_s)
+    pins = PinStore(pins_redis, sliding_ttl_s=sliding_ttl_s)
+    results = Results(queue_endpoint.subscription_pool())
+    decisions = DecisionQueue(queue_redis, results, pins, limit=config.limits.waiting_decisions)
+    quota = SessionQuota(pins_redis, config.limits.sessions_per_minute)
     return Web(
         settings=settings,
         config=config,
         affinity=_affinity(config, pins=pins, decisions=decisions, quota=quota, notes=notes, traces=traces),
-        failover=_failover(config, CooldownStore(pins_link), pins),
+        failover=_failover(config, CooldownStore(pins_redis), pins),
         pins=pins,
         decisions=decisions,
-        pins_link=pins_link,
-        connect=partial(_connect, pins_link, queue_link, replies),
-        begin_request=patience.begin,
-        replicas=Replicas(pins_link),
-        prices=RecentSnapshot(MetricsStore(pins_link)) if _priced(config) else NoMetrics(),
-        observed=_observed(config, pins_link),
+        redis=pins_redis,
+        background=(*dict.fromkeys((pins_endpoint, queue_endpoint)), results),
+        replicas=Replicas(pins_redis),
+        prices=RecentSnapshot(MetricsStore(pins_redis)) if _priced(config) else NoMetrics(),
+        observed=_observed(config, pins_redis),
         tracing=traces,
     )
 
@@ -171,30 +179,38 @@ def web(settings: Settings, env: Mapping[str, str], notes: Notes) -> Web:
 def worker(settings: Settings, env: Mapping[str, str]) -> Worker:
     """The parts of a worker process; raises ConfigError."""
     config = load(settings.config, env)
-    link = Link(_pipe(_pins_url(settings, config), settings, Patience(_WORKER_PATIENCE_S)), "pins", StoreDown)
-    queue_client = connections.waiting_client(
-        _queue_url(settings, config),
-        connections=_WORKER_QUEUE_CONNECTIONS,
-        patience_s=_WORKER_PATIENCE_S,
-        verify_tls=settings.redis_tls_verify,
-    )
+    pins_endpoint, queue_endpoint = _endpoints(settings, config, blocks_s=BLOCKS_S)
+    client = pins_endpoint.client(StoreDown)
+    metrics, cooldowns = MetricsStore(client), CooldownStore(client)
+    snapshot, recent_cooldowns = RecentSnapshot(metrics), RecentCooldowns(cooldowns, _model_names(config))
     return Worker(
         config=config,
-        pins=PinStore(link),
-        metrics=MetricsStore(link),
-        cooldowns=CooldownStore(link),
-        observed=_observed(config, link),
-        queue_client=queue_client,
+        pins=PinStore(client),
+        metrics=metrics,
+        cooldowns=cooldowns,
+        observed=_observed(config, client),
+        queue_redis=queue_endpoint,
+        background=(
+            *dict.fromkeys((pins_endpoint, queue_endpoint)),
+            Periodic(_LOOK_EVERY_S, snapshot.look, "snapshot"),
+            Periodic(_LOOK_EVERY_S, recent_cooldowns.look, "cooldowns"),
+        ),
+        snapshot=snapshot,
+        recent_cooldowns=recent_cooldowns,
         tracing=tracing.build(config.tracing, env),
     )
 
 
 def clock(settings: Settings, env: Mapping[str, str]) -> Clock:
-    """The parts of a clock process, which holds one connection to each Redis; raises ConfigError."""
+    """The parts of a clock process; raises ConfigError."""
     config = load(settings.config, env)
-    # Its patience is short: it has to stop within a second of SIGTERM, and what failed is asked for again.
-    pins_link, queue_link = _links(settings, config, Patience(_ANSWER_S))
-    return Clock(config=config, metrics=RecentSnapshot(MetricsStore(pins_link)), queue=RefreshQueue(queue_link))
+    pins_endpoint, queue_endpoint = _endpoints(settings, config, connections=1)
+    return Clock(
+        config=config,
+        metrics=RecentSnapshot(MetricsStore(pins_endpoint.client(StoreDown))),
+        queue=RefreshQueue(queue_endpoint.client(QueueDown)),
+        background=tuple(dict.fromkeys((pins_endpoint, queue_endpoint))),
+    )
 
 
 def view(settings: Settings, env: Mapping[str, str]) -> View:
@@ -202,8 +218,9 @@ def view(settings: Settings, env: Mapping[str, str]) -> View:
     config = load(settings.config, env)
     if config.routing.cache_type is CacheType.MEMORY:
         raise ConfigError(["routing.session_cache.type: is memory; only redis can be looked at from outside"])
-    link = Link(_pipe(_pins_url(settings, config), settings, Patience(_WORKER_PATIENCE_S)), "redis", StoreDown)
-    return View(config=config, metrics=MetricsStore(link), cooldowns=CooldownStore(link))
+    pins_endpoint, _ = _endpoints(settings, config, connections=1)
+    client = pins_endpoint.client(StoreDown)
+    return View(config=config, metrics=MetricsStore(client), cooldowns=CooldownStore(client))
 
 
 def _memory_web(settings: Settings, config: Config, notes: Notes, traces: Tracing) -> Web:
@@ -225,24 +242,13 @@ def _memory_web(settings: Settings, config: Config, notes: Notes, traces: Tracin
         failover=_failover(config, cooldowns, pins),
         pins=pins,
         decisions=decisions,
-        pins_link=None,
-        connect=_wait_for_nobody,
-        begin_request=_wait_for_nobody,
+        redis=None,
+        background=(),
         replicas=None,
         prices=metrics if _priced(config) else NoMetrics(),
         observed=observed if source else None,
         tracing=traces,
     )
-
-
-def _connect(pins_link: Link, queue_link: Link, replies: Replies) -> None:
-    pins_link.answers()
-    queue_link.answers()
-    replies.connect()
-
-
-def _wait_for_nobody() -> None:
-    """In memory mode there is no Redis."""
 
 
 def _affinity(
@@ -274,9 +280,13 @@ def _failover(config: Config, cooldowns: Cooldowns, pins: Movable) -> Failover:
         max_attempts=routing.max_attempts,
         default=catalog.default.name if routing.fallback_to_default and catalog.default else None,
     )
-    named = (model.name for model in catalog.models)
+    return Failover(cooldowns, pins, _model_names(config), rules)
+
+
+def _model_names(config: Config) -> tuple[str, ...]:
+    named = (model.name for model in config.catalog.models)
     routed = (name for route in config.routes for name in route.models)  # a wildcard's models are named here only
-    return Failover(cooldowns, pins, tuple(dict.fromkeys((*named, *routed))), rules)
+    return tuple(dict.fromkeys((*named, *routed)))
 
 
 def _priced(config: Config) -> bool:
@@ -287,9 +297,9 @@ def _observed_source(config: Config) -> MetricSource | None:
     return next((source for source in config.sources if source.provider == OBSERVED), None)
 
 
-def _observed(config: Config, link: Link) -> ObservedStore | None:
+def _observed(config: Config, client: StoreClient) -> ObservedStore | None:
     source = _observed_source(config)
-    return ObservedStore(link, source.half_life_s, source.kept_s) if source else None
+    return ObservedStore(client, source.half_life_s, source.kept_s) if source else None
 
 
 def _pins_url(settings: Settings, config: Config) -> str:
@@ -300,14 +310,26 @@ def _queue_url(settings: Settings, config: Config) -> str:
     return settings.queue_redis_url or _pins_url(settings, config)
 
 
-def _links(settings: Settings, config: Config, patience: Patience) -> tuple[Link, Link]:
-    """To the pins' Redis and to the queue's, which usually are one and then share a connection."""
+def _endpoints(
+    settings: Settings, config: Config, *, connections: int | None = None, blocks_s: float = 0.0
+) -> tuple[RedisEndpoint, RedisEndpoint]:
+    """The pins' Redis and the queue's, which usually are one and then share their connections."""
     pins_url, queue_url = _pins_url(settings, config), _queue_url(settings, config)
-    pipe = _pipe(pins_url, settings, patience)
-    queue_pipe = pipe if queue_url == pins_url else _pipe(queue_url, settings, patience)
-    return Link(pipe, "pins", StoreDown), Link(queue_pipe, "queue", QueueDown)
 
+    def reach(url: str, name: str, most: int) -> RedisEndpoint:
+        return RedisEndpoint(
+            url,
+            name=name,
+            connections=connections or most,
+            silence_s=config.routing.cache_silence_ms / 1000,
+            blocks_s=blocks_s,
+            verify_tls=settings.redis_tls_verify,
+        )
 
-def _pipe(url: str, settings: Settings, patience: Patience) -> Pipe:
-    pool = connections.pool(url, answer_s=patience.answer_s, verify_tls=settings.redis_tls_verify)
-    return Pipe(pool, patience)
+    if pins_url == queue_url:
+        shared = reach(pins_url, "redis", _ASKED_ON)
+        return shared, shared
+    return (
+        reach(pins_url, "redis of the pins", _ASKED_ON_WHEN_DIVIDED["pins"]),
+        reach(queue_url, "redis of the queue", _ASKED_ON_WHEN_DIVIDED["queue"]),
+    )

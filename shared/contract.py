@@ -3,7 +3,7 @@
 import msgspec
 
 from shared.domain.conversation import Message
-from shared.domain.pins import Pin
+from shared.domain.pins import Pin, candidates
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
 
@@ -35,6 +35,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...]
     request_id: str
     traceparent: str
+    reply_to: str = ""
+    """The channel on which the asking process hears what came of it."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,3 +51,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What stands for the session now."""
     fault: str | None = None
     """Why there is no decision."""
+
+
+def adopted(pin: Pin, order: Order) -> Verdict:
+    """What comes of an order when a pin stands already: it decides."""
+    return Verdict(models=candidates(pin, order.routes), route=pin.route_name, pinned=True, pin=pin)
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """What a worker announces to the process that asked."""
+
+    job_id: str
+    result: Verdict

@@ -10,7 +10,7 @@ from web.views import admin, chat, decisions, health, metrics, models
 
 def create_app(services: Services) -> Flask:
     """An application that serves with these services."""
-    app = LeanFlask("plano", services.begin_request)
+    app = LeanFlask("plano")
     app.session_interface = NoSessions()
     app.config["MAX_CONTENT_LENGTH"] = services.config.limits.body_bytes
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # what is not served is refused: 405

@@ -55,7 +55,8 @@ def post_worker_init(worker: Any) -> None:
 
     once = ("Authorization", _config.routing.tenant_header or "", *wire.SESSION_HEADERS.values())
     worker.limit(_config.limits, frozenset(map(str.upper, once)))
-    wsgi.base.connect()
+    for each in wsgi.base.background:
+        each.start()
     presence.announce(wsgi.base, _port)
 
 

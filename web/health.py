@@ -24,9 +24,9 @@ class Health:
         worker is no reason, since pinned sessions need none.
         """
         parts: dict[str, Any] = {"config": self._base.config.digest}
-        link = self._base.pins_link
-        redis_up = link is None or (not link.away and link.answers())
-        parts["redis"] = "memory" if link is None else _word(redis_up)
+        client = self._base.redis
+        redis_up = client is None or client.answers()
+        parts["redis"] = "memory" if client is None else _word(redis_up)
         try:
             parts["workers"] = self._base.decisions.workers()
             parts["queue"] = _word(up=True)

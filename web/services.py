@@ -1,6 +1,5 @@
 """What views use: built once a process, found on the app."""
 
-from collections.abc import Callable
 from typing import cast
 
 import msgspec
@@ -27,7 +26,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     config: Config
     affinity: Affinity
-    begin_request: Callable[[], None]
     access: Access
     pins: AdminPins
     upstream: Upstream
@@ -43,7 +41,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             settings=base.settings,
             config=base.config,
             affinity=base.affinity,
-            begin_request=base.begin_request,
             pins=base.pins,
             access=Access(base.config.access_keys, base.config.routing.tenant_header),
             upstream=Upstream(base.config.listener.timeout_s),

@@ -18,7 +18,6 @@ import redis  # noqa: E402
 from shared import bootstrap, telemetry  # noqa: E402
 from shared.errors import ConfigError  # noqa: E402
 from shared.settings import Settings  # noqa: E402
-from shared.store.metrics import RecentSnapshot  # noqa: E402
 from workers import decide  # noqa: E402
 from workers.metrics.refresh import Refresher  # noqa: E402
 from workers.parts import Parts  # noqa: E402
@@ -40,17 +39,21 @@ def main() -> int:
         return 1
     stop = _stop_on_signal()
     parts = Parts(
-        decider=decide.build(base.config, base.pins, RecentSnapshot(base.metrics), base.cooldowns, base.tracing),
+        decider=decide.build(base.config, base.pins, base.snapshot, base.recent_cooldowns, base.tracing),
         refresher=Refresher(base.config.sources, base.metrics, seen=base.observed, routes=base.config.routes),
     )
+    for each in base.background:
+        each.start()
     router = base.config.router.url or "embedded"
     log.info("worker started concurrency=%d router=%s", settings.worker_concurrency, router)
     while not stop.is_set():
         try:
-            PoolWorker(parts, base.queue_client, settings.worker_concurrency, stop).work(logging_level="WARNING")
+            PoolWorker(parts, base.queue_redis, settings.worker_concurrency, stop).work(logging_level="WARNING")
         except redis.RedisError as error:
-            log.warning("the queue is away: %s", type(error).__name__)
+            log.debug("the queue is away: %s", type(error).__name__)  # the breaker has said so
         stop.wait(PAUSE_S)
+    for each in base.background:
+        each.stop()
     log.info("worker stopped")
     return 0
 

@@ -30,11 +30,15 @@ def main() -> int:
         return 1
     sources = _sources(base.config)
     log.info("clock started: %s", _told(sources))
+    for each in base.background:
+        each.start()
     schedule = Schedule(sources)
     while not stop.is_set():
         if sources:
             tick(schedule, base.queue, base.metrics.snapshot(), time.time())
         stop.wait(TICK_S if sources else None)
+    for each in base.background:
+        each.stop()
     log.info("clock stopped")
     return 0
 

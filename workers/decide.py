@@ -7,10 +7,10 @@ from typing import Protocol
 
 from shared.config import Config
 from shared.config.values import max_ages_s
-from shared.contract import Order, Verdict
+from shared.contract import Order, Verdict, adopted
 from shared.domain.decisions import Trace
 from shared.domain.health import Condition
-from shared.domain.pins import Pin, candidates
+from shared.domain.pins import Pin
 from shared.domain.ranking import EMPTY, Row, Snapshot, Standing, explain, facts_of
 from shared.domain.routes import NO_ROUTE, Prefer, Route
 from shared.domain.sessions import Session
@@ -21,9 +21,6 @@ from workers import router
 
 class Pins(Protocol):
     """Where decisions are settled; raises StoreDown."""
-
-    def get(self, session: Session) -> Pin | None:
-        """The session's pin, or None."""
 
     def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
         """Pin the session unless it is pinned already; return the pin that stands."""
@@ -67,9 +64,6 @@ class Decider:
     def decide(self, order: Order) -> Verdict:
         """The ranked models for an order, pinned if it has a session; a fault when something is away."""
         try:
-            standing = self._pins.get(order.session) if order.session else None
-            if standing:  # settled between the asking replica's look and now: the router is not asked again
-                return _adopted(standing, order)
             route = self._route(order)
             with self._tracing.span("rank", order.traceparent, {}) as span:
                 rows = self._ranked(route) if route else (Row(order.model_name, Standing.DECLARED),)
@@ -117,14 +111,9 @@ class Decider:
             )
             standing = self._pins.settle(order.session, proposed, order.ttl_s)
             if standing != proposed:
-                return _adopted(standing, order)
+                return adopted(standing, order)
             return Verdict(models=models, route=route_name, pin=proposed)
         return Verdict(models=models, route=route_name)
-
-
-def _adopted(pin: Pin, order: Order) -> Verdict:
-    """Somebody else's pin stands: it decides."""
-    return Verdict(models=candidates(pin, order.routes), route=pin.route_name, pinned=True, pin=pin)
 
 
 def build(config: Config, pins: Pins, metrics: Metrics, cooldowns: Cooldowns, tracing: Tracing) -> Decider:

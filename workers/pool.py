@@ -19,6 +19,7 @@ from gevent.local import local
 from gevent.pool import Pool
 from redis.client import Pipeline
 from rq import Queue
+from rq.exceptions import DequeueTimeout
 from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
@@ -27,16 +28,19 @@ from rq.timeouts import BaseDeathPenalty, JobTimeoutException
 from rq.worker import SimpleWorker
 from rq.worker_registration import register
 
-from shared import contract
+from shared import bootstrap, contract
 from shared.contract import Verdict
 from shared.errors import RouterDown
+from shared.store.endpoint import RedisEndpoint
 from shared.store.queue import announce, rq_queue
 from workers.parts import Parts
 
 log = logging.getLogger("plano.worker")
 
-IDLE_S = 0.25
+IDLE_S = bootstrap.BLOCKS_S
 """How long one blocking dequeue lasts: a stop is noticed no later than this."""
+AWAY_S = 0.05
+"""How soon a worker sees that Redis is back."""
 HEARTBEAT_EVERY_S = 1.0
 HEARTBEAT_TTL_S = 30
 """After so long without a sign of life a worker counts as gone."""
@@ -94,13 +98,12 @@ class PoolWorker(SimpleWorker):
     job_class = PooledJob
     death_penalty_class = GreenletDeathPenalty
     log_result_lifespan = False
-    max_connection_wait_time = 1.0
-    dequeue_timeout = IDLE_S  # type: ignore[assignment]  # Redis takes fractions
     connection_timeout = 5
 
     _of_greenlet = local()
 
-    def __init__(self, parts: Parts, connection: redis.Redis, size: int, stop: threading.Event) -> None:
+    def __init__(self, parts: Parts, endpoint: RedisEndpoint, size: int, stop: threading.Event) -> None:
+        connection = redis.Redis(connection_pool=endpoint.pool)
         super().__init__(
             [rq_queue(connection)],
             connection=connection,
@@ -109,6 +112,7 @@ class PoolWorker(SimpleWorker):
             worker_ttl=HEARTBEAT_TTL_S,
         )
         self._parts = parts
+        self._breaker = endpoint.breaker
         self._greenlets = Pool(size)
         self._stop = stop
         self._next_heartbeat = self._next_look = 0.0
@@ -123,14 +127,29 @@ class PoolWorker(SimpleWorker):
         self._of_greenlet.execution = value
 
     def dequeue_job_and_maintain_ttl(
-        self, timeout: int | None, max_idle_time: int | None = None
+        self,
+        timeout: int | None,  # noqa: ARG002
+        max_idle_time: int | None = None,  # noqa: ARG002
     ) -> tuple[Job, Queue] | None:
         """The next job once there is room for it; None, which ends the worker, when it is to stop."""
         while not self._stop.is_set():
             self._greenlets.wait_available()
-            found = super().dequeue_job_and_maintain_ttl(timeout, max_idle_time or IDLE_S)  # type: ignore[arg-type]
-            if found:
-                return found
+            if self._breaker.is_open:  # RQ would wait for a second and more, and log each try
+                self._stop.wait(AWAY_S)
+                continue
+            with contextlib.suppress(redis.ConnectionError, redis.TimeoutError, DequeueTimeout):
+                self.heartbeat()
+                if self.should_run_maintenance_tasks:
+                    self.run_maintenance_tasks()
+                found = self.queue_class.dequeue_any(
+                    self.queues,
+                    cast(int, IDLE_S),
+                    self.connection,
+                    job_class=self.job_class,
+                    serializer=self.serializer,
+                )
+                if found:
+                    return found
         return None
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -168,7 +187,7 @@ class PoolWorker(SimpleWorker):
         cast(PooledJob, job).parts = self._parts
         done = bool(super().perform_job(job, queue))
         if not done and job.func_name == contract.DECIDE:
-            announce(self.connection, job.id, Verdict(fault=RouterDown.part))
+            announce(self.connection, job, Verdict(fault=RouterDown.part))
         return done
 
     def handle_job_success(self, job: Job, queue: Queue, started_job_registry: StartedJobRegistry) -> None:  # noqa: ARG002
@@ -184,7 +203,7 @@ class PoolWorker(SimpleWorker):
             self.cleanup_execution(job, pipeline=pipeline)
             if job.func_name == contract.DECIDE:
                 # not return_value(), which would ask Redis
-                announce(pipeline, job.id, msgspec.convert(job._result, Verdict))  # noqa: SLF001
+                announce(pipeline, job, msgspec.convert(job._result, Verdict))  # noqa: SLF001
             pipeline.execute()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ARG002

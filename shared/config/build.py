@@ -88,6 +88,7 @@ def _routing(file: File) -> Routing:
         session_ttl_mode=entry.session_ttl_mode,
         cache_type=CacheType(entry.session_cache.type),
         cache_url=entry.session_cache.url,
+        cache_silence_ms=entry.session_cache.silence_ms,
         tenant_header=entry.session_cache.tenant_header,
         decision_timeout_ms=entry.decision_timeout_ms,
         session_max_age_s=entry.session_max_age_seconds,

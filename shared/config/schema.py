@@ -40,6 +40,7 @@ ModelName = Annotated[
 ]
 Version = Annotated[str | float, Meta(description="is v0.1 to v0.4.0")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="is a whole number from 1 to 65535")]
+Silence = Annotated[int, Meta(ge=50, le=60000, description="is a whole number of milliseconds from 50 to 60000")]
 Positive = Annotated[int, Meta(ge=1, description="is a whole number of at least 1")]
 NotNegative = Annotated[int, Meta(ge=0, description="is a whole number of at least 0")]
 HeaderBytes = Annotated[int, Meta(ge=512, le=65536, description="is a whole number from 512 to 65536")]
@@ -167,6 +168,7 @@ class CacheEntry(Entry, frozen=True):
 
     type: Literal["redis", "memory"] = "redis"
     url: RedisUrl | None = None
+    silence_ms: Silence = 250
     tenant_header: HeaderName | None = None
 
 

@@ -58,6 +58,8 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     cache_type: CacheType = CacheType.REDIS
     cache_url: str | None = None
     """None: REDIS_URL, or redis://localhost:6379 without it."""
+    cache_silence_ms: int = 250
+    """How long Redis may leave waiting requests without a sign of life."""
     tenant_header: str | None = None
     decision_timeout_ms: int = 5000
     session_max_age_s: int | None = None

@@ -12,7 +12,7 @@
 | plano:probe:<provider/model>                         | string  | that one request tries it      | 10 s            |
 | plano:sessions:<tenant>:<minute>                     | string  | how many sessions it began     | 2 min           |
 | plano:sessions:<minute>                              | string  | … those without tenant         | 2 min           |
-| plano:decided:<job>                                  | channel | the verdict, as JSON           | is no key       |
+| plano:decided:<process>                              | channel | a job and its result, as JSON  | is no key       |
 
 Everything under `rq:` belongs to RQ.
 """
@@ -43,9 +43,9 @@ def decision_job(session: Session) -> str:
     return "decide-" + hashlib.sha256(affinity(session).encode()).hexdigest()[:40]
 
 
-def decided(job_id: str) -> str:
-    """The channel on which a job's verdict is announced."""
-    return f"plano:decided:{job_id}"
+def decided(process_id: str) -> str:
+    """The channel on which one process hears the results of the jobs that it queued."""
+    return f"plano:decided:{process_id}"
 
 
 def cooldown(model: str) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import redis
 
 from shared.domain.ranking import EMPTY, Measure, Price, Snapshot
 from shared.errors import StoreDown
 from shared.store import keys, scripts
-from shared.store.link import Link
 
 log = logging.getLogger("plano.metrics")
 
@@ -33,10 +33,10 @@ _HEAD_BYTES = len(_HEAD % b"") + _STAMP_CHARS
 class MetricsStore:
     """Reads and replaces the snapshot. Each method but `update` is one round trip; all raise StoreDown."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
         self._ignored = b""
-        self._replace_if_same = scripts.load("replace_if_same.lua")
+        self._replace_if_same = client.register_script(scripts.read("replace_if_same.lua"))
 
     def snapshot(self) -> Snapshot:
         """What was measured last; empty when nothing was."""
@@ -44,16 +44,17 @@ class MetricsStore:
 
     def stamped(self) -> tuple[bytes, Snapshot]:
         """The snapshot and its stamp."""
-        value: Any = self._link.ask("GET", keys.METRICS_SNAPSHOT) or b""
+        value: Any = self._redis.get(keys.METRICS_SNAPSHOT) or b""
         return value[:_HEAD_BYTES], self._snapshot_of(value)
 
     def stamp(self) -> bytes:
         """What differs between two snapshots; empty when there is none."""
-        return bytes(self._link.ask("GETRANGE", keys.METRICS_SNAPSHOT, 0, _HEAD_BYTES - 1))
+        begin: Any = self._redis.getrange(keys.METRICS_SNAPSHOT, 0, _HEAD_BYTES - 1)
+        return bytes(begin)
 
     def replace(self, snapshot: Snapshot, ttl_s: int) -> None:
         """Put a whole new snapshot in the place of the last one."""
-        self._link.ask("SET", keys.METRICS_SNAPSHOT, _value_of(snapshot), "EX", ttl_s)
+        self._redis.set(keys.METRICS_SNAPSHOT, _value_of(snapshot), ex=ttl_s)
 
     def update(self, change: Callable[[Snapshot], Snapshot], ttl_s: int) -> None:
         """Replace the snapshot by what `change` makes of it; nobody else's update is lost.
@@ -61,9 +62,9 @@ class MetricsStore:
         `change` is called again when somebody else was faster.
         """
         for _ in range(_TRIES):
-            seen: Any = self._link.ask("GET", keys.METRICS_SNAPSHOT) or b""
+            seen: Any = self._redis.get(keys.METRICS_SNAPSHOT) or b""
             new = _value_of(change(self._snapshot_of(seen)))
-            if self._link.run(self._replace_if_same, [keys.METRICS_SNAPSHOT], [seen, new, ttl_s]):
+            if self._replace_if_same([keys.METRICS_SNAPSHOT], [seen, new, ttl_s]):
                 return
         raise StoreDown(f"the snapshot was changed by others {_TRIES} times in a row")
 
@@ -94,10 +95,11 @@ class RecentSnapshot:
         if self._clock() >= self._look_at:
             with self._lock:  # who comes meanwhile waits: before the first look there is nothing to rank by
                 if self._clock() >= self._look_at:
-                    self._look()
+                    self.look()
         return self._standing
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Read it now if it has changed, so that whoever ranks next need not."""
         try:
             if self._store.stamp() != self._stamp:
                 self._stamp, self._standing = self._store.stamped()

@@ -1,12 +1,13 @@
 """How fast models have answered lately, as all replicas together have seen it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
+import redis
 
 from shared.domain.observed import Average, Seen
 from shared.store import keys, scripts
-from shared.store.link import Link
 
 _decode = msgspec.json.Decoder(Average).decode
 
@@ -14,25 +15,25 @@ _decode = msgspec.json.Decoder(Average).decode
 class ObservedStore:
     """One average a model, in one hash; every method raises StoreDown."""
 
-    def __init__(self, link: Link, half_life_s: float, kept_s: int) -> None:
+    def __init__(self, client: redis.Redis, half_life_s: float, kept_s: int) -> None:
         """After `kept_s` seconds without any answer nothing is known."""
-        self._link = link
+        self._redis = client
         self._half_life_s = half_life_s
         self._kept_s = kept_s
-        self._observe = scripts.load("observe.lua")
+        self._observe = client.register_script(scripts.read("observe.lua"))
 
     def add(self, seen: Mapping[str, Seen]) -> None:
         """Fold what this process has seen of some models into the averages, in one round trip."""
         each = [fact for name, one in seen.items() for fact in (name, one.total, one.count)]
-        self._link.run(self._observe, [keys.OBSERVED], [self._half_life_s, self._kept_s, *each])
+        self._observe([keys.OBSERVED], [self._half_life_s, self._kept_s, *each])
 
     def averages(self, since: float) -> dict[str, Average]:
         """The average of each model that has answered since then; models that have not are forgotten."""
-        held: list[bytes] = self._link.ask("HGETALL", keys.OBSERVED)
-        averages = {name.decode(): _average(value) for name, value in zip(held[::2], held[1::2], strict=True)}
+        held: Any = self._redis.hgetall(keys.OBSERVED)
+        averages = {name.decode(): _average(value) for name, value in held.items()}
         fresh = {name: average for name, average in averages.items() if average and average.as_of >= since}
         if len(fresh) < len(averages):
-            self._link.ask("HDEL", keys.OBSERVED, *(averages.keys() - fresh.keys()))
+            self._redis.hdel(keys.OBSERVED, *(averages.keys() - fresh.keys()))
         return fresh
 
 

@@ -3,15 +3,16 @@
 import contextlib
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
+import redis
 
 from shared.domain import pins as codec
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.store import keys, scripts
-from shared.store.link import Link
 
 log = logging.getLogger("plano.pins")
 
@@ -19,21 +20,21 @@ log = logging.getLogger("plano.pins")
 class PinStore:
     """Reads, settles and drops pins. Each method is one round trip and raises StoreDown."""
 
-    def __init__(self, link: Link, *, sliding_ttl_s: int | None = None) -> None:
+    def __init__(self, client: redis.Redis, *, sliding_ttl_s: int | None = None) -> None:
         """With `sliding_ttl_s` reading a pin renews it."""
-        self._link = link
+        self._redis = client
         self._sliding_ttl_s = sliding_ttl_s
-        self._drop_if_names = scripts.load("drop_if_names.lua")
-        self._drop_if_same = scripts.load("drop_if_same.lua")
-        self._move = scripts.load("move.lua")
-        self._renew = scripts.load("renew.lua")
+        self._drop_if_names = client.register_script(scripts.read("drop_if_names.lua"))
+        self._drop_if_same = client.register_script(scripts.read("drop_if_same.lua"))
+        self._move = client.register_script(scripts.read("move.lua"))
+        self._renew = client.register_script(scripts.read("renew.lua"))
 
     def get(self, session: Session) -> Pin | None:
         """The session's pin, or None; a value that is no pin is dropped and counts as none."""
         key = keys.affinity(session)
         if self._sliding_ttl_s:
-            return self._read(key, self._link.run(self._renew, [key], [self._sliding_ttl_s]))
-        return self._read(key, self._link.ask("GET", key))
+            return self._read(key, self._renew([key], [self._sliding_ttl_s]))
+        return self._read(key, self._redis.get(key))
 
     def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
         """Pin the session unless it is pinned already; return the pin that stands."""
@@ -47,11 +48,11 @@ class PinStore:
     def move(self, session: Session, seen: Pin, to: Pin) -> Pin | None:
         """Move the session if its pin still names the model that was seen; return what stands afterwards."""
         key = keys.affinity(session)
-        return self._read(key, self._link.run(self._move, [key], [seen.model_name, codec.encode(to)]))
+        return self._read(key, self._move([key], [seen.model_name, codec.encode(to)]))
 
     def drop(self, session: Session, seen: Pin) -> bool:
         """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
-        return bool(self._link.run(self._drop_if_names, [keys.affinity(session)], [seen.model_name]))
+        return bool(self._drop_if_names([keys.affinity(session)], [seen.model_name]))
 
     def peek(self, session: Session) -> tuple[Pin, int] | None:
         """The session's pin and its ttl in seconds, untouched; None when there is none, or what is there is none."""
@@ -63,15 +64,20 @@ class PinStore:
 
         This one is two round trips.
         """
-        after, names = self._link.ask("SCAN", cursor, "MATCH", f"{keys.AFFINITY}*", "COUNT", count)
+        found: Any = self._redis.scan(cursor, match=f"{keys.AFFINITY}*", count=count)
+        after, names = found
         return int(after), self._seen([name.decode() for name in names])
 
     def put(self, session: Session, pin: Pin, ttl_s: int) -> None:
         """Pin the session to this, whatever stands."""
-        self._link.ask("SET", keys.affinity(session), codec.encode(pin), "EX", ttl_s)
+        self._redis.set(keys.affinity(session), codec.encode(pin), ex=ttl_s)
 
     def _seen(self, names: Sequence[str]) -> dict[str, tuple[Pin, int]]:
-        answers = self._link.transact(*(command for name in names for command in (("GET", name), ("TTL", name))))
+        with self._redis.pipeline() as together:
+            for name in names:
+                together.get(name)
+                together.ttl(name)
+            answers = together.execute()
         seen = {}
         for name, value, ttl_s in zip(names, answers[::2], answers[1::2], strict=True):
             with contextlib.suppress(msgspec.DecodeError):
@@ -81,10 +87,13 @@ class PinStore:
 
     def _claimed(self, key: str, pin: Pin, ttl_s: int) -> Pin | None:
         # Redis before 7 has no SET … NX GET; a transaction of both is as atomic, and one round trip too.
-        claimed, value = self._link.transact(("SET", key, codec.encode(pin), "NX", "EX", ttl_s), ("GET", key))
+        with self._redis.pipeline() as together:
+            together.set(key, codec.encode(pin), nx=True, ex=ttl_s)
+            together.get(key)
+            claimed, value = together.execute()
         return pin if claimed else self._read(key, value)
 
-    def _read(self, key: str, value: bytes | None) -> Pin | None:
+    def _read(self, key: str, value: Any) -> Pin | None:
         """The pin in a value; None when there is none in it, and then the value is dropped."""
         if value is None:
             return None
@@ -92,5 +101,5 @@ class PinStore:
             return codec.decode(value)
         except msgspec.DecodeError:
             log.warning("dropped a value that is no pin: %s", key)
-            self._link.run(self._drop_if_same, [key], [value])
+            self._drop_if_same([key], [value])
             return None

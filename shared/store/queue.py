@@ -5,7 +5,8 @@ import math
 import threading
 import time
 import uuid
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import msgspec
 import redis
@@ -16,17 +17,28 @@ from rq.serializers import JSONSerializer
 from rq.worker_registration import get_keys
 
 from shared import contract
-from shared.contract import Order, Verdict
+from shared.contract import Announcement, Order, Verdict, adopted
+from shared.domain.pins import Pin
+from shared.domain.sessions import Session
 from shared.errors import QueueDown, RouterDown, TooManyWaiting
 from shared.store import keys
-from shared.store.link import Link
-from shared.store.pipe import PipedRedis
-from shared.store.replies import Replies
+from shared.store.results import Results, Waiter
 
 QUEUE = "plano"
 REFRESH_LIMIT_S = 30
 """How long the refresh of one source may run; it may wait for a worker as long."""
-_read_verdict = msgspec.json.Decoder(Verdict).decode
+
+_LOOK_FIRST_S, _LOOK_LAST_S = 0.025, 0.1
+"""Who joined somebody else's job looks for the pin after the former, then less and less often, up to the latter."""
+_HEAL_S = 0.25
+"""How often whoever asked looks for the pin, too, and for the job: an announcement or a job may have been lost."""
+
+
+class Pins(Protocol):
+    """Where a decision becomes visible; raises StoreDown."""
+
+    def get(self, session: Session) -> Pin | None:
+        """The session's pin, or None."""
 
 
 def rq_queue(client: redis.Redis) -> Queue:
@@ -37,11 +49,12 @@ def rq_queue(client: redis.Redis) -> Queue:
 class DecisionQueue:
     """Has decisions made by workers, and waits for them."""
 
-    def __init__(self, link: Link, replies: Replies, *, limit: int) -> None:
-        self._link = link
-        self._client = PipedRedis(link.pipe)
-        self._queue = rq_queue(self._client)
-        self._replies = replies
+    def __init__(self, client: redis.Redis, results: Results, pins: Pins, *, limit: int) -> None:
+        """At most `limit` requests of this process wait at once."""
+        self._redis = client
+        self._queue = rq_queue(client)
+        self._results = results
+        self._pins = pins
         self._limit = limit
         self._waiting = 0
         self._count = threading.Lock()
@@ -49,7 +62,7 @@ class DecisionQueue:
     def ask(self, order: Order, budget_s: float) -> Verdict:
         """What a worker makes of the order; requests of one session, on any replica, share one job.
 
-        Raises QueueDown, TooManyWaiting, or RouterDown when no answer came within `budget_s` seconds.
+        Raises QueueDown, StoreDown, TooManyWaiting, or RouterDown when no answer came within `budget_s` seconds.
         """
         with self._count:
             if self._waiting >= self._limit:
@@ -63,43 +76,62 @@ class DecisionQueue:
 
     def workers(self) -> int:
         """How many worker processes live; raises QueueDown."""
-        return self._link.guard(self._living)
+        registered = get_keys(self._queue)
+        return int(self._redis.exists(*registered)) if registered else 0
+
+    def warm_up(self) -> None:
+        """Ask once what RQ asks before its first job; raises QueueDown."""
+        self._queue.get_redis_server_version()
 
     def _ask(self, order: Order, budget_s: float) -> Verdict:
         job_id = keys.decision_job(order.session) if order.session else f"decide-{uuid.uuid4().hex}"
+        order = msgspec.structs.replace(order, reply_to=self._results.channel)
         until = time.monotonic() + budget_s
-        ours = False
-        with self._replies.expect(keys.decided(job_id)) as reply:
-            while (left_s := until - time.monotonic()) > 0:
-                # A worker frees the job's id before it announces: whoever finds the id taken, having
-                # listened before, is certain to hear the verdict. Unless the subscription broke, and Redis
-                # may even have lost the job: then it is asked for again.
-                ours = self._link.guard(self._enqueue, job_id, order, math.ceil(left_s)) or ours
-                self._link.check()
-                heard = reply.wait(left_s)
-                if heard is not None:
-                    return _read_verdict(heard)
-        if ours:  # its worker is gone or far behind: let the session's next request be decided anew
-            with contextlib.suppress(QueueDown):  # then its own ttl does that
-                self._link.guard(self._client.delete, Job.key_for(job_id))
-        raise RouterDown(f"no decision within {budget_s * 1000:.0f} ms")
+        with self._results.expect(job_id) as waiter:
+            ours = self._enqueue(job_id, order, until)
+            hears = ours and self._results.listening
+            result = self._awaited(waiter, job_id, order, until, _HEAL_S if hears else _LOOK_FIRST_S)
+        if result is None:
+            if ours:  # its worker is gone or far behind: let the session's next request be decided anew
+                with contextlib.suppress(QueueDown):  # then its own ttl does that
+                    self._redis.delete(Job.key_for(job_id))
+            raise RouterDown(f"no decision within {budget_s * 1000:.0f} ms")
+        return result
 
-    def _enqueue(self, job_id: str, order: Order, ttl_s: int) -> bool:
-        """Queue the job unless it is under way; return whether it was queued. It is dropped unrun after its ttl."""
+    def _awaited(self, waiter: Waiter, job_id: str, order: Order, until: float, look_s: float) -> Verdict | None:
+        """The result as it is announced, or as the pin says that it became; None when time is up."""
+        healed_at = time.monotonic()
+        for pause_s in _pauses(look_s, until):
+            found = waiter.wait(pause_s) or self._standing(order)
+            if found:
+                return found
+            if time.monotonic() - healed_at >= _HEAL_S:
+                healed_at = time.monotonic()
+                self._queue_again_if_gone(job_id, order, until)
+        return None
+
+    def _standing(self, order: Order) -> Verdict | None:
+        """What the session's pin says, if it stands by now."""
+        pin = self._pins.get(order.session) if order.session else None
+        return adopted(pin, order) if pin else None
+
+    def _queue_again_if_gone(self, job_id: str, order: Order, until: float) -> None:
+        """A job that ended without a pin has failed, or Redis has lost it."""
+        if not self._redis.exists(Job.key_for(job_id)):
+            self._enqueue(job_id, order, until)
+
+    def _enqueue(self, job_id: str, order: Order, until: float) -> bool:
+        """Queue the job unless it is under way; return whether it was queued. It is dropped unrun when time is up."""
+        ttl_s = max(1, math.ceil(until - time.monotonic()))
         asked = (msgspec.to_builtins(order),)
         return _enqueued(self._queue, contract.DECIDE, asked, job_id, "a decision", timeout=ttl_s, ttl=ttl_s)
-
-    def _living(self) -> int:
-        registered = get_keys(self._queue)
-        return int(self._client.exists(*registered)) if registered else 0
 
 
 class RefreshQueue:
     """Has metric sources read by workers."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._queue = rq_queue(PipedRedis(link.pipe))
+    def __init__(self, client: redis.Redis) -> None:
+        self._queue = rq_queue(client)
 
     def refresh(self, kind: str, provider: str) -> bool:
         """Have the source of a kind read, unless that is under way; return whether it was queued.
@@ -108,16 +140,27 @@ class RefreshQueue:
         """
         job_id = refresh_job(kind, provider)
         ttl_s = 2 * REFRESH_LIMIT_S  # when its worker is killed, the id is free again after that
-        return self._link.guard(
-            _enqueued,
-            self._queue,
-            contract.REFRESH_METRICS,
-            (kind,),
-            job_id,
-            job_id,
-            timeout=REFRESH_LIMIT_S,
-            ttl=ttl_s,
-        )
+        limit_s = REFRESH_LIMIT_S
+        return _enqueued(self._queue, contract.REFRESH_METRICS, (kind,), job_id, job_id, timeout=limit_s, ttl=ttl_s)
+
+
+def refresh_job(kind: str, provider: str) -> str:
+    """The id of the one refresh a source can have under way, `refresh-cost-digitalocean`."""
+    return f"refresh-{kind}-{provider.replace('.', '_')}"
+
+
+def announce(client: redis.Redis, job: Job, result: Verdict) -> None:
+    """Tell the process that queued a decision, now or with the rest of a pipeline; raises redis.RedisError."""
+    channel = str(job.args[0].get("reply_to", ""))
+    client.publish(channel, msgspec.json.encode(Announcement(job.id, result)))
+
+
+def _pauses(first_s: float, until: float) -> Iterator[float]:
+    """How long to wait before each look: twice as long each time, up to 100 ms (or `first_s`), until time is up."""
+    pause_s = first_s
+    while (left_s := until - time.monotonic()) > 0:
+        yield min(pause_s, left_s)
+        pause_s = max(first_s, min(2 * pause_s, _LOOK_LAST_S))
 
 
 def _enqueued(
@@ -144,13 +187,3 @@ def _enqueued(
     except DuplicateJobError:
         return False
     return True
-
-
-def refresh_job(kind: str, provider: str) -> str:
-    """The id of the one refresh a source can have under way, `refresh-cost-digitalocean`."""
-    return f"refresh-{kind}-{provider.replace('.', '_')}"
-
-
-def announce(client: redis.Redis, job_id: str, verdict: Verdict) -> None:
-    """Publish the verdict to whoever expects it, now or with the rest of a pipeline; raises redis.RedisError."""
-    client.publish(keys.decided(job_id), msgspec.json.encode(verdict))

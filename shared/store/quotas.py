@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable
 
+import redis
+
 from shared.domain.quotas import MINUTE_S, refuse
 from shared.domain.sessions import Session
 from shared.store import keys
-from shared.store.link import Link
 
 _TTL_S = 2 * MINUTE_S  # replicas' clocks may differ
 
@@ -14,9 +15,9 @@ _TTL_S = 2 * MINUTE_S  # replicas' clocks may differ
 class SessionQuota:
     """Counts new sessions in Redis; one round trip each, none when there is no limit."""
 
-    def __init__(self, link: Link, limit: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, client: redis.Redis, limit: int, clock: Callable[[], float] = time.time) -> None:
         """`limit` sessions a minute and tenant, 0 for any number."""
-        self._link = link
+        self._redis = client
         self._limit = limit
         self._clock = clock
 
@@ -29,6 +30,9 @@ class SessionQuota:
             return
         now = self._clock()
         key = keys.sessions(session.tenant, int(now // MINUTE_S))
-        begun, _ = self._link.transact(("INCR", key), ("EXPIRE", key, _TTL_S))
+        with self._redis.pipeline() as together:
+            together.incr(key)
+            together.expire(key, _TTL_S)
+            begun, _ = together.execute()
         if begun > self._limit:
             refuse(self._limit, now)

@@ -1,0 +1,64 @@
+"""A circuit breaker: while Redis is known to be away, nobody asks it."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+import redis
+
+log = logging.getLogger("plano.redis")
+
+FAILURES_TO_OPEN = 2
+
+
+class CircuitOpen(redis.ConnectionError):
+    """Redis is known to be away; it was not asked."""
+
+
+class Breaker:
+    """Knows whether one Redis is away.
+
+    It opens when the failure detector says that Redis is silent, or after two connections in a row that were refused
+    or closed. It closes when the failure detector has an answer again. Each change is logged once.
+    """
+
+    def __init__(self, name: str) -> None:
+        """`name` says in the log which Redis this is."""
+        self.is_open = False
+        self._name = name
+        self._failures = 0
+        self._on_open: list[Callable[[], object]] = []
+        self._lock = threading.Lock()
+
+    def on_open(self, call: Callable[[], object]) -> None:
+        """Have a function called each time the breaker opens; it must not wait for anything."""
+        self._on_open.append(call)
+
+    def succeeded(self) -> None:
+        """Redis has answered."""
+        self._failures = 0
+
+    def failed(self, error: Exception) -> None:
+        """A connection was refused or closed."""
+        self._failures += 1
+        if self._failures >= FAILURES_TO_OPEN:
+            self.open(type(error).__name__)
+
+    def open(self, why: str) -> None:
+        """Redis is away: wake whoever waits for it."""
+        with self._lock:
+            if self.is_open:
+                return
+            self.is_open = True
+        log.warning("%s is away: %s", self._name, why)
+        for call in self._on_open:
+            call()
+
+    def close(self) -> None:
+        """Redis answers again."""
+        self._failures = 0
+        with self._lock:
+            if not self.is_open:
+                return
+            self.is_open = False
+        log.warning("%s is back", self._name)

@@ -1,0 +1,124 @@
+"""Hears what workers announce: one channel and one subscription a process, however many requests wait."""
+
+import contextlib
+import logging
+import threading
+import uuid
+from collections.abc import Iterator
+
+import msgspec
+import redis
+
+from shared.contract import Announcement, Verdict
+from shared.errors import QueueDown
+from shared.store import keys
+from shared.store.client import FairPool
+
+log = logging.getLogger("plano.redis")
+
+_PAUSE_S = 0.1
+_START_S = 1.0
+_decode = msgspec.json.Decoder(Announcement).decode
+
+
+class Waiter:
+    """One request that waits for a result."""
+
+    def __init__(self) -> None:
+        self._woken = threading.Event()  # one for each: several that wait for one event lose a waiter under gevent
+        self._result: Verdict | None = None
+        self._away = False
+
+    def wait(self, timeout_s: float) -> Verdict | None:
+        """The result, or None when there is none in time. Raises QueueDown as soon as Redis is known to be away."""
+        self._woken.wait(timeout_s)
+        if self._result is None and self._away:
+            raise QueueDown("Redis went away")
+        return self._result
+
+    def tell(self, result: Verdict) -> None:
+        """Here it is."""
+        self._result = result
+        self._woken.set()
+
+    def give_up(self) -> None:
+        """Nothing will come."""
+        self._away = True
+        self._woken.set()
+
+
+class Results:
+    """Tells waiting requests what workers announce to this process."""
+
+    def __init__(self, pool: FairPool) -> None:
+        """`pool` is for the subscription alone, which keeps its one connection."""
+        self.channel = keys.decided(uuid.uuid4().hex)
+        """Where workers announce what this process asked for."""
+        self._pool = pool
+        self._waiters: dict[str, list[Waiter]] = {}
+        self._lock = threading.Lock()
+        self._listening = threading.Event()
+        self._stopped = threading.Event()
+
+    @property
+    def listening(self) -> bool:
+        """Whether Redis delivers what is announced now."""
+        return self._listening.is_set()
+
+    def start(self) -> None:
+        """Begin to listen; Redis, if it is there, delivers what is announced from now on."""
+        self._pool.breaker.on_open(self._give_up)
+        threading.Thread(target=self._listen, name="results", daemon=True).start()
+        self._listening.wait(_START_S)
+
+    def stop(self) -> None:
+        """Listen no longer."""
+        self._stopped.set()
+        self._pool.disconnect()
+
+    @contextlib.contextmanager
+    def expect(self, job_id: str) -> Iterator[Waiter]:
+        """Wait for a job's result, which may come from now on."""
+        waiter = Waiter()
+        with self._lock:
+            self._waiters.setdefault(job_id, []).append(waiter)
+        try:
+            yield waiter
+        finally:
+            with self._lock:
+                others = self._waiters[job_id]
+                others.remove(waiter)
+                if not others:
+                    del self._waiters[job_id]
+
+    def _listen(self) -> None:
+        """Subscribe, and again whenever the connection breaks. What is announced meanwhile is seen as a pin."""
+        while not self._stopped.is_set():
+            try:
+                with redis.Redis(connection_pool=self._pool).pubsub() as subscription:
+                    subscription.subscribe(self.channel)
+                    for message in subscription.listen():
+                        self._listening.set()
+                        if message["type"] == "message":
+                            self._tell(message["data"])
+            except (redis.RedisError, OSError) as error:
+                log.debug("the subscription broke: %s", type(error).__name__)
+            self._listening.clear()
+            self._stopped.wait(_PAUSE_S)
+
+    def _tell(self, data: bytes) -> None:
+        try:
+            announced = _decode(data)
+        except msgspec.DecodeError:
+            log.warning("an announcement that is none was ignored")
+            return
+        with self._lock:
+            waiters = tuple(self._waiters.get(announced.job_id, ()))
+        for waiter in waiters:
+            waiter.tell(announced.result)
+
+    def _give_up(self) -> None:
+        with self._lock:
+            waiters = [waiter for each in self._waiters.values() for waiter in each]
+        for waiter in waiters:
+            waiter.give_up()
