@@ -1,5 +1,6 @@
 """Which model answers: the session's pin, else a decision that becomes one."""
 
+import logging
 import time
 from collections.abc import Iterable
 from functools import lru_cache
@@ -14,8 +15,10 @@ from shared.domain.decisions import Decision, Question
 from shared.domain.pins import Pin, candidates
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
-from shared.errors import Away, NotAllowed, Overloaded, RouterDown, StoreDown, TooManyWaiting, Unavailable
+from shared.errors import Away, NotAllowed, Overdue, Overloaded, RouterDown, StoreDown, TooManyWaiting, Unavailable
 from shared.tracing import OFF, Tracing
+
+log = logging.getLogger("plano.events")
 
 
 class Pins(Protocol):
@@ -104,6 +107,8 @@ class Affinity:
         try:
             decision = _within_allowed(self._pinned(question) or self._decided(question), question.allowed)
         except Away as away:
+            if isinstance(away, Overdue):
+                log.exception("a decision was overdue")
             self._notes.degraded(away.part)
             if self._policy.reject_on_outage:
                 overloaded = isinstance(away, TooManyWaiting)

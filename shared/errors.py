@@ -12,7 +12,8 @@ PlanoError
 │   ├── StoreDown           … Redis, where the pins are
 │   ├── QueueDown           … Redis, where the jobs are
 │   ├── RouterDown          … the router model, or the worker that would ask it
-│   └── TooManyWaiting      … there is no room for one more waiting decision
+│   ├── TooManyWaiting      … there is no room for one more waiting decision
+│   └── Overdue             … or something that a request waits for never comes, which is a fault of ours
 ├── SourceFailed            a metric source gave nothing usable; its last data stands
 ├── Unavailable             an outage, and the operator chose to reject rather than to serve
 │   └── Overloaded          … or too many requests wait already
@@ -98,6 +99,12 @@ class TooManyWaiting(Away):
     """There is no room for one more waiting decision in this process."""
 
     part = "queue"
+
+
+class Overdue(Away):
+    """A request waited for longer than everything that it waits for may take: a fault of ours."""
+
+    part = "router"
 
 
 class SourceFailed(PlanoError):

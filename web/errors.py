@@ -20,6 +20,7 @@ _TABLE: tuple[tuple[type[errors.PlanoError], int, str, str | None], ...] = (
     (errors.Denied, 401, "invalid_request_error", "invalid_api_key"),
     (errors.TooManySessions, 429, "rate_limit_error", "too_many_sessions"),
     (errors.NoPin, 404, "invalid_request_error", "no_pin"),
+    (errors.Overdue, 504, "upstream_error", "overdue"),
     (errors.Away, 503, "unavailable", "unavailable"),
     (errors.Overloaded, 429, "overloaded", "too_many_waiting"),
     (errors.Unavailable, 503, "unavailable", "unavailable"),
@@ -50,6 +51,8 @@ def install(app: Flask) -> None:
 
 
 def _ours(error: errors.PlanoError) -> Response:
+    if isinstance(error, errors.Overdue):
+        log.error("an answer was overdue at %s", request.path, exc_info=error)
     status, said = told(error)
     made = getattr(error, "decision", None)
     answer = _answer(status, said, wire.headers(made) if made else [])

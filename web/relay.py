@@ -2,11 +2,12 @@
 
 import time
 
+import gevent
 import msgspec
 from flask import Response
 
 from shared.domain.decisions import Decision, Trace
-from shared.errors import ShuttingDown, UpstreamFailed, UpstreamTimeout
+from shared.errors import Overdue, ShuttingDown, UpstreamFailed, UpstreamTimeout
 from web import outbound, passing, tracing, wire
 from web.rewrite import Rewriter
 from web.services import Services, services
@@ -14,6 +15,8 @@ from web.upstream import Answer
 
 _FAILURES = frozenset({408, 409, 429})
 _FIRST_SERVER_ERROR = 500
+_SPARE_S = 1.0
+"""Each attempt has a limit within listeners.timeout; this much later a limit around them all holds."""
 _SHARE = 0.6
 """How much of the time that is left a model gets while there is another one to try after it."""
 
@@ -32,9 +35,16 @@ def answer(asked: wire.Call, made: Decision, path: str) -> Response:
     """The answer of the first candidate that gives one; else the last answer that came, untouched.
 
     A candidate that fails is followed by the next one as long as no byte has reached the client.
-    Raises UpstreamUnreachable or UpstreamTimeout when no candidate answered at all.
+    Raises UpstreamUnreachable or UpstreamTimeout when no candidate answered at all; Overdue, whatever goes wrong,
+    when no answer has begun a second after listeners.timeout.
     """
     parts = services()
+    timeout_s = parts.config.listener.timeout_s
+    with gevent.Timeout(timeout_s + _SPARE_S, Overdue(f"no answer within {timeout_s + _SPARE_S:.1f} s")):
+        return _answered(parts, asked, made, path)
+
+
+def _answered(parts: Services, asked: wire.Call, made: Decision, path: str) -> Response:
     deadline = time.monotonic() + parts.config.listener.timeout_s
     names = parts.failover.candidates(asked.question, made)
     steps = _passed_over(made, names[0])

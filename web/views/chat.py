@@ -3,8 +3,7 @@
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from web import relay, wire
-from web.services import services
+from web import deciding, relay, wire
 
 bp = Blueprint("chat", __name__)
 
@@ -13,4 +12,4 @@ bp = Blueprint("chat", __name__)
 def complete() -> ResponseReturnValue:
     """Route or reuse the pin, and relay to the model."""
     asked = wire.call(request.environ)
-    return relay.answer(asked, services().affinity.resolve(asked.question), "/chat/completions")
+    return relay.answer(asked, deciding.decision(asked), "/chat/completions")

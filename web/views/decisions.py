@@ -3,8 +3,7 @@
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from web import wire
-from web.services import services
+from web import deciding, wire
 
 bp = Blueprint("decisions", __name__)
 
@@ -13,4 +12,4 @@ bp = Blueprint("decisions", __name__)
 def decide() -> ResponseReturnValue:
     """Answer which model this request would go to."""
     asked = wire.call(request.environ)
-    return wire.decision(asked, services().affinity.resolve(asked.question))
+    return wire.decision(asked, deciding.decision(asked))
