@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 from bench import report, stage
-from bench.clients import Clients
+from bench.clients import Asked, Clients
 from bench.report import Figures
 from bench.stage import Stage
 from tests.fakes.delay import SlowProxy
@@ -24,14 +24,13 @@ from tests.system.rolling import PROVIDER_PAUSE_S, Load, Replicas, pin_sessions
 
 QUESTION = (
     "How many sessions are split by bursts of first requests, how many clients see an error when the pinned model is "
-    "killed, how long does a frozen or a slow Redis keep a request waiting, and what does a rolling restart cost?"
+    "killed, how long does a frozen Redis keep a request waiting, what does a slow one cost, and what does a rolling restart cost?"
 )
 BURSTS, BURST = 30, 8
 SESSIONS = 16
 NEWCOMERS = 2
 FROZEN_S = 2.0
-LATE_S = (0.013, 0.022, 0.05, 0.1, 0.14)
-STALLS_S = tuple(n * 0.025 for n in range(12))
+LATE_S = (0.005, 0.02, 0.05, 0.1)
 TARGETS = {
     "30 bursts of 8 over 2 replicas": {"sessions_split": "0"},
     "pinned model killed": {"client_errors": "0"},
@@ -41,12 +40,7 @@ TARGETS = {
         "worst_wait_of_decisions_under_way_ms": "≤ 300",
         "client_errors": "0",
     },
-    "redis slow": {
-        "worst_added_wait_ms": "≤ 300",
-        "worst_added_wait_of_first_requests_ms": "≤ 300",
-        "client_errors": "0",
-    },
-    "redis late, then silent": {"worst_added_wait_ms": "≤ 300", "client_errors": "0"},
+    "redis slow": {"degraded": "0", "client_errors": "0"},
     "rolling restart": {"requests_lost": "0", "streams_truncated": "0", "sessions_on_another_model": "0"},
 }
 CONFIG = """\
@@ -75,12 +69,11 @@ def main() -> None:
             "pinned model killed": lambda: pool.killed(asked.seconds),
             "redis frozen": lambda: pool.frozen(asked.seconds),
             "redis slow": lambda: pool.slowed(asked.seconds),
-            "redis late, then silent": pool.stalled,
             "rolling restart": pool.restarted,
         }
         results = report.interleaved(sides, asked.runs, TARGETS)
     setting = {"replicas": 3, "workers": 1, "balancer": "haproxy", "seconds": asked.seconds}
-    faults = {"frozen_s": FROZEN_S, "late_s": LATE_S, "stalls_s": STALLS_S}
+    faults = {"frozen_s": FROZEN_S, "late_s": LATE_S}
     report.publish("promises", QUESTION, asked.runs, results, setting | faults)
 
 
@@ -185,35 +178,26 @@ class _Pool:
         }
 
     def slowed(self, seconds: int) -> Figures:
-        """Redis answers every question late, those of the worker, too; the worst of several delays."""
+        """Every answer of Redis comes late, those to the worker, too: pinned sessions and new ones only wait longer."""
         sessions = [f"slow-{self._runs}-{n}" for n in range(SESSIONS)]
         for session in sessions:
             ask(self._distant, session, DEEP)
-        worst, worst_first, errors = 0.0, 0.0, 0
         usual = self._asked_from_afar(sessions, seconds)
+        added: Figures = {}
+        asked: list[Asked] = []
         for late_s in LATE_S:
             self._way.delay = late_s
             slow = self._asked_from_afar(sessions, seconds)
             self._way.delay = 0
-            worst = max(worst, max(slow[0].took_ms()) - statistics.median(usual[0].took_ms()))
-            worst_first = max(worst_first, max(slow[1].took_ms()) - statistics.median(usual[1].took_ms()))
-            errors += slow[0].errors + slow[1].errors
+            asked += [each for clients in slow for each in clients.asked]
+            for name, late, prompt in zip(("pinned", "first"), slow, usual, strict=True):
+                p50_ms = statistics.median(late.took_ms()) - statistics.median(prompt.took_ms())
+                added[f"{name}_added_p50_ms_at_{late_s * 1000:.0f}_ms"] = p50_ms
         return {
-            "worst_added_wait_ms": worst,
-            "worst_added_wait_of_first_requests_ms": worst_first,
-            "client_errors": errors,
-        }
-
-    def stalled(self) -> Figures:
-        """Redis answers as late as first requests can stand, and ends that sooner or later in one that fails over."""
-        self._runs += 1
-        usual_ms, _ = self._failed_over("usual", None)
-        asked = [self._failed_over(f"{moment_s}", moment_s) for moment_s in STALLS_S]
-        return {
-            "worst_added_wait_ms": max(took_ms for took_ms, _ in asked) - usual_ms,
-            "usual_ms": usual_ms,
+            "degraded": sum(each.degraded for each in asked),
             "requests": len(asked),
-            "client_errors": sum(not ok for _, ok in asked),
+            "client_errors": sum(each.fault is not None for each in asked),
+            **added,
         }
 
     def restarted(self) -> Figures:
@@ -252,30 +236,6 @@ class _Pool:
         ):
             _pass(seconds)
         return clients, first
-
-    def _failed_over(self, name: str, stalls_after_s: float | None) -> tuple[float, bool]:
-        """What a first request takes whose model fails, in ms, and whether it was served all the same.
-
-        Redis is late and falls silent after so many seconds, or is as quick as ever.
-        """
-        wait_until(lambda: self._served_from_afar() == FIRST, within_s=20, what="the pool's recovery")
-        self._first.behave("status", code=500, headers={"Retry-After": "1"})
-        silence = threading.Timer(stalls_after_s or 0, setattr, (self._way, "delay", FROZEN_S))
-        if stalls_after_s is not None:
-            self._way.delay = LATE_S[0]
-            silence.start()
-        began = time.monotonic()
-        answer = ask(self._distant, f"stalled-{self._runs}-{name}", DEEP)
-        took_ms = (time.monotonic() - began) * 1000
-        silence.cancel()
-        self._way.delay = 0
-        self._first.behave(None)
-        return took_ms, answer.ok
-
-    def _served_from_afar(self) -> str | None:
-        """The model of a new session there, when nothing is away."""
-        answer = ask(self._distant, f"calm-{time.monotonic()}", DEEP)
-        return None if "x-plano-degraded" in answer.headers else str(answer.json()["model"])
 
     def _anew(self) -> None:
         """Forget the pins and the failures of the last side."""

@@ -132,15 +132,14 @@ ROWS = (
         "ms",
     ),
     Row(
-        "worst wait added by a Redis that answers in 13 to 140 ms: pinned / first",
+        "requests degraded by a Redis that answers in 5 to 100 ms",
         "promises",
-        ((_SLOW, "worst_added_wait_ms"), (_SLOW, "worst_added_wait_of_first_requests_ms")),
-        "ms",
+        ((_SLOW, "degraded"),),
     ),
     Row(
-        "… that answers in 13 ms and falls silent in a first request that fails over",
+        "… p50 added when it answers in 50 ms: pinned / first",
         "promises",
-        (("redis late, then silent", "worst_added_wait_ms"),),
+        ((_SLOW, "pinned_added_p50_ms_at_50_ms"), (_SLOW, "first_added_p50_ms_at_50_ms")),
         "ms",
     ),
     Row(
