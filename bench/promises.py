@@ -24,7 +24,7 @@ from tests.system.rolling import PROVIDER_PAUSE_S, Load, Replicas, pin_sessions
 
 QUESTION = (
     "How many sessions are split by bursts of first requests, how many clients see an error when the pinned model is "
-    "killed, how long does a frozen Redis keep a request waiting, what does a slow one cost, and what does a rolling restart cost?"
+    "killed, how long does a frozen Redis keep a request waiting, and what do a slow one and a rolling restart cost?"
 )
 BURSTS, BURST = 30, 8
 SESSIONS = 16
@@ -178,7 +178,7 @@ class _Pool:
         }
 
     def slowed(self, seconds: int) -> Figures:
-        """Every answer of Redis comes late, those to the worker, too: pinned sessions and new ones only wait longer."""
+        """Every answer of Redis comes late, those to the worker, too: sessions only wait longer."""
         sessions = [f"slow-{self._runs}-{n}" for n in range(SESSIONS)]
         for session in sessions:
             ask(self._distant, session, DEEP)

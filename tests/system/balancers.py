@@ -67,6 +67,7 @@ def nginx(folder: Path, port: int, replicas: list[int]) -> list[str]:
     for n, at in enumerate(replicas, 1):
         assert f"127.0.0.1:1200{n} " in text
         text = text.replace(f"127.0.0.1:1200{n} ", f"127.0.0.1:{at} ")
+    text = re.sub(r"^ +server 127\.0\.0\.1:1200\d .*\n", "", text, flags=re.MULTILINE)  # it names three replicas
     text, listens = re.subn(r"listen 12000;", f"listen 127.0.0.1:{port};", text)
     assert listens == 1
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
