@@ -1,7 +1,9 @@
 """A circuit breaker: while Redis is known to be away, nobody asks it."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable
 
 import redis
@@ -9,6 +11,7 @@ import redis
 log = logging.getLogger("plano.redis")
 
 FAILURES_TO_OPEN = 2
+DEMOTED_EVERY_S = 1.0
 
 
 class CircuitOpen(redis.ConnectionError):
@@ -28,11 +31,26 @@ class Breaker:
         self._name = name
         self._failures = 0
         self._on_open: list[Callable[[], object]] = []
+        self._on_demoted: list[Callable[[], object]] = []
+        self._demoted_at = -math.inf
         self._lock = threading.Lock()
 
     def on_open(self, call: Callable[[], object]) -> None:
         """Have a function called each time the breaker opens; it must not wait for anything."""
         self._on_open.append(call)
+
+    def on_demoted(self, call: Callable[[], object]) -> None:
+        """Have a function called when this Redis turns out to be no primary; it must not wait for anything."""
+        self._on_demoted.append(call)
+
+    def demoted(self) -> None:
+        """A write was refused, since this is a replica now: connections are made anew, once a second at most."""
+        now = time.monotonic()
+        if now - self._demoted_at >= DEMOTED_EVERY_S:
+            self._demoted_at = now
+            log.warning("%s is read-only: connecting anew", self._name)
+            for call in self._on_demoted:
+                call()
 
     def succeeded(self) -> None:
         """Redis has answered."""

@@ -44,7 +44,7 @@ class _Connection(AbstractConnection):
             answer = self._read(disable_decoding, options)
         except redis.ResponseError as error:
             if "READONLY" in str(error):
-                self.pool.leave()
+                self.pool.breaker.demoted()
             raise
         except BaseException as error:
             if disconnects:
@@ -93,6 +93,7 @@ class FairPool(redis.ConnectionPool):
         ours = type(connection_class.__name__, (_Connection, connection_class), {})
         super().__init__(connection_class=ours, **options)
         breaker.on_open(self.interrupt)
+        breaker.on_demoted(self.leave)
 
     def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:  # noqa: ARG002
         """A connection that is ready; raises CircuitOpen at once when Redis is known to be away."""

@@ -41,6 +41,7 @@ class FailureDetector:
     def start(self) -> None:
         """Begin to watch."""
         self._breaker.on_open(self._asked.set)
+        self._breaker.on_demoted(self._connection.mark_for_reconnect)
         threading.Thread(target=self._ping_when_asked, name="redis-ping", daemon=True).start()
         self._looks.start()
 

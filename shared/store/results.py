@@ -68,6 +68,7 @@ class Results:
     def start(self) -> None:
         """Begin to listen; Redis, if it is there, delivers what is announced from now on."""
         self._pool.breaker.on_open(self._give_up)
+        self._pool.breaker.on_demoted(self._pool.interrupt)
         threading.Thread(target=self._listen, name="results", daemon=True).start()
         self._listening.wait(_START_S)
 
