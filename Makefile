@@ -2,6 +2,7 @@
 # make test   everything CI runs
 # make bench  the figures in bench/results; make bench-pinned etc. for one of them
 # make fuzz SECONDS=60; make chaos SECONDS=600 SEED=7
+# make load SECONDS=60 SESSIONS=200   many clients at once: what hangs, splits or degrades
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,8 +14,9 @@ QUESTIONS := pinned profile floor latency first_request slow_router conversation
 
 SECONDS ?= 60
 SEED ?= 1
+SESSIONS ?= 200
 
-.PHONY: run test format bench fuzz chaos clean
+.PHONY: run test format bench fuzz chaos load clean
 
 run: $(READY)
 	@if [ -n "$$OPENAI_API_KEY" ] || grep -qs '^OPENAI_API_KEY=.' .env; then \
@@ -47,6 +49,9 @@ fuzz: $(READY)
 
 chaos: $(READY)
 	$(BIN)/python -m tests.system.chaos --seconds $(SECONDS) --seed $(SEED)
+
+load: $(READY)
+	$(BIN)/python -m tests.system.load --seconds $(SECONDS) --sessions $(SESSIONS)
 
 clean:
 	rm -rf $(VENV)
