@@ -5,15 +5,19 @@ from concurrent.futures import Future
 
 import redis
 from rq.job import Job
+from rq.serializers import JSONSerializer
 
 from shared.contract import Order, Verdict
 from shared.domain.conversation import Message
+from shared.domain.pins import Pin
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
 from shared.store import keys
+from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue, announce, rq_queue
 
 VERDICT = Verdict(models=("openai/a", "openai/b"), route="code")
+PIN = Pin(model_name="openai/a", route_name="code")
 BUDGET_S = 20.0
 MANY = 300
 
@@ -38,19 +42,26 @@ def job_of(session_id: str) -> str:
     return keys.decision_job(Session(session_id))
 
 
-def channels(store: redis.Redis) -> int:
-    """How many announcements are waited for, each counted once for each process."""
-    names = store.pubsub_channels("plano:decided:*")
-    return sum(count for _, count in store.pubsub_numsub(*names))
-
-
 def queued(store: redis.Redis) -> list[str]:
     return list(rq_queue(store).job_ids)
 
 
 def decide(store: redis.Redis, verdict: Verdict = VERDICT) -> None:
     """What a worker does with every job: its id is free again when the verdict is announced."""
-    for job_id in queued(store):
-        rq_queue(store).remove(job_id)
-        store.delete(Job.key_for(job_id))
-        announce(store, job_id, verdict)
+    for job in taken(store):
+        announce(store, job, verdict)
+
+
+def settle_and_decide(store: redis.Redis, session_id: str) -> None:
+    """… of a session, which is pinned first."""
+    PinStore(store).settle(Session(session_id), PIN, 60)
+    decide(store)
+
+
+def taken(store: redis.Redis) -> list[Job]:
+    """Every job, off the queue and forgotten."""
+    jobs = [Job.fetch(job_id, connection=store, serializer=JSONSerializer) for job_id in queued(store)]
+    for job in jobs:
+        rq_queue(store).remove(job)
+        store.delete(job.key)
+    return jobs

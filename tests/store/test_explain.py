@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result
 
 from shared.cli import main
 from shared.domain.ranking import Measure, Snapshot
+from shared.store.client import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.metrics import MetricsStore
 from tests.fakes.ports import free_port
 from tests.harness import RedisServer
-from tests.store.conftest import NewLink
 
 CONFIG = """
 version: v0.4.0
@@ -40,18 +40,16 @@ def explain(tmp_path: Path, store: redis.Redis, redis_server: RedisServer) -> Ex
     return run
 
 
-def test_each_candidate_is_shown_with_its_value_its_age_and_the_reason(
-    explain: Explain, redis_server: RedisServer, new_link: NewLink
-) -> None:
-    now, link = time.time(), new_link(redis_server.url, answer_s=5)
+def test_each_candidate_is_shown_with_its_value_its_age_and_the_reason(explain: Explain, client: StoreClient) -> None:
+    now = time.time()
     cost = {
         "acme/b": Measure(6, now - 5, "models.dev"),
         "c": Measure(2.5, now - 600, "models.dev"),
         "acme/d": Measure(1, now - 7 * 3600, "models.dev"),
         "acme/e": Measure(0.1, now - 5, "models.dev"),
     }
-    MetricsStore(link).replace(Snapshot(cost=cost), 60)
-    CooldownStore(link).failed("acme/e", "503", None)
+    MetricsStore(client).replace(Snapshot(cost=cost), 60)
+    CooldownStore(client).failed("acme/e", "503", None)
 
     shown = explain("any")
 

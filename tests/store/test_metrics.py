@@ -5,15 +5,14 @@ import redis
 
 from shared.domain.ranking import EMPTY, Measure, Snapshot
 from shared.store import keys
+from shared.store.client import StoreClient
 from shared.store.metrics import MetricsStore
 from shared.store.replicas import Replicas
-from tests.harness import RedisServer
-from tests.store.conftest import NewLink
 
 
 @pytest.fixture
-def metrics(store: redis.Redis, redis_server: RedisServer, new_link: NewLink) -> MetricsStore:  # noqa: ARG001 - empty
-    return MetricsStore(new_link(redis_server.url, answer_s=5))
+def metrics(client: StoreClient) -> MetricsStore:
+    return MetricsStore(client)
 
 
 def test_nothing_is_known_at_first(metrics: MetricsStore) -> None:
@@ -37,10 +36,8 @@ def test_an_unreadable_snapshot_is_none(metrics: MetricsStore, store: redis.Redi
     assert metrics.snapshot() == EMPTY
 
 
-def test_a_replica_that_falls_silent_is_forgotten(
-    store: redis.Redis, redis_server: RedisServer, new_link: NewLink
-) -> None:
-    replicas = Replicas(new_link(redis_server.url, answer_s=5))
+def test_a_replica_that_falls_silent_is_forgotten(client: StoreClient, store: redis.Redis) -> None:
+    replicas = Replicas(client)
 
     replicas.renew("r1", {"address": "host:1", "version": "1"})
 

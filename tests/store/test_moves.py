@@ -11,10 +11,9 @@ from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
+from shared.store.client import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.pins import PinStore
-from tests.harness import RedisServer
-from tests.store.conftest import NewLink
 
 SESSION = Session("s", "acme")
 KEY = "plano:affinity:acme:s"
@@ -26,21 +25,15 @@ def pin(name: str, until: int | None = None) -> Pin:
 
 
 @pytest.fixture(params=["redis", "memory"])
-def pins(request: pytest.FixtureRequest, redis_server: RedisServer, store: redis.Redis, new_link: NewLink) -> Any:
+def pins(request: pytest.FixtureRequest) -> Any:
     """Pins of either mode."""
-    del store
-    if request.param == "memory":
-        return MemoryPins(100, TTL_S)
-    return PinStore(new_link(redis_server.url, answer_s=5))
+    return MemoryPins(100, TTL_S) if request.param == "memory" else PinStore(request.getfixturevalue("client"))
 
 
 @pytest.fixture(params=["redis", "memory"])
-def cooldowns(
-    request: pytest.FixtureRequest, redis_server: RedisServer, store: redis.Redis, new_link: NewLink
-) -> Any:
+def cooldowns(request: pytest.FixtureRequest) -> Any:
     """Cooldowns of either mode."""
-    del store
-    return MemoryCooldowns() if request.param == "memory" else CooldownStore(new_link(redis_server.url, answer_s=5))
+    return MemoryCooldowns() if request.param == "memory" else CooldownStore(request.getfixturevalue("client"))
 
 
 def test_a_pin_that_is_as_it_was_seen_moves(pins: Any) -> None:
@@ -72,8 +65,8 @@ def test_of_many_that_move_at_once_all_hear_the_same(pins: Any) -> None:
     assert heard == {pins.get(SESSION)}
 
 
-def test_a_pin_that_moves_keeps_its_ttl(redis_server: RedisServer, store: redis.Redis, new_link: NewLink) -> None:
-    pins = PinStore(new_link(redis_server.url, answer_s=5))
+def test_a_pin_that_moves_keeps_its_ttl(client: StoreClient, store: redis.Redis) -> None:
+    pins = PinStore(client)
     pins.settle(SESSION, pin("a"), TTL_S)
     store.expire(KEY, 7)
 
@@ -84,9 +77,9 @@ def test_a_pin_that_moves_keeps_its_ttl(redis_server: RedisServer, store: redis.
 
 @pytest.mark.parametrize(("left_s", "ttl_s"), [(1000, TTL_S), (20, 20)])
 def test_a_sliding_pin_is_renewed_by_reading_it_but_not_past_its_end(
-    redis_server: RedisServer, store: redis.Redis, new_link: NewLink, left_s: int, ttl_s: int
+    client: StoreClient, store: redis.Redis, left_s: int, ttl_s: int
 ) -> None:
-    pins = PinStore(new_link(redis_server.url, answer_s=5), sliding_ttl_s=TTL_S)
+    pins = PinStore(client, sliding_ttl_s=TTL_S)
     pins.settle(SESSION, pin("a", until=int(time.time()) + left_s), TTL_S)
     store.expire(KEY, 5)
 
@@ -97,10 +90,8 @@ def test_a_sliding_pin_is_renewed_by_reading_it_but_not_past_its_end(
     assert ttl_s - 2 <= store.ttl(KEY) <= ttl_s
 
 
-def test_a_model_that_fails_sits_out_twice_as_long_each_time(
-    redis_server: RedisServer, store: redis.Redis, new_link: NewLink
-) -> None:
-    cooldowns = CooldownStore(new_link(redis_server.url, answer_s=5))
+def test_a_model_that_fails_sits_out_twice_as_long_each_time(client: StoreClient, store: redis.Redis) -> None:
+    cooldowns = CooldownStore(client)
     ttls = []
 
     for _ in range(7):
@@ -138,17 +129,15 @@ def test_a_model_that_fails_may_be_probed_again(cooldowns: Any) -> None:
     assert cooldowns.claim_probe("a/b")
 
 
-def test_a_failure_is_remembered_for_longer_than_the_model_sits_out(
-    redis_server: RedisServer, store: redis.Redis, new_link: NewLink
-) -> None:
+def test_a_failure_is_remembered_for_longer_than_the_model_sits_out(client: StoreClient, store: redis.Redis) -> None:
     """Else each failure would be its first."""
-    CooldownStore(new_link(redis_server.url, answer_s=5)).failed("a/b", "503", None)
+    CooldownStore(client).failed("a/b", "503", None)
 
     assert store.ttl("plano:failures:a/b") > store.ttl("plano:cooldown:a/b") + 500
 
 
-def test_its_own_retry_after_counts(redis_server: RedisServer, store: redis.Redis, new_link: NewLink) -> None:
-    CooldownStore(new_link(redis_server.url, answer_s=5)).failed("a/b", "429", 33)
+def test_its_own_retry_after_counts(client: StoreClient, store: redis.Redis) -> None:
+    CooldownStore(client).failed("a/b", "429", 33)
 
     assert store.ttl("plano:cooldown:a/b") in {32, 33}
 

@@ -11,10 +11,8 @@ import redis
 from shared.domain.observed import Average, Seen
 from shared.memory.observed import MemoryObserved
 from shared.store import keys
+from shared.store.client import StoreClient
 from shared.store.observed import ObservedStore
-from tests.harness import RedisServer
-from tests.links import link_like
-from tests.store.conftest import NewLink
 
 HALF_LIFE_S = 300
 KEPT_S = 2700
@@ -27,8 +25,8 @@ class Observed(Protocol):
 
 
 @pytest.fixture
-def server_store(store: redis.Redis, redis_server: RedisServer, new_link: NewLink) -> ObservedStore:  # noqa: ARG001 - empty
-    return ObservedStore(new_link(redis_server.url, answer_s=5), HALF_LIFE_S, KEPT_S)
+def server_store(client: StoreClient) -> ObservedStore:
+    return ObservedStore(client, HALF_LIFE_S, KEPT_S)
 
 
 @pytest.fixture(params=["redis", "fakeredis", "memory"])
@@ -37,8 +35,8 @@ def observed(request: pytest.FixtureRequest) -> Iterator[Observed]:
     if request.param == "redis":
         yield request.getfixturevalue("server_store")
     elif request.param == "fakeredis":
-        with fakeredis.FakeRedis(protocol=2) as client, link_like(client) as link:
-            yield ObservedStore(link, HALF_LIFE_S, KEPT_S)
+        with fakeredis.FakeRedis(protocol=2) as played:
+            yield ObservedStore(played, HALF_LIFE_S, KEPT_S)
     else:
         yield MemoryObserved(HALF_LIFE_S)
 

@@ -14,11 +14,8 @@ from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.memory.pins import MemoryPins
 from shared.store import keys
-from shared.store.link import Link
+from shared.store.client import StoreClient
 from shared.store.pins import PinStore
-from tests.harness import RedisServer
-from tests.links import link_like
-from tests.store.conftest import NewLink
 
 SESSION = Session("s-1", "team")
 KEY = keys.affinity(SESSION)
@@ -47,22 +44,19 @@ def pin(name: str = "openai/a") -> Pin:
 class Redis:
     """A Redis, and the store on it."""
 
-    def __init__(self, client: redis.Redis, link: Link) -> None:
+    def __init__(self, client: redis.Redis, pins: PinStore) -> None:
         self.client = client
-        self.link = link
-        self.pins = PinStore(link)
+        self.pins = pins
 
 
 @pytest.fixture(params=["redis", "fakeredis"])
 def backend(request: pytest.FixtureRequest) -> Iterator[Redis]:
     """The real one and the played one: both must agree."""
     if request.param == "redis":
-        server: RedisServer = request.getfixturevalue("redis_server")
-        new_link: NewLink = request.getfixturevalue("new_link")
-        yield Redis(request.getfixturevalue("store"), new_link(server.url, answer_s=5))
+        yield Redis(request.getfixturevalue("store"), PinStore(request.getfixturevalue("client")))
         return
-    with fakeredis.FakeRedis(version=(6, 2), protocol=2) as client, link_like(client) as link:
-        yield Redis(client, link)
+    with fakeredis.FakeRedis(version=(6, 2), protocol=2) as played:
+        yield Redis(played, PinStore(played))
 
 
 @pytest.fixture(params=["redis", "fakeredis", "memory"])
@@ -71,13 +65,11 @@ def pins(request: pytest.FixtureRequest) -> Iterator[Pins]:
     if request.param == "memory":
         yield MemoryPins(100, TTL_S)
         return
-    server: RedisServer = request.getfixturevalue("redis_server")
     if request.param == "redis":
-        request.getfixturevalue("store")
-        yield PinStore(request.getfixturevalue("new_link")(server.url, answer_s=5))
+        yield PinStore(request.getfixturevalue("client"))
         return
-    with fakeredis.FakeRedis(version=(6, 2), protocol=2) as client, link_like(client) as link:
-        yield PinStore(link)
+    with fakeredis.FakeRedis(version=(6, 2), protocol=2) as played:
+        yield PinStore(played)
 
 
 def test_a_session_has_no_pin_at_first(pins: Pins) -> None:
@@ -192,7 +184,7 @@ def test_a_value_that_is_no_pin_is_not_dropped_once_a_pin_stands(backend: Redis)
     """Between reading a value and dropping it, another replica may have pinned the session."""
     backend.pins.settle(SESSION, pin(), TTL_S)
 
-    dropped = backend.link.run(backend.pins._drop_if_same, [KEY], [b"none"])
+    dropped = backend.pins._drop_if_same([KEY], [b"none"])
 
     assert dropped == 0
     assert backend.pins.get(SESSION) == pin()
@@ -219,9 +211,9 @@ def test_a_value_that_is_no_pin_survives_a_drop_of_another_model(backend: Redis,
 
 
 @pytest.fixture
-def counted(store: redis.Redis, redis_server: RedisServer, new_link: NewLink) -> PinStore:
-    """A store on the real Redis whose one connection stands and whose scripts are loaded."""
-    pins = PinStore(new_link(redis_server.url, answer_s=5))
+def counted(client: StoreClient, store: redis.Redis) -> PinStore:
+    """A store on the real Redis whose connections stand and whose scripts are loaded."""
+    pins = PinStore(client)
     pins.settle(SESSION, pin(), TTL_S)
     pins.drop(SESSION, pin())
     store.config_resetstat()
@@ -262,15 +254,15 @@ def commands(store: redis.Redis) -> dict[str, int]:
     return {name: calls for name, calls in counts.items() if not name.startswith(("info", "config"))}
 
 
-def test_what_redis_refuses_within_a_transaction_is_an_outage(backend: Redis) -> None:
+def test_what_redis_refuses_within_a_transaction_is_an_outage(client: StoreClient, store: redis.Redis) -> None:
     """Not a pin, and not a fault of ours: the session is served without."""
-    backend.client.rpush(KEY, "somebody else's list")
-    backend.client.expire(KEY, TTL_S)
+    store.rpush(KEY, "somebody else's list")
+    store.expire(KEY, TTL_S)
 
     with pytest.raises(StoreDown):
-        backend.pins.settle(SESSION, pin(), TTL_S)
+        PinStore(client).settle(SESSION, pin(), TTL_S)
 
-    assert backend.client.type(KEY) == b"list"
+    assert store.type(KEY) == b"list"
 
 
 def test_scripts_that_redis_has_forgotten_are_told_anew(backend: Redis) -> None:

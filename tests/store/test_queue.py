@@ -3,7 +3,6 @@
 import json
 import time
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,14 +10,27 @@ import redis
 from rq.job import Job
 
 from shared.contract import Verdict
-from shared.errors import QueueDown, RouterDown, TooManyWaiting
-from shared.store import keys
-from shared.store.queue import DecisionQueue, announce
-from shared.store.replies import Replies
-from tests.fakes.delay import SlowProxy
-from tests.harness import RedisServer, wait_until
-from tests.store.conftest import NewLink
-from tests.store.queueing import BUDGET_S, VERDICT, Ask, NewQueue, channels, decide, job_of, order, queued
+from shared.errors import RouterDown, TooManyWaiting
+from shared.store.queue import announce
+from tests.endpoints import Replica
+from tests.harness import wait_until
+from tests.store.queueing import (
+    BUDGET_S,
+    VERDICT,
+    Ask,
+    NewQueue,
+    decide,
+    job_of,
+    order,
+    queued,
+    settle_and_decide,
+    taken,
+)
+
+
+def joined(replicas: list[Replica]) -> list[int]:
+    """How many requests wait for the session's job, in each replica."""
+    return [len(replica.results._waiters.get(job_of("s"), ())) for replica in replicas]
 
 
 def test_what_a_worker_announces_is_heard(store: redis.Redis, new_queue: NewQueue, ask: Ask) -> None:
@@ -31,27 +43,24 @@ def test_what_a_worker_announces_is_heard(store: redis.Redis, new_queue: NewQueu
 
 
 def test_two_replicas_that_ask_for_one_session_share_a_job_and_both_hear(
-    store: redis.Redis, new_queue: NewQueue, ask: Ask
+    store: redis.Redis, new_queue: NewQueue, replicas: list[Replica], ask: Ask
 ) -> None:
     """Each routing by itself, they could send one session to two models."""
     both = [ask(new_queue(0), order()), ask(new_queue(1), order())]
-    wait_until(lambda: channels(store) == 2 and queued(store))
+    wait_until(lambda: joined(replicas) == [1, 1] and queued(store))
 
     assert queued(store) == [job_of("s")]
-    decide(store)
+    settle_and_decide(store, "s")
 
-    assert [asked.result(5) for asked in both] == [VERDICT, VERDICT]
+    assert [asked.result(5).models for asked in both] == [VERDICT.models] * 2
 
 
 def test_two_requests_of_one_replica_share_a_job_and_both_hear(
-    store: redis.Redis, new_queue: NewQueue, replies: list[Replies], ask: Ask
+    store: redis.Redis, new_queue: NewQueue, replicas: list[Replica], ask: Ask
 ) -> None:
     queue = new_queue()
     both = [ask(queue, order()), ask(queue, order())]
-    name = keys.decided(job_of("s"))
-    wait_until(
-        lambda: name in replies[0]._channels and len(replies[0]._channels[name].replies) == 2 and queued(store)
-    )
+    wait_until(lambda: joined(replicas) == [2, 0] and queued(store))
 
     assert queued(store) == [job_of("s")]
     decide(store)
@@ -64,8 +73,9 @@ def test_two_sessions_have_two_jobs_and_each_hears_its_own(store: redis.Redis, n
     asked = {name: ask(queue, order(name)) for name in ("s", "t")}
     wait_until(lambda: len(queued(store)) == 2)
 
-    for name in asked:
-        announce(store, job_of(name), Verdict(models=(f"openai/{name}",)))
+    names = {job_of(name): name for name in asked}
+    for job in taken(store):
+        announce(store, job, Verdict(models=(f"openai/{names[job.id]}",)))
 
     assert {name: said.result(5).models for name, said in asked.items()} == {"s": ("openai/s",), "t": ("openai/t",)}
 
@@ -162,43 +172,3 @@ def test_living_workers_are_counted(store: redis.Redis, new_queue: NewQueue) -> 
     store.hset("rq:worker:alive", "birth", "now")
 
     assert queue.workers() == 1
-
-
-def test_rq_asks_no_second_question_for_who_has_waited_enough(slow: SlowProxy, new_link: NewLink) -> None:
-    """It knows nothing of requests; and a Redis that answers is not away."""
-    link = new_link(f"redis://127.0.0.1:{slow.port}", error=QueueDown, request_s=0.05)
-    queue = DecisionQueue(link, Replies(link), limit=9)
-    link.ask("SADD", "rq:workers:plano", "rq:worker:some")
-    slow.delay = 0.08
-
-    for _ in range(3):
-        link.pipe.patience.begin()
-        with pytest.raises(QueueDown, match="Spent"):
-            queue.workers()
-
-    link.pipe.patience.begin()
-    assert not link.away
-
-
-def test_a_worker_that_is_late_is_no_outage_of_redis(
-    own_server: RedisServer, slow: SlowProxy, new_link: NewLink
-) -> None:
-    """Though Redis has become so slow meanwhile that it is not asked to give the job's id back."""
-    link = new_link(f"redis://127.0.0.1:{slow.port}", error=QueueDown, request_s=0.04)
-    queue = DecisionQueue(link, Replies(link), limit=9)
-    with pytest.raises(RouterDown):
-        queue.ask(order("before"), 0.05)  # it is connected then, and Redis knows the scripts
-
-    def slow_down() -> None:
-        wait_until(lambda: own.exists(job_key), what="the job")
-        slow.delay = 0.03
-
-    job_key = Job.key_for(job_of("s"))
-    link.pipe.patience.begin()
-    with own_server.client() as own, ThreadPoolExecutor(1) as meanwhile:
-        meanwhile.submit(slow_down)
-        with pytest.raises(RouterDown):
-            queue.ask(order(), 0.14)
-
-        assert link.pipe.patience.spent()
-        assert own.exists(job_key)

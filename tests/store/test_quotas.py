@@ -10,10 +10,9 @@ import redis
 from shared.domain.sessions import Session
 from shared.errors import StoreDown, TooManySessions
 from shared.memory.quotas import MemorySessionQuota
+from shared.store.client import StoreClient
 from shared.store.quotas import SessionQuota
-from tests.harness import RedisServer
-from tests.links import link_like
-from tests.store.conftest import NewLink
+from tests.endpoints import endpoint_to
 
 
 class Quota(Protocol):
@@ -42,13 +41,11 @@ def clock() -> Clock:
 def new_quota(request: pytest.FixtureRequest, clock: Clock) -> Iterator[NewQuota]:
     """Each call is another replica, where there can be several."""
     if request.param == "redis":
-        server: RedisServer = request.getfixturevalue("redis_server")
-        new_link: NewLink = request.getfixturevalue("new_link")
-        request.getfixturevalue("store")
-        yield lambda limit: SessionQuota(new_link(server.url, answer_s=5), limit, clock)
+        client: StoreClient = request.getfixturevalue("client")
+        yield lambda limit: SessionQuota(client, limit, clock)
     elif request.param == "fakeredis":
-        with fakeredis.FakeRedis(protocol=2) as client, link_like(client) as link:
-            yield lambda limit: SessionQuota(link, limit, clock)
+        with fakeredis.FakeRedis(protocol=2) as played:
+            yield lambda limit: SessionQuota(played, limit, clock)
     else:
         yield lambda limit: MemorySessionQuota(limit, clock)
 
@@ -101,24 +98,22 @@ def test_zero_is_no_limit_and_what_is_no_session_does_not_count(new_quota: NewQu
     assert (admitted(free, "acme", 9), admitted(one, "acme", 9)) == (9, 1)
 
 
-def test_replicas_count_together(
-    redis_server: RedisServer, store: redis.Redis, new_link: NewLink, clock: Clock
-) -> None:
-    first, second = (SessionQuota(new_link(redis_server.url), 4, clock) for _ in range(2))
+def test_replicas_count_together(client: StoreClient, store: redis.Redis, clock: Clock) -> None:
+    first, second = (SessionQuota(client, 4, clock) for _ in range(2))
 
     assert [admitted(first, "a:b", 3), admitted(second, "a:b", 3)] == [3, 1]
     assert 0 < store.ttl("plano:sessions:a%3Ab:10") <= 120
 
 
-def test_no_limit_asks_nobody(redis_server: RedisServer, store: redis.Redis, new_link: NewLink) -> None:
-    SessionQuota(new_link(redis_server.url), 0).admit(Session("a"))
+def test_no_limit_asks_nobody(client: StoreClient, store: redis.Redis) -> None:
+    SessionQuota(client, 0).admit(Session("a"))
 
     assert store.keys("plano:sessions:*") == []
 
 
-def test_when_redis_is_away_that_is_said(new_link: NewLink) -> None:
+def test_when_redis_is_away_that_is_said() -> None:
     """The session cannot be pinned then, either: who asks serves it without, and waits for nothing more."""
-    quota = SessionQuota(new_link("unix:///nowhere"), 1)
+    quota = SessionQuota(endpoint_to("unix:///nowhere").client(StoreDown), 1)
 
     with pytest.raises(StoreDown):
         quota.admit(Session("a", "acme"))

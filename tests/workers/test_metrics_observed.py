@@ -1,7 +1,6 @@
 """What the pool has seen itself as a source of latencies, and candidates that no source knows."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,9 @@ from shared.domain.ranking import EMPTY, Kind, Measure, Snapshot
 from shared.domain.routes import Prefer, Route
 from shared.settings import Settings
 from shared.store import keys
-from shared.store.link import Link
+from shared.store.client import StoreClient
 from shared.store.metrics import MetricsStore
 from shared.store.observed import ObservedStore
-from tests.harness import RedisServer
-from tests.links import link_to
 from workers.metrics.gaps import Gaps
 from workers.metrics.refresh import Refresher
 
@@ -41,20 +38,13 @@ class Uncounted:
 
 
 @pytest.fixture
-def link(redis_server: RedisServer, store: redis.Redis) -> Iterator[Link]:  # noqa: ARG001 - empty
-    link = link_to(redis_server.url)
-    yield link
-    link.pipe.close()
+def seen(client: StoreClient) -> ObservedStore:
+    return ObservedStore(client, SOURCE.half_life_s, SOURCE.kept_s)
 
 
 @pytest.fixture
-def seen(link: Link) -> ObservedStore:
-    return ObservedStore(link, SOURCE.half_life_s, SOURCE.kept_s)
-
-
-@pytest.fixture
-def metrics(link: Link) -> MetricsStore:
-    return MetricsStore(link)
+def metrics(client: StoreClient) -> MetricsStore:
+    return MetricsStore(client)
 
 
 def test_each_figure_is_as_old_as_the_models_last_answer(

@@ -15,15 +15,17 @@ from shared.domain.conversation import Message
 from shared.domain.decisions import Decision, Trace
 from shared.domain.ranking import EMPTY, Kind, Measure, Price, Snapshot, rank
 from shared.domain.routes import Prefer, Route
+from shared.errors import StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
 from shared.settings import Settings
 from shared.store import keys
+from shared.store.client import StoreClient
 from shared.store.metrics import MetricsStore, RecentSnapshot
+from tests.endpoints import endpoint_to
 from tests.fakes.router import Router
 from tests.fakes.sources import Sources
 from tests.harness import RedisServer
-from tests.links import link_to
 from workers.decide import Decider
 from workers.metrics.fetch import Fetch
 from workers.metrics.refresh import Refresher
@@ -72,10 +74,8 @@ def router() -> Iterator[Router]:
 
 
 @pytest.fixture
-def metrics(redis_server: RedisServer, store: redis.Redis) -> Iterator[MetricsStore]:  # noqa: ARG001 - empty
-    link = link_to(redis_server.url)
-    yield MetricsStore(link)
-    link.pipe.close()
+def metrics(client: StoreClient) -> MetricsStore:
+    return MetricsStore(client)
 
 
 @pytest.fixture
@@ -291,7 +291,7 @@ def test_a_snapshot_that_expired_is_gone(store: redis.Redis, metrics: MetricsSto
 def test_the_last_snapshot_stands_while_redis_is_away(tmp_path: Path) -> None:
     server = RedisServer(tmp_path).start()
     moment = Moment()
-    store = MetricsStore(link_to(server.url))
+    store = MetricsStore(endpoint_to(server.url).client(StoreDown))
     store.replace(Snapshot(cost={"a": Measure(1, 1)}), 60)
     recent = RecentSnapshot(store, moment)
     first = recent.snapshot()

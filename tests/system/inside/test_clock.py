@@ -15,15 +15,14 @@ from shared.contract import Order
 from shared.domain.conversation import Message
 from shared.domain.ranking import EMPTY, Kind
 from shared.domain.routes import Prefer, Route
-from shared.errors import QueueDown
+from shared.errors import QueueDown, StoreDown
 from shared.store.metrics import MetricsStore
 from shared.store.queue import REFRESH_LIMIT_S, DecisionQueue, RefreshQueue
-from shared.store.replies import Replies
+from tests.endpoints import PATIENT_S, endpoint_to, replica_on, serving
 from tests.fakes.ports import free_port
 from tests.fakes.router import Router
 from tests.fakes.sources import Sources
 from tests.harness import Pool, Process, RedisServer, wait_until
-from tests.links import link_to
 from workers.clock import tick
 from workers.metrics.schedule import Schedule
 
@@ -67,9 +66,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             clock, idle = pool._start("clock", CLOCK), idle_pool._start("clock", CLOCK)
             for worker in workers:
                 worker.result()
-            queue, pins = link_to(server.url, error=QueueDown), link_to(server.url)
-            decisions = DecisionQueue(queue, Replies(queue), limit=99)
-            yield Running(pool, clock, idle, pages, decisions, RefreshQueue(queue), MetricsStore(pins), client)
+            with replica_on(server.url, silence_s=PATIENT_S) as replica:
+                refreshes = RefreshQueue(replica.endpoint.client(QueueDown))
+                metrics = MetricsStore(replica.endpoint.client(StoreDown))
+                yield Running(pool, clock, idle, pages, replica.queue(), refreshes, metrics, client)
         finally:
             for process in (*pool.processes, *idle_pool.processes):
                 process.stop(signal.SIGKILL)  # how a worker drains is tested elsewhere
@@ -146,9 +146,8 @@ def test_a_clock_without_sources_says_so_and_waits(running: Running) -> None:
 
 @pytest.fixture
 def queue(redis_server: RedisServer) -> Iterator[RefreshQueue]:
-    link = link_to(redis_server.url, error=QueueDown)
-    yield RefreshQueue(link)
-    link.pipe.close()
+    with serving(redis_server.url, silence_s=PATIENT_S) as endpoint:
+        yield RefreshQueue(endpoint.client(QueueDown))
 
 
 def test_every_source_is_asked_for_at_the_start_under_an_id_of_its_own(
@@ -176,7 +175,7 @@ def test_a_refresh_that_no_worker_takes_goes_away(queue: RefreshQueue, store: re
 def test_what_the_queue_did_not_take_stays_due(tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
     schedule = Schedule([COST])
-    queue = RefreshQueue(link_to(server.url, error=QueueDown))
+    queue = RefreshQueue(endpoint_to(server.url).client(QueueDown))
     with server.client() as client:
         tick(schedule, queue, EMPTY, 1000)
         server.start()

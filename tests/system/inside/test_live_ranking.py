@@ -11,14 +11,15 @@ import redis
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.domain.ranking import Kind
+from shared.errors import QueueDown, StoreDown
 from shared.store import keys
-from shared.store.link import Link
+from shared.store.endpoint import RedisEndpoint
 from shared.store.metrics import MetricsStore
 from shared.store.queue import RefreshQueue
+from tests.endpoints import PATIENT_S, serving
 from tests.fakes.ports import free_port
 from tests.fakes.sources import Sources
 from tests.harness import Pool, RedisServer, wait_until
-from tests.links import link_to
 from tests.web.gateway import CHAT, Gateway, Outside, body
 
 ONE, TWO = "acme/one", "acme/two"
@@ -37,14 +38,19 @@ class Live:
     """The pool, and what it stands among."""
 
     def __init__(
-        self, outside: Outside, pages: Sources, webs: list[Gateway], client: redis.Redis, link: Link
+        self,
+        outside: Outside,
+        pages: Sources,
+        webs: list[Gateway],
+        client: redis.Redis,
+        endpoint: RedisEndpoint,
     ) -> None:
         self.provider, self.router = outside.provider, outside.router
         self.pages = pages
         self.webs = webs
         self.client = client
-        self.metrics = MetricsStore(link)
-        self._refreshes = RefreshQueue(link)
+        self.metrics = MetricsStore(endpoint.client(StoreDown))
+        self._refreshes = RefreshQueue(endpoint.client(QueueDown))
 
     def refresh(self, kind: Kind, provider: str) -> None:
         """Have a worker read a source, as the clock does."""
@@ -84,9 +90,9 @@ def live(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         webs = [stack.enter_context(closing(Gateway(port))) for port in ports]
         for web in webs:
             web.headers = {"authorization": "Bearer ck-open"}
-        client, link = stack.enter_context(server.client()), link_to(server.url)
-        stack.callback(link.pipe.close)
-        found = Live(outside, pages, webs, client, link)
+        client = stack.enter_context(server.client())
+        endpoint = stack.enter_context(serving(server.url, silence_s=PATIENT_S))
+        found = Live(outside, pages, webs, client, endpoint)
         found.refresh(Kind.COST, "models.dev")
         yield found
 

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import pytest
 import redis
 from rq.job import Job
@@ -16,16 +15,14 @@ from rq.serializers import JSONSerializer
 from shared import contract
 from shared.contract import Order, Verdict
 from shared.domain.conversation import Message
-from shared.domain.pins import Pin
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
-from shared.errors import QueueDown, RouterDown
+from shared.errors import RouterDown
 from shared.store import keys
 from shared.store.queue import DecisionQueue, rq_queue
-from shared.store.replies import Replies
+from tests.endpoints import PATIENT_S, Replica, replica_on
 from tests.fakes.router import Router
 from tests.harness import Pool, Process, RedisServer, running, wait_until
-from tests.links import link_to
 from workers.pool import PooledJob
 
 CONFIG = """
@@ -37,13 +34,13 @@ routing_preferences:
   - {{name: code, description: programming, models: [openai/a]}}
 routing: {{router: {{url: "{url}"}}}}
 """
-ROUTED = Verdict(models=("openai/a",), route="code", pin=Pin(model_name="openai/a", route_name="code"))
+ROUTED = ("openai/a",)
 BUDGET_S = 10.0
 SLOW_S = 0.3
 MANY = 64
 
 
-def order(session_id: str) -> Order:
+def order(session_id: str, reply_to: str = "") -> Order:
     return Order(
         model_name="openai/own",
         session=Session(session_id),
@@ -53,6 +50,7 @@ def order(session_id: str) -> Order:
         messages=(Message("user", "programming, please"),),
         request_id="r",
         traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
+        reply_to=reply_to,
     )
 
 
@@ -90,10 +88,14 @@ def store(server: RedisServer) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture(scope="module")
-def queue(server: RedisServer) -> Iterator[DecisionQueue]:
-    link = link_to(server.url, error=QueueDown)
-    yield DecisionQueue(link, Replies(link), limit=2 * MANY)
-    link.pipe.close()
+def replica(server: RedisServer) -> Iterator[Replica]:
+    with replica_on(server.url, silence_s=PATIENT_S) as replica:
+        yield replica
+
+
+@pytest.fixture(scope="module")
+def queue(replica: Replica) -> DecisionQueue:
+    return replica.queue(limit=2 * MANY)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +114,7 @@ def worker(pool: Pool) -> Process:
 
 @pytest.mark.usefixtures("worker")
 def test_an_order_is_decided_and_announced(queue: DecisionQueue, store: redis.Redis) -> None:
-    assert queue.ask(order("first"), BUDGET_S) == ROUTED
+    assert queue.ask(order("first"), BUDGET_S).models == ROUTED
     assert store.get("plano:affinity:first") == b'{"model_name":"openai/a","route_name":"code"}'
 
 
@@ -125,7 +127,7 @@ def test_64_slow_jobs_run_at_once(queue: DecisionQueue, router: Router) -> None:
     with ThreadPoolExecutor(MANY) as clients:
         heard = list(clients.map(lambda n: queue.ask(order(f"many-{n}"), BUDGET_S), range(MANY)))
 
-    assert heard == [ROUTED] * MANY
+    assert [said.models for said in heard] == [ROUTED] * MANY
     assert router.calls == MANY
     assert time.monotonic() - begin < MANY * SLOW_S / 4
 
@@ -140,13 +142,13 @@ def test_64_jobs_that_end_at_once_do_not_starve_each_other(queue: DecisionQueue,
         wait_until(lambda: router.hanging == MANY, what="all calls")
         router.behave(None)
 
-        assert [said.result(BUDGET_S) for said in asked] == [ROUTED] * MANY
+        assert [said.result(BUDGET_S).models for said in asked] == [ROUTED] * MANY
 
 
 @pytest.mark.usefixtures("worker")
 def test_nothing_of_a_job_is_left_when_it_has_ended(queue: DecisionQueue, store: redis.Redis) -> None:
     """The conversation above all; and the id is free before the verdict is heard."""
-    assert queue.ask(order("leftover"), BUDGET_S) == ROUTED
+    assert queue.ask(order("leftover"), BUDGET_S).models == ROUTED
 
     assert store.exists(key_of("leftover")) == 0
     wait_until(lambda: not leftovers(store), what="the end of the job's traces")
@@ -162,37 +164,39 @@ def test_the_queue_is_listed_for_the_tools_of_rq_even_after_redis_came_back_empt
 
 @pytest.mark.usefixtures("worker")
 def test_a_job_that_raises_is_announced_as_a_fault_and_leaves_nothing(
-    queue: DecisionQueue, store: redis.Redis
+    queue: DecisionQueue, replica: Replica, store: redis.Redis
 ) -> None:
     """Whoever waits is told at once; and the session's next request can be decided."""
     job_id = keys.decision_job(Session("broken"))
-    with queue._replies.expect(keys.decided(job_id)) as reply:
+    no_order = {"not": "an order", "reply_to": replica.results.channel}
+    with replica.results.expect(job_id) as waiter:
         rq_queue(store).enqueue_call(
-            contract.DECIDE, args=({"not": "an order"},), job_id=job_id, timeout=5, ttl=5, result_ttl=0, failure_ttl=0
+            contract.DECIDE, args=(no_order,), job_id=job_id, timeout=5, ttl=5, result_ttl=0, failure_ttl=0
         )
-        heard = reply.wait(5)
+        heard = waiter.wait(5)
 
-    assert heard == b'{"fault":"router"}'
+    assert heard == Verdict(fault="router")
     assert store.exists(Job.key_for(job_id)) == 0
     wait_until(lambda: not leftovers(store), what="the end of the job's traces")
-    assert queue.ask(order("broken"), BUDGET_S) == ROUTED
+    assert queue.ask(order("broken"), BUDGET_S).models == ROUTED
 
 
 @pytest.mark.usefixtures("worker")
 def test_a_job_that_takes_longer_than_its_limit_is_ended(
-    queue: DecisionQueue, store: redis.Redis, router: Router
+    queue: DecisionQueue, replica: Replica, store: redis.Redis, router: Router
 ) -> None:
     """And the worker takes the next one."""
     router.behave("hang", times=1)
+    job_id, long = keys.decision_job(Session("long")), order("long", reply_to=replica.results.channel)
 
-    with queue._replies.expect(keys.decided(keys.decision_job(Session("long")))) as reply:
-        queue._enqueue(keys.decision_job(Session("long")), order("long"), 1)
-        heard = reply.wait(2.5)  # the router's own limit is 3 s
+    with replica.results.expect(job_id) as waiter:
+        queue._enqueue(job_id, long, time.monotonic() + 1)
+        heard = waiter.wait(2.5)  # the router's own limit is 3 s
     router.release()
 
-    assert heard == b'{"fault":"router"}'
+    assert heard == Verdict(fault="router")
     assert store.exists(key_of("long")) == 0
-    assert queue.ask(order("next"), BUDGET_S) == ROUTED
+    assert queue.ask(order("next"), BUDGET_S).models == ROUTED
 
 
 def test_a_worker_killed_in_mid_decision_leaves_the_id_free_within_its_ttl(
@@ -200,7 +204,7 @@ def test_a_worker_killed_in_mid_decision_leaves_the_id_free_within_its_ttl(
 ) -> None:
     """No other worker has to clean up first: RQ would keep the id of a running job for ever."""
     router.behave("hang", times=1)
-    queue._enqueue(keys.decision_job(Session("killed")), order("killed"), 1)
+    queue._enqueue(keys.decision_job(Session("killed")), order("killed"), time.monotonic() + 1)
     wait_until(lambda: router.hanging, what="the call")
 
     ttl_ms = store.pttl(key_of("killed"))
@@ -210,7 +214,7 @@ def test_a_worker_killed_in_mid_decision_leaves_the_id_free_within_its_ttl(
     assert 0 < ttl_ms <= 1000
     pool.worker()
     wait_until(lambda: not store.exists(key_of("killed")), within_s=3, what="the end of the job's ttl")
-    assert queue.ask(order("killed"), BUDGET_S) == ROUTED
+    assert queue.ask(order("killed"), BUDGET_S).models == ROUTED
 
 
 @pytest.mark.usefixtures("worker")
@@ -227,7 +231,7 @@ def test_a_decision_that_comes_too_late_leaves_the_id_free(
 
     wait_until(lambda: store.exists("plano:affinity:late"), what="the late decision")
     wait_until(lambda: set(leftovers(store)) <= of_killed_workers, what="the end of the job's traces")
-    assert queue.ask(order("late"), BUDGET_S) == msgspec.structs.replace(ROUTED, pinned=True)
+    assert queue.ask(order("late"), BUDGET_S).models == ROUTED
 
 
 def test_ending_a_job_whose_key_is_gone_does_not_make_it_anew(store: redis.Redis) -> None:
@@ -249,7 +253,7 @@ def test_sigterm_lets_jobs_under_way_end(worker: Process, queue: DecisionQueue, 
         code = worker.stop()
 
     assert code == 0
-    assert [said.result(0) for said in asked] == [ROUTED] * 8
+    assert [said.result(0).models for said in asked] == [ROUTED] * 8  # by its pin or by its announcement
     assert "worker stopped" in worker.text()
 
 
