@@ -16,7 +16,7 @@ from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.router import Router
 from tests.harness import Pool, Process, RedisServer, running, wait_until
-from tests.system.asking import DEEP, QUICK, ask
+from tests.system.asking import DEEP, QUICK, ask, ready
 from tests.system.balancers import balancer, deals_to
 from tests.system.chaos.record import Faults
 from tests.system.chaos.schedule import MODELS, REPLICAS, WORKERS, Step
@@ -123,10 +123,11 @@ class World:
                 self.redis.send(signal.SIGCONT)
             case "web":
                 self._break_process(step, self.web, wait, partial(self._pool.web, self.ports[step.target]))
-                dealt_to = partial(deals_to, self._haproxy, step.target)
-                wait_until(dealt_to, within_s=_STARTS_WITHIN_S, what="HAProxy's return to the replica")
+                # HAProxy may not have noticed that it was away, and the replica not yet have a new child.
+                back = partial(self._dealt_to, step.target)
+                wait_until(back, within_s=_STARTS_WITHIN_S, what="HAProxy's return to the replica")
             case "worker":
-                self._break_process(step, self.workers, wait, self._pool.worker)
+                self._break_process(step, self.workers, wait, self._registered_worker)
 
     def _break_process(
         self, step: Step, among: list[Process], wait: Callable[[], object], start: Callable[[], Process]
@@ -150,6 +151,21 @@ class World:
                 assert code == 0, f"{process.log.name} ended with {code}"
                 wait()
                 among[step.target] = start()
+
+    def _dealt_to(self, nth: int) -> bool:
+        """Whether a replica is ready and gets requests."""
+        return ready(self.ports[nth]) and deals_to(self._haproxy, nth)
+
+    def _registered_worker(self) -> Process:
+        """A new worker that RQ knows of; RQ 2.12 writes each one's process number down when it registers."""
+        worker = self._pool.worker()
+
+        def known() -> bool:
+            with self.redis.client() as client:
+                return b"%d" % worker.pid in (client.hget(key, "pid") for key in client.scan_iter("rq:worker:*"))
+
+        wait_until(known, within_s=_STARTS_WITHIN_S, what="the registration of the worker")
+        return worker
 
     def _start_redis(self) -> None:
         self.redis.start("--port", str(self.redis_port), "--bind", "127.0.0.1", "--appendonly", "no")
