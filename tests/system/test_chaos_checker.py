@@ -4,13 +4,19 @@ from dataclasses import replace
 
 import pytest
 
+from tests.fakes.provider import Provider
+from tests.system.asking import QUICK
 from tests.system.chaos import schedule
+from tests.system.chaos.allowances import Limits
 from tests.system.chaos.checker import Run, violations
+from tests.system.chaos.clients import Clients
 from tests.system.chaos.record import Fault, Move, Turn, moves
 
 A, B, C, D = schedule.MODELS
 ROUTE = (A, B, C)
 TTL_S = 100.0
+PARTS = ("redis", "queue", "router")
+LIMITS = Limits(decision_s=2, model_s=0.5, silence_s=5)
 FIRST = Turn(
     session="s",
     number=0,
@@ -32,7 +38,7 @@ def fault(part: str, kind: str, target: str, began: float = 20, ended: float = 2
 
 
 def check(*turns: Turn, faults: tuple[Fault, ...] = (), moved: tuple[Move, ...] = ()) -> list[str]:
-    run = Run(turns=turns, faults=faults, moves=moved, ttl_s=TTL_S, unrouted=(A, D))
+    run = Run(turns=turns, faults=faults, moves=moved, ttl_s=TTL_S, limits=LIMITS, unrouted=(A, D))
     return violations(run)
 
 
@@ -85,9 +91,10 @@ def test_a_replica_that_was_killed_may_have_moved_a_pin_within_its_route_without
 def test_an_answer_that_says_that_something_was_away_moves_nothing() -> None:
     degraded = replace(PINNED, model=A, pinned=False, degraded="redis")
     after = replace(PINNED, number=2, began=30, ended=31)
+    frozen = (fault("redis", "freeze", "redis0"),)
 
-    assert check(FIRST, degraded, after) == []
-    assert len(check(FIRST, degraded, replace(after, model=A))) == 1
+    assert check(FIRST, degraded, after, faults=frozen) == []
+    assert len(check(FIRST, degraded, replace(after, model=A), faults=frozen)) == 1
 
 
 def test_a_pin_may_change_once_it_is_over() -> None:
@@ -116,9 +123,10 @@ def test_an_error_is_explained_by_nothing_but_that_every_candidate_is_out() -> N
 
 def test_without_redis_the_candidates_are_the_requests_own_model_and_the_default() -> None:
     error = replace(PINNED, status=503, pinned=False, degraded="redis")
+    frozen = fault("redis", "freeze", "redis0")
 
-    assert check(FIRST, error, faults=(fault("model", "500", A), fault("model", "close", D))) == []
-    assert len(check(FIRST, error, faults=tuple(fault("model", "500", model) for model in ROUTE))) == 1
+    assert check(FIRST, error, faults=(frozen, fault("model", "500", A), fault("model", "close", D))) == []
+    assert len(check(FIRST, error, faults=(frozen, *(fault("model", "500", model) for model in ROUTE)))) == 1
 
 
 def test_an_error_of_the_balancer_is_never_explained() -> None:
@@ -144,6 +152,110 @@ def test_a_connection_that_breaks_is_explained_by_the_end_of_a_replica() -> None
 
     assert check(FIRST, broken, faults=(KILLED,)) == []
     assert len(check(FIRST, broken)) == 1
+
+
+@pytest.mark.parametrize(
+    ("faults", "most_s"),
+    [
+        ((), 3.0),
+        ((fault("worker", "kill", "worker0"),), 3.0),
+        ((fault("web", "restart", "web1"),), 3.0),
+        ((fault("model", "500", A), fault("model", "close", B)), 3.0),
+        ((fault("redis", "freeze", "redis0"),), 3.3),
+        ((fault("web", "freeze", "web1", 20.5, 21),), 3.5),
+        ((fault("web", "kill", "web1", 21, 30),), 4.0),
+        ((fault("web", "crash", "web1", 21, 22),), 5.0),
+        ((fault("model", "hang", A),), 8.0),
+        ((fault("model", "hang", A), fault("model", "hang", B)), 8.0),
+        ((fault("model", "hang", D),), 3.0),
+        ((fault("model", "hang", A, 1, 9), fault("redis", "freeze", "redis0", 1, 9)), 3.0),
+    ],
+    ids=[
+        "none",
+        "no worker: the decision's own time",
+        "a restart loses nothing",
+        "who fails does so at once",
+        "a wait for Redis",
+        "a frozen replica",
+        "asked again after the kill",
+        "asked again of the next child",
+        "a model that hangs",
+        "one listener's timeout for all models",
+        "another route's model",
+        "faults that were over",
+    ],
+)
+def test_an_answer_may_take_what_its_decision_its_model_and_the_faults_take(
+    faults: tuple[Fault, ...], most_s: float
+) -> None:
+    in_time, late = (replace(PINNED, ended=20 + most_s + more_s) for more_s in (-0.01, 0.01))
+
+    assert check(FIRST, in_time, faults=faults) == []
+    assert len(check(FIRST, late, faults=faults)) == 1
+
+
+def test_an_answer_that_never_comes_is_late_too() -> None:
+    """Its replica was killed, which explains that there is no answer, and not that its client waited for so long."""
+    silence = replace(PINNED, status=None, ours=False, model=None, pinned=False, whole=False, ended=50)
+
+    assert len(check(FIRST, silence, faults=(KILLED,))) == 1
+
+
+def test_a_client_leaves_a_stream_that_goes_on_and_on() -> None:
+    """Each piece is in time; a run would not end."""
+    with Provider() as provider:
+        provider.pause = 0.3
+        clients = Clients(provider.port, {QUICK: ROUTE}, A, seed=1, sessions=1, at_once=1, patience_s=1.5)
+        turn = clients._ask("chaos-1", 1)
+
+    assert (turn.streamed, turn.status, turn.whole) == (True, 200, False)
+    assert turn.ended - turn.began >= 1.5
+    assert turn.said == "it had not ended after 1.5 s"
+
+
+@pytest.mark.parametrize("said", PARTS)
+@pytest.mark.parametrize(
+    "unrelated",
+    [
+        (),
+        (fault("web", "kill", "web1"),),
+        (fault("web", "crash", "web1"),),
+        (fault("web", "restart", "web1"),),
+        tuple(fault("model", "hang", model) for model in ROUTE),
+    ],
+    ids=["none", "kill", "crash", "restart", "models"],
+)
+def test_an_answer_that_says_that_something_was_away_is_found_where_nothing_was(
+    said: str, unrelated: tuple[Fault, ...]
+) -> None:
+    degraded = replace(PINNED, model=A, pinned=False, degraded=said)
+
+    assert len(check(FIRST, degraded, faults=unrelated)) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "parts", "after_s"),
+    [
+        (fault("redis", "kill", "redis0"), {"redis", "queue", "router"}, 1.0),
+        (fault("redis", "freeze", "redis0"), {"redis", "queue", "router"}, 1.0),
+        (fault("worker", "kill", "worker0"), {"router"}, 0.0),
+        (fault("worker", "restart", "worker0"), {"router"}, 0.0),
+        (fault("worker", "freeze", "worker0"), {"redis", "queue", "router"}, 0.0),
+        (fault("web", "freeze", "web1"), {"redis", "queue", "router"}, 0.0),
+    ],
+    ids=["redis kill", "redis freeze", "worker kill", "worker restart", "worker freeze", "web freeze"],
+)
+def test_a_fault_explains_what_an_answer_says_until_shortly_after_it(
+    reason: Fault, parts: set[str], after_s: float
+) -> None:
+    def explained(began: float) -> set[str]:
+        turns = {part: replace(PINNED, degraded=part, began=began, ended=began + 1) for part in PARTS}
+        return {part for part, turn in turns.items() if not check(FIRST, turn, faults=(reason,))}
+
+    assert explained(reason.began - 1.01) == set()
+    assert explained(reason.began - 0.99) == parts
+    assert explained(reason.ended + after_s - 0.01) == parts
+    assert explained(reason.ended + after_s + 0.01) == set()
 
 
 def test_moves_are_read_from_logs() -> None:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from tests.system.chaos import allowances
 from tests.system.chaos.record import Fault, Move, Route, Turn
 
 _LOG_S = 1.0
@@ -19,6 +20,7 @@ class Run:
     faults: Sequence[Fault]
     moves: Sequence[Move]
     ttl_s: float
+    limits: allowances.Limits
     unrouted: Route
     """The candidates of a request that is served without Redis or a router: its own model, then the default."""
 
@@ -31,7 +33,7 @@ def violations(run: Run) -> list[str]:
     moves: dict[str, list[Move]] = defaultdict(list)
     for move in run.moves:
         moves[move.session].append(move)
-    found = [fault for turn in run.turns for fault in _unserved(run, turn)]
+    found = [fault for turn in run.turns for check in (_unserved, _late, _degraded) for fault in check(run, turn)]
     for session, its_turns in turns.items():
         found += _Walk(run, moves[session], its_turns[0].began).through(its_turns)
     return found
@@ -49,12 +51,25 @@ def _unserved(run: Run, turn: Turn) -> Iterator[str]:
         return
     if died and turn.status is None:
         return  # its replica had begun to answer: nobody else may be asked
-    candidates = run.unrouted if turn.degraded else turn.route
     out = {fault.target for fault in run.faults if fault.part == "model" and fault.met(turn)}
-    healthy = [model for model in candidates if model not in out]
+    healthy = [model for model in _candidates(run, turn) if model not in out]
     if healthy or not turn.ours:
         by = "a replica" if turn.ours else "the balancer"
         yield f"{_name(turn)}: {turn.status} from {by} while {healthy} were well: {turn.said}"
+
+
+def _late(run: Run, turn: Turn) -> Iterator[str]:
+    """What is wrong with the time it took; of whatever came, and of nothing too."""
+    candidates = (*turn.route, *run.unrouted) if turn.status is None else _candidates(run, turn)
+    took_s, allowed_s = turn.ended - turn.began, allowances.longest_s(turn, run.faults, run.limits, candidates)
+    if took_s > allowed_s:
+        yield f"{_name(turn)}: took {took_s:.2f} s, where {allowed_s:.2f} s are allowed"
+
+
+def _degraded(run: Run, turn: Turn) -> Iterator[str]:
+    """Whether it says that something was away that was not."""
+    if turn.degraded and not allowances.may_say(turn.degraded, turn, run.faults):
+        yield f"{_name(turn)}: says that {turn.degraded} was away, which it was not"
 
 
 class _Walk:
@@ -143,6 +158,11 @@ class _Walk:
 def _a_replica_died(run: Run, turn: Turn) -> bool:
     """Whether a replica was killed while the turn was under way."""
     return any(fault.part == "web" and fault.kind in _BROKEN and fault.met(turn) for fault in run.faults)
+
+
+def _candidates(run: Run, turn: Turn) -> Route:
+    """The models that may answer it."""
+    return run.unrouted if turn.degraded else turn.route
 
 
 def _name(turn: Turn) -> str:

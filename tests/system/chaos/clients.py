@@ -18,15 +18,26 @@ TURNS = 10
 SECRET = "marzipan"
 """A word that every conversation has, and nothing that is kept may have."""
 _THINK_S = (0.5, 3.0)
-_PATIENCE_S = 30
+_PATIENCE_S = 30.0
+"""After so long a client gives up: far longer than anything takes that the checker allows."""
 _SAID_CHARS = 200
+_PIECE_BYTES = 4096
+"""Of a stream a piece is whatever has come."""
 
 
 class Clients:
     """`sessions` of them at any time, of which at most `at_once` wait for an answer."""
 
     def __init__(
-        self, port: int, routes: Mapping[str, Route], own: str, *, seed: int, sessions: int, at_once: int
+        self,
+        port: int,
+        routes: Mapping[str, Route],
+        own: str,
+        *,
+        seed: int,
+        sessions: int,
+        at_once: int,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
         """`routes` are the candidates for each text that is asked; `own` is the model that all requests name."""
         self._port = port
@@ -35,6 +46,7 @@ class Clients:
         self._chance = random.Random(seed)
         self._at_once = at_once
         self._sessions = sessions
+        self._patience_s = patience_s
         self._names = (f"chaos-{n}" for n in itertools.count())
         self._lock = threading.Condition()
         self._due: list[tuple[float, str, int]] = []
@@ -87,9 +99,9 @@ class Clients:
         headers = {"X-Model-Affinity": session}
         try:
             with requests.post(
-                chat(self._port), json=body, headers=headers, stream=True, timeout=_PATIENCE_S
+                chat(self._port), json=body, headers=headers, stream=True, timeout=self._patience_s
             ) as answer:
-                turn = _read(answer, _headed(answer, turn))
+                turn = _read(answer, _headed(answer, turn), self._patience_s)
         except requests.RequestException as fault:
             turn = replace(turn, said=repr(fault))
         return replace(turn, ended=time.time())
@@ -109,11 +121,16 @@ def _headed(answer: requests.Response, turn: Turn) -> Turn:
     )
 
 
-def _read(answer: requests.Response, turn: Turn) -> Turn:
-    """The turn with what the answer's body says."""
+def _read(answer: requests.Response, turn: Turn, patience_s: float) -> Turn:
+    """The turn with what the answer's body says; one that goes on and on is left."""
+    pieces = []
     try:
-        text = answer.text
+        for piece in answer.iter_content(_PIECE_BYTES):
+            pieces.append(piece)
+            if time.time() > turn.began + patience_s:
+                return replace(turn, said=f"it had not ended after {patience_s:g} s")
     except requests.RequestException as fault:
         return replace(turn, said=repr(fault))
+    text = b"".join(pieces).decode(errors="replace")
     whole = text.endswith("data: [DONE]\n\n" if turn.streamed else "}")
     return replace(turn, whole=whole, said="" if whole and turn.answered else text[-_SAID_CHARS:])

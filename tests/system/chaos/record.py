@@ -58,9 +58,9 @@ class Fault:
     ended: float = float("inf")
     """When all was well again."""
 
-    def met(self, turn: Turn) -> bool:
-        """Whether it can have touched a request."""
-        return self.began <= turn.ended and turn.began <= self.ended
+    def met(self, turn: Turn, after_s: float = 0.0) -> bool:
+        """Whether it can have touched a request, or its end can, which lasts for so many seconds."""
+        return self.began <= turn.ended and turn.began <= self.ended + after_s
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.system.chaos import record, residue, schedule
+from tests.system.chaos.allowances import Limits
 from tests.system.chaos.checker import Run, violations
 from tests.system.chaos.clients import Clients
-from tests.system.chaos.world import DEFAULT, OWN, ROUTES, TTL_S, World
+from tests.system.chaos.world import BUDGET_S, DEFAULT, LISTENER_S, MODEL_S, OWN, ROUTES, TTL_S, World
 
 SESSIONS, AT_ONCE = 200, 40
 
@@ -50,7 +51,10 @@ def run(folder: Path, *, seed: int, seconds: float) -> Report:
     record.write(folder / "turns.jsonl", clients.turns)
     record.write(folder / "faults.jsonl", faults)
     record.write(folder / "moves.jsonl", moves)
-    checked = Run(turns=clients.turns, faults=faults, moves=moves, ttl_s=TTL_S, unrouted=(OWN, DEFAULT))
+    limits = Limits(decision_s=BUDGET_S, model_s=MODEL_S, silence_s=LISTENER_S)
+    checked = Run(
+        turns=clients.turns, faults=faults, moves=moves, ttl_s=TTL_S, limits=limits, unrouted=(OWN, DEFAULT)
+    )
     return Report(
         turns=len(clients.turns),
         counts=_counted(checked),

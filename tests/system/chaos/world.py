@@ -28,6 +28,8 @@ OWN, DEFAULT = MODELS[0], MODELS[3]
 ROUTES = {DEEP: MODELS[:3], QUICK: (MODELS[2], MODELS[3], MODELS[1])}
 _PAUSE_S = 0.03
 """Between the events of a stream."""
+MODEL_S = 0.5
+"""What a model that is well takes for its whole answer: a stream has a dozen of events."""
 _STARTS_WITHIN_S = 30
 
 
