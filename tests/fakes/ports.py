@@ -1,17 +1,34 @@
 """Ports of the loopback."""
 
-import contextlib
+import os
 import random
 import socket
+from collections import deque
 
 _BELOW_THE_KERNELS = range(10_000, 30_000)
 """Whoever asks the kernel for any port is given one above these."""
+_MOST_HELD = 100
+"""A process may often have no more than 1024 files; a test needs its ports no longer than a hundred others."""
+
+_held: deque[int] = deque()
 
 
 def free_port() -> int:
-    """A port where nothing listens, nor will anybody by accident: the address of a provider that is down."""
+    """A port where nothing listens, nor will anybody by accident: the address of a provider that is down.
+
+    It stays bound for a while: who looks for a free port, here or in another process, gets another one. A server that
+    may reuse addresses, as all do that tests start, can listen there nevertheless.
+    """
     while True:
         port = random.choice(_BELOW_THE_KERNELS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        holder = socket.socket()
+        try:
+            holder.bind(("127.0.0.1", port))
+        except OSError:
+            holder.close()
+            continue
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not sooner: two might then bind the same
+        if len(_held) == _MOST_HELD:
+            os.close(_held.popleft())
+        _held.append(holder.detach())
+        return port

@@ -19,6 +19,7 @@ from socketserver import TCPServer
 from typing import Any, ClassVar, Self
 
 from tests.fakes.faults import Fault, Faults, Gates
+from tests.fakes.ports import free_port
 from tests.fakes.wire import Answer, Exchange, Request, dumps, error, read, whole
 
 _KEPT = 10_000  # a stand-in of a long benchmark must not eat the machine
@@ -30,10 +31,11 @@ class StandIn(abc.ABC):
 
     settable: ClassVar[frozenset[str]] = frozenset({"delay", "pause"})
 
-    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int | None = None, host: str = "127.0.0.1") -> None:
+        """Without a port it takes a free one."""
         self.host = host
-        self.port = port
-        """Any free one if 0; the same one again after `close()` and `start()`."""
+        self.port = port or free_port()
+        """The same one again after `close()` and `start()`."""
         self.delay = 0.0
         """Seconds before each answer."""
         self.pause = 0.0
@@ -56,7 +58,6 @@ class StandIn(abc.ABC):
     def start(self) -> None:
         """Listen; raises OSError when the port is taken."""
         self._listener = _Listener(self)
-        self.port = self._listener.server_address[1]
         self._listener.start()
 
     def close(self) -> None:

@@ -57,9 +57,7 @@ def test_sigterm_in_the_middle_stops_its_pool(env: dict[str, str]) -> None:
 
 
 def test_a_taken_port_is_named(env: dict[str, str]) -> None:
-    with socket.socket() as taken:
-        taken.bind(("0.0.0.0", int(env["PORT"])))
-        taken.listen()
+    with socket.create_server(("0.0.0.0", int(env["PORT"]))):
         said = _run(["./demo.sh"], env)
 
     assert said.returncode == 1

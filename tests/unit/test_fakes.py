@@ -349,6 +349,15 @@ def test_nothing_listens_on_a_free_port() -> None:
         socket.create_connection(("127.0.0.1", free_port()), timeout=5)
 
 
+def test_a_free_port_is_nobody_elses_and_still_a_servers() -> None:
+    port = free_port()
+
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+    with socket.create_server(("127.0.0.1", port)):
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+
+
 @pytest.mark.parametrize(
     ("last", "route"),
     [

@@ -17,6 +17,7 @@ from shared.domain.conversation import Message
 from shared.domain.decisions import Trace
 from shared.domain.routes import Route
 from shared.errors import RouterDown
+from tests.fakes.ports import free_port
 from tests.fakes.router import Router
 from workers.router import build
 from workers.router.arch import ArchRouter
@@ -246,8 +247,7 @@ def test_a_router_that_drips_ends_with_the_time_limit(make: Make, head: bytes, p
 
 
 def test_nobody_listening_is_a_router_error(make: Make) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
 
     with pytest.raises(RouterDown, match=f"the router at 127.0.0.1:{port} could not be asked"):
         make(f"http://127.0.0.1:{port}/v1").choose(ROUTES, ASKED, TRACE)
