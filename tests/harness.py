@@ -7,16 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import redis
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ["gunicorn", "-c", "python:web.gunicorn_conf", "web.wsgi:app"]
 WORKER = ["python", "-m", "workers"]
+STARTS_WITHIN_S = 60.0
+"""How long a process may take until it serves: its imports alone take seconds on a busy machine."""
 
 
 def wait_until(true: Callable[[], Any], *, within_s: float = 10.0, what: str = "it") -> Any:
@@ -99,7 +102,7 @@ class RedisServer:
         """Start it and wait until it answers."""
         command = [redis_server_binary(), "--port", "0", "--unixsocket", str(self.socket), "--save", "", *options]
         self._process = Process(command, self._folder / "redis.log", os.environ)
-        wait_until(self._answers, what="redis-server")
+        wait_until(self._answers, within_s=STARTS_WITHIN_S, what="redis-server")
         return self
 
     def client(self) -> redis.Redis:
@@ -143,16 +146,12 @@ class Pool:
     def web(self, port: int, **env: str) -> Process:
         """A web process that answers at the port."""
         process = self._start("web", WEB, PORT=str(port), **env)
-        wait_until(lambda: not process.alive or _answers(port), what="web")
-        assert process.alive, process.text()
-        return process
+        return _started(process, lambda: _answers(port))
 
     def worker(self, **env: str) -> Process:
         """A worker process that has signed on."""
         process = self._start("worker", WORKER, **env)
-        wait_until(lambda: not process.alive or "worker started" in process.text(), what="worker")
-        assert process.alive, process.text()
-        return process
+        return _started(process, lambda: "worker started" in process.text())
 
     def stop(self) -> None:
         """End every process."""
@@ -167,6 +166,16 @@ class Pool:
         return process
 
 
+def still_running(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that have not ended; who waits for its parent to notice has."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
 @contextlib.contextmanager
 def running(pool: Pool) -> Iterator[Pool]:
     """The pool, stopped at the end."""
@@ -174,6 +183,15 @@ def running(pool: Pool) -> Iterator[Pool]:
         yield pool
     finally:
         pool.stop()
+
+
+def _started(process: Process, serves: Callable[[], bool]) -> Process:
+    """The process as soon as it serves; fails with what it said when it ends instead."""
+    wait_until(
+        lambda: not process.alive or serves(), within_s=STARTS_WITHIN_S, what=f"the start of {process.log.name}"
+    )
+    assert process.alive, process.text()
+    return process
 
 
 def _answers(port: int) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.fakes.ports import free_port
-from tests.harness import ROOT, Process, wait_until
+from tests.harness import ROOT, STARTS_WITHIN_S, Process, wait_until
 from tests.system.asking import ready
 
 NAMES = ("haproxy", "nginx")
@@ -30,7 +30,7 @@ def balancer(name: str, folder: Path, replicas: list[int]) -> Iterator[tuple[int
     write = {"haproxy": haproxy, "nginx": nginx}[name]
     process = Process([found, *write(folder, port, replicas)], folder / f"{name}.log", os.environ)
     try:
-        wait_until(lambda: not process.alive or ready(port), within_s=20, what=name)
+        wait_until(lambda: not process.alive or ready(port), within_s=STARTS_WITHIN_S, what=name)
         assert process.alive, process.text()
         yield port, process
     finally:

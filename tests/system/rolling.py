@@ -11,7 +11,7 @@ from typing import Self
 import requests
 
 from tests.fakes.ports import free_port
-from tests.harness import Pool, Process, wait_until
+from tests.harness import STARTS_WITHIN_S, Pool, Process, wait_until
 from tests.system.asking import DEEP, QUICK, ask, chat, decisions
 from tests.system.balancers import balancer
 
@@ -43,7 +43,7 @@ class Replicas:
         assert code == 0, self._running[port].text()
         took_s = time.monotonic() - began
         self._running[port] = self._started(port)
-        wait_until(lambda: decisions(port) > 0, within_s=20, what="the return of the replica")
+        wait_until(lambda: decisions(port) > 0, within_s=STARTS_WITHIN_S, what="the return of the replica")
         return took_s
 
     def _started(self, port: int) -> Process:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.fakes.ports import free_port
-from tests.harness import ROOT, wait_until
+from tests.harness import ROOT, still_running, wait_until
 
 DEMO = ROOT / "demos/model_affinity"
 NAMES = ("PORT", "PROVIDER_PORT", "ROUTER_PORT")
@@ -40,7 +40,7 @@ def test_it_prints_what_is_expected_and_stops_its_pool(env: dict[str, str], tmp_
     assert said == (DEMO / "expected_output.txt").read_text()
     assert demo.returncode == 0
     assert len(started) > 5
-    assert _running(started) == []
+    assert still_running(started) == []
 
 
 def test_sigterm_in_the_middle_stops_its_pool(env: dict[str, str]) -> None:
@@ -53,7 +53,7 @@ def test_sigterm_in_the_middle_stops_its_pool(env: dict[str, str]) -> None:
 
         assert demo.wait(30) == 143
     assert len(started) > 5
-    assert _running(started) == []
+    assert still_running(started) == []
 
 
 def test_a_taken_port_is_named(env: dict[str, str]) -> None:
@@ -82,7 +82,3 @@ def _ended(demo: "subprocess.Popen[Any]", started: set[psutil.Process]) -> bool:
     with contextlib.suppress(psutil.Error):
         started.update(psutil.Process(demo.pid).children(recursive=True))
     return demo.poll() is not None
-
-
-def _running(processes: set[psutil.Process]) -> list[psutil.Process]:
-    return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.fakes.ports import free_port
-from tests.harness import ROOT, Process, wait_until
+from tests.harness import ROOT, STARTS_WITHIN_S, Process, wait_until
 
 DEMO = ROOT / "demos/session_pinning"
 BIN = Path(sys.executable).parent
@@ -77,7 +77,7 @@ def test_a_demo_that_is_stopped_half_way_leaves_nothing_running(start: Start, ma
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_agents_stop_on_a_signal(start: Start, ports: dict[str, str], mark: str, number: int) -> None:
     agents = start("start_agents.sh")
-    wait_until(lambda: healthy(ports["AGENT_PORT"]) or not agents.alive, within_s=30, what="the agent")
+    wait_until(lambda: healthy(ports["AGENT_PORT"]) or not agents.alive, within_s=STARTS_WITHIN_S, what="the agent")
 
     code = agents.stop(number)
 

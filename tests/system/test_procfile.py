@@ -16,7 +16,7 @@ import requests
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.router import Router
-from tests.harness import ROOT, Process, RedisServer, wait_until
+from tests.harness import ROOT, STARTS_WITHIN_S, Process, RedisServer, wait_until
 from tests.system import balancers
 from tests.system.asking import DEEP, QUICK, ask, chat, decisions, pinned, ready
 from tests.system.balancers import balancer
@@ -51,8 +51,8 @@ class Hosts:
         for port in self.ports:
             self._web[port] = self.run("web", PORT=str(port))
         rest = self.run("worker", "clock", concurrency="worker=2,clock=1")
-        wait_until(lambda: rest.text().count("worker started") == 2, within_s=30, what="the workers")
-        wait_until(lambda: all(map(ready, self.ports)), within_s=30, what="the replicas")
+        wait_until(lambda: rest.text().count("worker started") == 2, within_s=STARTS_WITHIN_S, what="the workers")
+        wait_until(lambda: all(map(ready, self.ports)), within_s=STARTS_WITHIN_S, what="the replicas")
 
     def run(self, *names: str, concurrency: str = "", **env: str) -> Process:
         """A machine that runs these processes of the Procfile; no .env of this checkout counts."""
@@ -72,7 +72,7 @@ class Hosts:
         """The replica is back."""
         wait_until(lambda: not self._web[port].alive, what="the end of its machine")
         self._web[port] = self.run("web", PORT=str(port))
-        wait_until(lambda: ready(port), within_s=30, what="the replica")
+        wait_until(lambda: ready(port), within_s=STARTS_WITHIN_S, what="the replica")
 
     def stop(self) -> None:
         """End all of it."""
@@ -228,7 +228,7 @@ def test_without_redis_haproxy_still_has_replicas(haproxy: tuple[int, Process], 
 def test_a_host_decides_how_many_web_processes_a_replica_has(hosts: Hosts) -> None:
     port = free_port()
     replica = hosts.run("web", PORT=str(port), WEB_CONCURRENCY="3")
-    wait_until(lambda: ready(port), within_s=30, what="the replica")
+    wait_until(lambda: ready(port), within_s=STARTS_WITHIN_S, what="the replica")
 
     wait_until(lambda: len(_leaves(replica.pid)) == 3, what="three processes")
     replica.stop()

@@ -1,5 +1,6 @@
 """`plano up`: the whole pool by one command, and what it says."""
 
+import contextlib
 import json
 import re
 import signal
@@ -14,7 +15,7 @@ import pytest
 import requests
 
 from tests.fakes.ports import free_port
-from tests.harness import ROOT, Process, wait_until
+from tests.harness import ROOT, STARTS_WITHIN_S, Process, still_running, wait_until
 
 PLANO = str(Path(sys.executable).with_name("plano"))
 CLEAN = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
@@ -37,11 +38,15 @@ def demo(tmp_path: Path) -> Iterator[tuple[Process, int]]:
     (tmp_path / "Procfile").write_text(procfile)
     command = [PLANO, "up", str(tmp_path / "config.yaml"), "--also", str(tmp_path / "Procfile"), "--port", str(port)]
     process = Process(command, tmp_path / "up.log", {**CLEAN, "PYTHONPATH": str(ROOT)})
-    wait_until(lambda: "plano is ready" in process.text() or not process.alive, within_s=30, what="the pool")
-    assert process.alive, process.text()
-    yield process, port
-    if process.alive:
-        process.stop()
+    try:
+        wait_until(
+            lambda: "plano is ready" in process.text() or not process.alive, within_s=STARTS_WITHIN_S, what="the pool"
+        )
+        assert process.alive, process.text()
+        yield process, port
+    finally:
+        if process.alive:
+            process.stop()
 
 
 def test_the_lines_it_suggests_work_as_printed(demo: tuple[Process, int]) -> None:
@@ -72,7 +77,7 @@ def test_sigterm_stops_everything_it_started(demo: tuple[Process, int]) -> None:
 
     kept_open.close()
     assert code == 0
-    assert [child for child in started if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+    assert still_running(started) == []
     assert "SIGKILL" not in process.text()
 
 
@@ -114,8 +119,9 @@ def _shell(line: str) -> str:
 
 def _web_processes(root: int) -> list[psutil.Process]:
     """The workers of gunicorn: the children of its master."""
-    gunicorns = [
-        child for child in psutil.Process(root).children(recursive=True) if "web.wsgi:app" in child.cmdline()
-    ]
-    masters = {process.pid for process in gunicorns}
-    return [process for process in gunicorns if process.ppid() in masters]
+    with contextlib.suppress(psutil.NoSuchProcess):
+        children = psutil.Process(root).children(recursive=True)
+        gunicorns = [child for child in children if "web.wsgi:app" in child.cmdline()]
+        masters = {process.pid for process in gunicorns}
+        return [process for process in gunicorns if process.ppid() in masters]
+    return []
