@@ -186,17 +186,19 @@ def _private_redis() -> Iterator[str]:
 
 
 def _announce(what: Plan, redis_url: str | None) -> None:
-    """Say when the gateway answers, and what to try."""
+    """Say when the gateway answers and can route, and what to try."""
     address = f"http://localhost:{what.port}"
     pause = threading.Event()
     for _ in range(int(READY_WITHIN_S * 10)):
         with contextlib.suppress(requests.RequestException):
-            if requests.get(f"{address}/readyz", timeout=1).ok:
+            health = requests.get(f"{address}/readyz", timeout=1)
+            # A replica is ready without workers; the first request that somebody tries would not be routed.
+            if health.ok and health.json()["workers"]:
                 click.echo(_welcome(what, address, redis_url))
                 return
         pause.wait(0.1)
     click.echo(
-        f"plano does not answer at {address}/readyz after {READY_WITHIN_S:.0f} s; see the lines above", err=True
+        f"plano is not ready after {READY_WITHIN_S:.0f} s: {address}/readyz and the lines above say why", err=True
     )
 
 

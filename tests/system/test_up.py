@@ -29,13 +29,20 @@ routing: {session_cache: {type: memory}}
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[tuple[Process, int]]:
     """The pool of `make run`, on ports of its own."""
+    with _pool(tmp_path) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def _pool(tmp_path: Path, more: str = "") -> Iterator[tuple[Process, int]]:
+    """The pool of `make run` with more lines in its Procfile, from when it says that it is ready."""
     port, *stand_ins = (free_port() for _ in range(4))
     config = (ROOT / "demos/local/config.yaml").read_text()
     procfile = (ROOT / "demos/local/Procfile").read_text()
     for fixed, free in zip(("12101", "12102", "12103"), stand_ins, strict=True):
         config, procfile = config.replace(fixed, str(free)), procfile.replace(fixed, str(free))
     (tmp_path / "config.yaml").write_text(config)
-    (tmp_path / "Procfile").write_text(procfile)
+    (tmp_path / "Procfile").write_text(procfile + more)
     command = [PLANO, "up", str(tmp_path / "config.yaml"), "--also", str(tmp_path / "Procfile"), "--port", str(port)]
     process = Process(command, tmp_path / "up.log", {**CLEAN, "PYTHONPATH": str(ROOT)})
     try:
@@ -59,6 +66,14 @@ def test_the_lines_it_suggests_work_as_printed(demo: tuple[Process, int]) -> Non
     assert "x-plano-pinned: true" in shown[1]
     assert json.loads(shown[2])["x_plano_pinned"] is True
     assert set(json.loads(shown[3])) == {"model_name", "route_name"}
+
+
+def test_it_is_not_ready_before_a_worker_is(tmp_path: Path) -> None:
+    """The first request that somebody tries would wait for one, and then not be routed."""
+    with _pool(tmp_path, "worker: sleep 3 && exec python -m workers\n") as (_, port):
+        said = requests.get(f"http://localhost:{port}/readyz", timeout=5).json()
+
+    assert said["workers"] == 1
 
 
 def test_two_web_processes_answer_at_the_one_port(demo: tuple[Process, int]) -> None:
