@@ -176,11 +176,11 @@ def test_a_redis_that_is_away_costs_what_was_seen_and_nothing_else(counted: Coun
 def test_noting_an_answer_takes_less_than_ten_microseconds(counted: Counted) -> None:
     tally, said = tally_of(counted, Shared()), usage(1000, 100, 600)
     tally.answered("a/x", "team", 0.1, said)
-    begin = time.perf_counter()
+    begin = time.thread_time()  # whoever else uses the processor does not count
     for _ in range(2000):
         tally.answered("a/x", "team", 0.1, said)
 
-    assert (time.perf_counter() - begin) / 2000 < 10e-6
+    assert (time.thread_time() - begin) / 2000 < 10e-6
 
 
 @pytest.mark.parametrize(("model", "pinned"), [("a/x", False), (None, False), (None, True)])

@@ -311,11 +311,11 @@ def test_five_thousand_models_cost_a_decision_less_than_a_millisecond(metrics: M
     asked = order(Prefer.CHEAPEST, tuple(names[9::-1]))
     assert who.decide(asked).models == tuple(names[:10])
 
-    begin = time.perf_counter()
+    begin = time.thread_time()  # whoever else uses the processor does not count
     for _ in range(100):
         who.decide(asked)
 
-    assert (time.perf_counter() - begin) / 100 < 0.001
+    assert (time.thread_time() - begin) / 100 < 0.001
 
 
 def test_a_source_is_due_at_the_start_and_at_each_interval(sources: tuple[MetricSource, ...]) -> None:
