@@ -33,7 +33,7 @@ class Level:
     outside: int
     """Connections to model servers and to the router."""
     others: int
-    """All its other file descriptors."""
+    """All its other file descriptors, but for connections that clients keep: HAProxy lets go of them by and by."""
 
     @property
     def part(self) -> str:
@@ -112,9 +112,12 @@ def _in_the_end(found: Callable[[], list[str]]) -> list[str]:
 def _level(process: Process, redis_port: int, outside_ports: set[int]) -> Level:
     root = psutil.Process(process.pid)
     worker = next(iter(root.children()), root)
-    far = [getattr(end.raddr, "port", None) for end in worker.net_connections("tcp")]  # a listening one has none
+    held = worker.net_connections("tcp")
+    far = [getattr(end.raddr, "port", None) for end in held]  # a listening one has none
     to_redis, outside = far.count(redis_port), sum(port in outside_ports for port in far)
-    return Level(process.log.name, to_redis, outside, worker.num_fds() - to_redis - outside)
+    listens = {end.laddr.port for end in held if end.status == psutil.CONN_LISTEN}
+    kept = sum(end.status == psutil.CONN_ESTABLISHED and end.laddr.port in listens for end in held)
+    return Level(process.log.name, to_redis, outside, worker.num_fds() - to_redis - outside - kept)
 
 
 def _plain(value: bytes) -> bytes:
