@@ -150,7 +150,6 @@ def test_after_its_time_one_request_tries_whether_it_is_well(
     wait_until(lambda: _probed(ports[0], provider), what="the probe")
 
     provider.behave(None)
-    provider.release()
     wait_until(lambda: ask(ports[0], None, DEEP).json()["model"] == f"openai/{FIRST}", what="the recovery")
 
 
@@ -166,15 +165,17 @@ def _step(port: int, session: str) -> str:
 
 
 def _probed(port: int, provider: Provider) -> bool:
-    """Whether of six requests at once exactly one tried the model on probation, which is slow."""
+    """Whether of six requests at once exactly one tried the model on probation, which hangs meanwhile."""
     provider.clear()
-    provider.behave("slow", seconds=1.0, model=FIRST)
+    provider.behave("hang", model=FIRST)
     with ThreadPoolExecutor(6) as clients:
-        answers = list(clients.map(lambda _: ask(port, None, DEEP), range(6)))
-    asked = [request.model for request in provider.requests]
-    assert all(answer.ok for answer in answers)
-    assert asked.count(FIRST) <= 1
-    return asked.count(FIRST) == 1
+        asked = [clients.submit(ask, port, None, DEEP) for _ in range(6)]
+        wait_until(lambda: provider.hanging + sum(each.done() for each in asked) == 6, what="all but the probe")
+        tried = provider.hanging
+        provider.release()
+    assert all(each.result().ok for each in asked)
+    assert tried <= 1
+    return tried == 1
 
 
 @pytest.mark.parametrize("mode", ["borrow", "strict"])

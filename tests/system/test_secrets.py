@@ -47,7 +47,7 @@ def test_nothing_planted_is_found_in_logs_traces_redis_metrics_or_errors(
 
     with ThreadPoolExecutor(1) as client, redis_of_its_own.client() as store:
         asking = client.submit(_ask, ports[0], "s")
-        wait_until(lambda: router.open, what="the decision")
+        wait_until(lambda: router.calls, what="the decision")
         answered = asking.result()
         settled = wait_until(
             lambda: None if store.keys("rq:job:*") else _everything(store), what="the end of the job"

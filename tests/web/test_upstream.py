@@ -38,8 +38,12 @@ def ask(upstream: Upstream, provider: Provider) -> Callable[[int], None]:
     """Asks so many times at once."""
 
     def at_once(many: int) -> None:
-        provider.delay = 0.1 if many > 1 else 0
+        provider.behave("hang")
         asked = [gevent.spawn(_ask, upstream, provider.url) for _ in range(many)]
+        with gevent.Timeout(10):
+            while provider.hanging < many:
+                gevent.sleep(0.01)
+        provider.behave(None)
         gevent.joinall(asked, raise_error=True)
 
     return at_once

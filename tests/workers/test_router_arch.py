@@ -19,6 +19,7 @@ from shared.domain.routes import Route
 from shared.errors import RouterDown
 from tests.fakes.ports import free_port
 from tests.fakes.router import Router
+from tests.harness import wait_until
 from workers.router import build
 from workers.router.arch import ArchRouter
 from workers.router.prompt import Prompt
@@ -30,6 +31,8 @@ ROUTES = (
 ASKED = (Message("user", "Please work on translating this secret-content"),)
 TRACE = Trace("req-1", "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01")
 KEY = "sk-secret"
+SOON_MS = 2000
+"""Far less than the routers of these tests would take by themselves."""
 
 Make = Callable[..., ArchRouter]
 
@@ -81,7 +84,7 @@ def drip(head: bytes, piece: bytes) -> Callable[[socket.socket], None]:
 
     def answer(connection: socket.socket) -> None:
         connection.sendall(head)
-        until = time.monotonic() + 1
+        until = time.monotonic() + 10
         while time.monotonic() < until:
             connection.sendall(piece)
             gone.wait(0.02)
@@ -225,7 +228,7 @@ def test_a_broken_answer_is_a_router_error_and_not_asked_for_again(server: Route
 def test_a_router_that_hangs_ends_with_the_time_limit(server: Router, make: Make) -> None:
     server.behave("hang")
 
-    assert 100 <= elapsed_ms(make(server.url, timeout_ms=100)) < 400
+    assert 100 <= elapsed_ms(make(server.url, timeout_ms=100)) < SOON_MS
     assert server.calls == 1
 
 
@@ -243,7 +246,7 @@ def test_a_router_that_drips_ends_with_the_time_limit(make: Make, head: bytes, p
     with raw_server(drip(head, piece)) as url:
         took_ms = elapsed_ms(make(url, timeout_ms=100))
 
-    assert 100 <= took_ms < 400
+    assert 100 <= took_ms < SOON_MS
 
 
 def test_nobody_listening_is_a_router_error(make: Make) -> None:
@@ -286,14 +289,14 @@ def test_connections_are_kept_and_used_again(server: Router, make: Make) -> None
 
 def test_many_ask_at_once_and_none_waits_for_a_connection(server: Router, make: Make) -> None:
     router = make(server.url, pool_size=4)
-    server.delay = 0.1
+    server.behave("hang")
 
     with ThreadPoolExecutor(24) as pool:
-        start = time.monotonic()
-        heard = list(pool.map(lambda _: router.choose(ROUTES, ASKED, TRACE), range(24)))
+        asked = [pool.submit(router.choose, ROUTES, ASKED, TRACE) for _ in range(24)]
+        wait_until(lambda: server.hanging == 24, what="all calls")
+        server.behave(None)
 
-    assert heard == ["translation"] * 24
-    assert time.monotonic() - start < 0.6
+    assert [said.result() for said in asked] == ["translation"] * 24
 
 
 def test_a_connection_closed_while_idle_fails_no_decision(server: Router, make: Make) -> None:

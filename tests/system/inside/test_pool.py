@@ -204,16 +204,16 @@ def test_a_worker_killed_in_mid_decision_leaves_the_id_free_within_its_ttl(
 ) -> None:
     """No other worker has to clean up first: RQ would keep the id of a running job for ever."""
     router.behave("hang", times=1)
-    queue._enqueue(keys.decision_job(Session("killed")), order("killed"), time.monotonic() + 1)
+    queue._enqueue(keys.decision_job(Session("killed")), order("killed"), time.monotonic() + 3)
     wait_until(lambda: router.hanging, what="the call")
 
     ttl_ms = store.pttl(key_of("killed"))
     worker.stop(signal.SIGKILL)
     router.release()
 
-    assert 0 < ttl_ms <= 1000
+    assert 0 < ttl_ms <= 3000
     pool.worker()
-    wait_until(lambda: not store.exists(key_of("killed")), within_s=3, what="the end of the job's ttl")
+    wait_until(lambda: not store.exists(key_of("killed")), what="the end of the job's ttl")
     assert queue.ask(order("killed"), BUDGET_S).models == ROUTED
 
 
@@ -225,8 +225,9 @@ def test_a_decision_that_comes_too_late_leaves_the_id_free(
     of_killed_workers = set(leftovers(store))
     router.behave("hang", times=1)
     with pytest.raises(RouterDown):
-        queue.ask(order("late"), 0.2)
+        queue.ask(order("late"), 1.1)  # its job may then take 2 s
 
+    assert router.hanging == 1
     router.release()
 
     wait_until(lambda: store.exists("plano:affinity:late"), what="the late decision")
@@ -249,7 +250,7 @@ def test_sigterm_lets_jobs_under_way_end(worker: Process, queue: DecisionQueue, 
 
     with ThreadPoolExecutor(8) as clients:
         asked = [clients.submit(queue.ask, order(f"ending-{n}"), BUDGET_S) for n in range(8)]
-        wait_until(lambda: router.open == 8, what="eight calls")
+        wait_until(lambda: router.calls == 8, what="eight calls")
         code = worker.stop()
 
     assert code == 0
