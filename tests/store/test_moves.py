@@ -99,7 +99,7 @@ def test_a_model_that_fails_sits_out_twice_as_long_each_time(client: StoreClient
         ttls.append(store.ttl("plano:cooldown:a/b"))
         store.delete("plano:cooldown:a/b")
 
-    assert ttls == [10, 20, 40, 80, 160, 300, 300]
+    assert ttls == pytest.approx([10, 20, 40, 80, 160, 300, 300], abs=3)  # time passes before they are looked at
 
 
 def test_what_fails_at_once_is_one_failure(cooldowns: Any) -> None:
@@ -139,7 +139,7 @@ def test_a_failure_is_remembered_for_longer_than_the_model_sits_out(client: Stor
 def test_its_own_retry_after_counts(client: StoreClient, store: redis.Redis) -> None:
     CooldownStore(client).failed("a/b", "429", 33)
 
-    assert store.ttl("plano:cooldown:a/b") in {32, 33}
+    assert 28 <= store.ttl("plano:cooldown:a/b") <= 33
 
 
 def test_one_alone_may_probe(cooldowns: Any) -> None:

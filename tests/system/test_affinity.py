@@ -79,7 +79,7 @@ def test_a_tenant_cannot_begin_more_sessions_a_minute_than_it_may(
 def test_a_pin_that_has_run_out_is_decided_anew(
     start: Callable[..., Pool], ports: tuple[int, int], router: Router, redis_of_its_own: RedisServer
 ) -> None:
-    pool = start(ttl=1)
+    pool = start(ttl=3)
     pool.worker()
     pool.web(ports[0])
     first = ask(ports[0], "short", DEEP)

@@ -86,7 +86,7 @@ def test_idle_connections_do_not_hold_the_end(start: Callable[..., Pool], ports:
     with requests.Session() as kept:
         kept.get(f"http://127.0.0.1:{ports[0]}/livez", timeout=5)
 
-        code = web.stop(within_s=5)
+        code = web.stop(within_s=15)
 
     assert code == 0
 

@@ -56,7 +56,8 @@ def test_the_next_candidate_answers_and_the_pin_follows_on_every_replica(
             "model_name": f"openai/{SECOND}",
             "route_name": "deep_reasoning",
         }
-        assert client.ttl(f"plano:cooldown:openai/{FIRST}") in ({29, 30} if outcome == "429" else {9, 10})
+        sits_out_s = 30 if outcome == "429" else 10
+        assert sits_out_s - 5 <= client.ttl(f"plano:cooldown:openai/{FIRST}") <= sits_out_s
 
 
 def test_a_failing_model_sits_out_for_sessions_and_replicas_that_never_saw_it_fail(
@@ -70,11 +71,10 @@ def test_a_failing_model_sits_out_for_sessions_and_replicas_that_never_saw_it_fa
         redis_pin(redis_of_its_own, f"old-{n}")
     old = iter(range(200))
 
-    provider.behave("status", code=503, model=FIRST)
+    provider.behave("status", code=503, headers={"Retry-After": "60"}, model=FIRST)
     ask(ports[0], "s", DEEP)
     steps = wait_until(
         lambda: step if "cooling" in (step := _step(ports[1], f"old-{next(old)}")) else None,
-        within_s=3,
         what="the other replica's view",
     )
     provider.clear()
@@ -238,9 +238,10 @@ def test_sliding_sessions_live_as_long_as_they_are_used_and_no_longer_than_their
 def test_a_model_that_hangs_is_left_within_the_listeners_time(
     start: Callable[..., Pool], ports: tuple[int, int], provider: Provider
 ) -> None:
-    pool = start(listener="listeners: [{type: model, name: egress, timeout: 2s}]")
+    pool = start(listener="listeners: [{type: model, name: egress, timeout: 4s}]")
     pool.worker()
     pool.web(ports[0])
+    ask(ports[0], "s", DEEP)
 
     provider.behave("hang", model=FIRST)
     answer: requests.Response = ask(ports[0], "s", DEEP)
@@ -248,4 +249,4 @@ def test_a_model_that_hangs_is_left_within_the_listeners_time(
     provider.release()
     assert answer.json()["model"] == f"openai/{SECOND}"
     assert answer.headers["x-plano-fallback"] == f"openai/{FIRST};timeout"
-    assert answer.elapsed.total_seconds() < 2
+    assert answer.elapsed.total_seconds() < 4

@@ -11,7 +11,7 @@ from tests.system.asking import DEEP, ask, pinned
 def test_a_worker_that_dies_is_missed_for_one_budget_at_most(
     start: Callable[..., Pool], ports: tuple[int, int]
 ) -> None:
-    pool = start(budget_ms=700)
+    pool = start()
     worker = pool.worker()
     pool.web(ports[0])
     worker.stop(signal.SIGKILL)

@@ -156,7 +156,7 @@ def test_a_session_keeps_its_model_whichever_replica_it_meets(
 
 def test_a_stream_arrives_while_it_is_being_written(front: int, provider: Provider) -> None:
     """The first event is here while the provider still has most of them to send."""
-    provider.pause = 0.1
+    provider.pause = 0.3
     body = {"model": "openai/gpt-4o-mini", "stream": True, "messages": [{"role": "user", "content": QUICK}]}
 
     with requests.post(chat(front), json=body, stream=True, timeout=30) as answer:
@@ -216,7 +216,7 @@ def test_without_redis_haproxy_still_has_replicas(haproxy: tuple[int, Process], 
     port, process = haproxy
     redis_server.send(signal.SIGSTOP)
     try:
-        wait_until(lambda: "ready has no server available" in process.text(), what="HAProxy's verdict")
+        wait_until(lambda: "ready has no server available" in process.text(), within_s=20, what="HAProxy's verdict")
         without = [ask(port, "no-redis") for _ in range(6)]
     finally:
         redis_server.send(signal.SIGCONT)

@@ -153,11 +153,11 @@ def test_the_least_recently_used_pin_goes_first() -> None:
 
 def test_a_pin_lives_from_when_it_was_first_settled() -> None:
     """Neither reading nor settling again makes it live longer: the same as in Redis."""
-    pins = MemoryPins(10, 0.2)
+    pins = MemoryPins(10, 1)
     pins.settle(Session("s"), pin("a"), 600)
     assert pins.settle(Session("s"), pin("b"), 600) == pin("a")
 
-    wait_until(lambda: pins.get(Session("s")) is None, within_s=2, what="the end of the pin")
+    wait_until(lambda: pins.get(Session("s")) is None, what="the end of the pin")
 
     assert pins.drop(Session("s"), pin("a")) is False
     assert pins.settle(Session("s"), pin("b"), 600) == pin("b")

@@ -60,7 +60,7 @@ def test_each_figure_is_as_old_as_the_models_last_answer(
     latency = metrics.snapshot().latency
     assert latency["acme/two"] == Measure(0.5, as_of, "observed")
     assert latency["acme/one"].value == pytest.approx(0.3)
-    assert latency["acme/one"].as_of == pytest.approx(time.time(), abs=1)
+    assert latency["acme/one"].as_of == pytest.approx(time.time(), abs=10)
 
 
 def test_a_pool_that_nobody_has_asked_yet_has_no_figures_and_no_fault(
@@ -81,7 +81,7 @@ def test_the_snapshot_outlives_the_half_lives_that_count(
 
     Refresher([SOURCE], metrics, seen=seen).refresh(Kind.LATENCY)
 
-    assert store.ttl(keys.METRICS_SNAPSHOT) == 9 * 300
+    assert 9 * 300 - 5 <= store.ttl(keys.METRICS_SNAPSHOT) <= 9 * 300
 
 
 def test_a_candidate_without_data_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:

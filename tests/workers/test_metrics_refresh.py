@@ -1,5 +1,6 @@
 """A source's figures on their way into the snapshot, and from there into the order of candidates."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -177,18 +178,17 @@ def test_a_source_that_fails_leaves_what_stands(
     pages: Sources,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    refresher = Refresher(sources, metrics, Fetch(total_s=0.1))
-    refresher.refresh(Kind.COST)
+    Refresher(sources, metrics).refresh(Kind.COST)
     standing = metrics.snapshot()
     if fault["kind"] == "empty":
         pages.prices = {"acme/one": None}
     else:
         pages.behave(**fault)
 
-    refresher.refresh(Kind.COST)
+    Refresher(sources, metrics, Fetch(total_s=0.1)).refresh(Kind.COST)
 
-    assert metrics.snapshot() == standing
-    assert "data 0 s old stands" in caplog.text
+    assert metrics.snapshot() == standing != EMPTY
+    assert re.search(r"data \d s old stands", caplog.text)
 
 
 def test_a_kind_without_a_source_changes_nothing(
@@ -207,7 +207,7 @@ def test_the_snapshot_outlives_the_age_at_which_it_stops_to_count(
     """Of all its sources: the next refresh of latencies must not let the costs expire."""
     Refresher(sources, metrics).refresh(Kind.LATENCY)
 
-    assert store.ttl(keys.METRICS_SNAPSHOT) == 9 * HOUR
+    assert 9 * HOUR - 5 <= store.ttl(keys.METRICS_SNAPSHOT) <= 9 * HOUR
 
 
 def test_a_value_that_is_no_snapshot_counts_as_none(store: redis.Redis, metrics: MetricsStore) -> None:
