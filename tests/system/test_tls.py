@@ -150,6 +150,22 @@ def test_connections_that_break_are_made_anew(
     assert (kept.json()["model"], pinned(kept)) == ("openai/gpt-5.2", True)
 
 
+def test_connections_that_stand_are_used_as_they_are(
+    start_over_tls: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer
+) -> None:
+    """After its handshake TLS 1.3 sends tickets: to take them for an end would mean a handshake at each first use."""
+    pool = start_over_tls(REDIS_TLS_VERIFY="0")
+    pool.web(ports[0])
+    with redis_of_its_own.client() as client, ThreadPoolExecutor(16) as clients:
+        client.set("plano:affinity:s", '{"model_name":"openai/gpt-5.2","route_name":null}', ex=60)
+        made = client.info("stats")["total_connections_received"]
+
+        answers = list(clients.map(lambda _: ask(ports[0], "s", DEEP), range(64)))
+
+        assert all(pinned(answer) for answer in answers)
+        assert client.info("stats")["total_connections_received"] - made <= 1  # the detector's own
+
+
 def _undegraded(port: int, session: str) -> requests.Response | None:
     answer = ask(port, session, DEEP)
     return None if "x-plano-degraded" in answer.headers else answer
