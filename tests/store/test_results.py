@@ -2,10 +2,12 @@
 
 import redis
 
+from shared.domain.sessions import Session
+from shared.store.pins import PinStore
 from tests.fakes.delay import SlowProxy
 from tests.harness import RedisServer, wait_until
 from tests.store.conftest import NewReplica
-from tests.store.queueing import VERDICT, Ask, decide, job_of, order, queued
+from tests.store.queueing import PIN, VERDICT, Ask, decide, job_of, order, queued
 
 
 def calls(client: redis.Redis, command: str) -> int:
@@ -31,3 +33,17 @@ def test_a_job_that_has_just_ended_is_not_queued_again(
 
         assert said == VERDICT
         assert queued(own) == []
+
+
+def test_a_decision_that_is_heard_by_its_pin_is_as_new_as_one_that_was_announced(
+    own_server: RedisServer, new_replica: NewReplica, ask: Ask
+) -> None:
+    """`pinned` says that a pin stood before; a client that sees it on its first turn takes the session for an old one."""
+    asked = ask(new_replica(own_server.url).queue(), order())
+    with own_server.client() as own:
+        wait_until(lambda: queued(own), what="the job")
+
+        PinStore(own).settle(Session("s"), PIN, 60)
+        said = asked.result(5)
+
+    assert (said.models, said.pin, said.pinned) == (VERDICT.models, PIN, False)
