@@ -38,7 +38,7 @@ def test_a_job_that_has_just_ended_is_not_queued_again(
 def test_a_decision_that_is_heard_by_its_pin_is_as_new_as_one_that_was_announced(
     own_server: RedisServer, new_replica: NewReplica, ask: Ask
 ) -> None:
-    """`pinned` says that a pin stood before; a client that sees it on its first turn takes the session for an old one."""
+    """`pinned` says that a pin stood before: a client that sees it on its first turn would be told wrong."""
     asked = ask(new_replica(own_server.url).queue(), order())
     with own_server.client() as own:
         wait_until(lambda: queued(own), what="the job")
