@@ -115,7 +115,7 @@ def test_the_pool_ranks_by_what_its_sources_say_and_goes_on_without_them(running
     """Sources and clock may go: all that changes is the age of the data."""
     wait_until(lambda: running.metrics.snapshot().cost and running.metrics.snapshot().latency, what="a snapshot")
     wait_until(lambda: running.models(Prefer.CHEAPEST) == {MODELS}, what="the cheapest first")
-    assert running.models(Prefer.FASTEST) == {TURNED}
+    wait_until(lambda: running.models(Prefer.FASTEST) == {TURNED}, what="the fastest first")
 
     running.pages.prices = {"one": (3, 3), "two": (2, 2)}
     running.refreshes.refresh("cost", "digitalocean")
