@@ -166,7 +166,7 @@ class Affinity:
         standing = self._pins.settle(question.session, proposed, self._policy.session_ttl_s)
         if standing == proposed:
             return Decision(models=(question.model.name,), pin=proposed)
-        return self._adopted(candidates(standing, self._routes), standing, question)
+        return self._adopted(candidates(standing, self._routes), standing, question, pinned=True)
 
     def _until(self) -> int | None:
         """When a pin made now ends for good."""
@@ -185,15 +185,15 @@ class Affinity:
             raise StoreDown("a worker could not reach Redis")
         if verdict.fault:
             raise RouterDown(verdict.fault)
-        if verdict.pinned and verdict.pin:
-            return self._adopted(verdict.models, verdict.pin, question)
-        return Decision(models=verdict.models, route=verdict.route, pin=verdict.pin)
+        if verdict.pin:
+            return self._adopted(verdict.models, verdict.pin, question, pinned=verdict.pinned)
+        return Decision(models=verdict.models, route=verdict.route)
 
-    def _adopted(self, models: tuple[str, ...], pin: Pin, question: Question) -> Decision:
-        """What another replica has just pinned; the request's own model where its config is not (yet) ours."""
+    def _adopted(self, models: tuple[str, ...], pin: Pin, question: Question, *, pinned: bool) -> Decision:
+        """What stands for the session now; the request's own model where a replica with another config pinned it."""
         if self._catalog.find(pin.model_name) is None:
             return Decision(models=(question.model.name,))
-        return Decision(models=self._configured(models), route=pin.route_name, pinned=True, pin=pin)
+        return Decision(models=self._configured(models), route=pin.route_name, pinned=pinned, pin=pin)
 
 
 def _within_allowed(decision: Decision, allowed: frozenset[str] | None) -> Decision:

@@ -23,7 +23,6 @@ from shared.memory.pins import MemoryPins
 from shared.memory.quotas import MemorySessionQuota
 from shared.periodic import Periodic
 from shared.settings import Settings
-from shared.store.client import StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.endpoint import RedisEndpoint
 from shared.store.metrics import MetricsStore, RecentSnapshot
@@ -33,6 +32,7 @@ from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.quotas import SessionQuota
 from shared.store.replicas import Replicas
 from shared.store.results import Results
+from shared.store.store_client import StoreClient
 from shared.tracing import Tracing
 
 DEFAULT_REDIS = "redis://localhost:6379"

@@ -9,6 +9,7 @@ import logging
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty, JobTimeoutException
+from rq.utils import as_text
 from rq.worker import SimpleWorker
 from rq.worker_registration import register
 
@@ -39,6 +41,8 @@ log = logging.getLogger("plano.worker")
 
 IDLE_S = bootstrap.BLOCKS_S
 """How long one blocking dequeue lasts: a stop is noticed no later than this."""
+MOST_AT_ONCE = 15
+"""So many more jobs are fetched together with one that was waited for."""
 AWAY_S = 0.05
 """How soon a worker sees that Redis is back."""
 HEARTBEAT_EVERY_S = 1.0
@@ -116,6 +120,7 @@ class PoolWorker(SimpleWorker):
         self._greenlets = Pool(size)
         self._stop = stop
         self._next_heartbeat = self._next_look = 0.0
+        self._dequeued: deque[Job] = deque()
 
     @property
     def execution(self) -> Execution | None:
@@ -138,19 +143,36 @@ class PoolWorker(SimpleWorker):
                 self._stop.wait(AWAY_S)
                 continue
             with contextlib.suppress(redis.ConnectionError, redis.TimeoutError, DequeueTimeout):
-                self.heartbeat()
-                if self.should_run_maintenance_tasks:
-                    self.run_maintenance_tasks()
-                found = self.queue_class.dequeue_any(
-                    self.queues,
-                    cast(int, IDLE_S),
-                    self.connection,
-                    job_class=self.job_class,
-                    serializer=self.serializer,
-                )
-                if found:
-                    return found
+                if not self._dequeued:
+                    self.heartbeat()
+                    if self.should_run_maintenance_tasks:
+                        self.run_maintenance_tasks()
+                    self._dequeue()
+                if self._dequeued:
+                    return self._dequeued.popleft(), self.queues[0]
         return None
+
+    def _dequeue(self) -> None:
+        """Wait for a job, and take what else is waiting in the round trip that fetches it.
+
+        RQ takes two round trips for each job, one job after the other: five a second from a Redis 100 ms away.
+        Raises DequeueTimeout when there is none.
+        """
+        queue = self.queues[0]
+        _, first = cast(tuple[str, Any], queue.lmove(self.connection, queue.key, cast(int, IDLE_S)))
+        with self.connection.pipeline(transaction=False) as together:
+            together.hgetall(self.job_class.key_for(as_text(first)))
+            for _ in range(min(self._greenlets.free_count() - 1, MOST_AT_ONCE)):
+                together.lmove(queue.key, queue.intermediate_queue_key)
+            data, *others = together.execute()
+        if data:  # else its time was up
+            job = self.job_class(as_text(first), connection=self.connection, serializer=self.serializer)
+            job.restore(data)
+            self._dequeued.append(job)
+        more = [as_text(job_id) for job_id in others if job_id]
+        if more:
+            jobs = self.job_class.fetch_many(more, connection=self.connection, serializer=self.serializer)
+            self._dequeued.extend(job for job in jobs if job)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Start the job; the next one is dequeued meanwhile."""

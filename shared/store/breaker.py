@@ -28,6 +28,8 @@ class Breaker:
     def __init__(self, name: str) -> None:
         """`name` says in the log which Redis this is."""
         self.is_open = False
+        self.answers = 0
+        """How many answers Redis has given."""
         self._name = name
         self._failures = 0
         self._on_open: list[Callable[[], object]] = []
@@ -54,6 +56,7 @@ class Breaker:
 
     def succeeded(self) -> None:
         """Redis has answered."""
+        self.answers += 1
         self._failures = 0
 
     def failed(self, error: Exception) -> None:

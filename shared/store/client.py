@@ -1,4 +1,4 @@
-"""How Redis is reached: redis-py's client on a small pool. The one place for limits, and for redis-py's inside."""
+"""How Redis is reached: a small pool of redis-py's connections. Their limits and redis-py's inside are only here."""
 
 import select
 import socket
@@ -10,12 +10,9 @@ from typing import Any, cast
 import redis
 from gevent import monkey
 from redis.backoff import NoBackoff
-from redis.client import Pipeline
 from redis.connection import AbstractConnection
-from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
-from shared.errors import Away
 from shared.store.breaker import Breaker, CircuitOpen
 
 BACKSTOP_S = 2.0
@@ -30,12 +27,15 @@ class _Connection(AbstractConnection):
     """What our connections add to redis-py's own: they tell the breaker how it went."""
 
     pool: "FairPool"
+    ready = False
+    """Whether it was ready to be used, and nobody has shut it: only then its end says something about Redis."""
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         try:
             super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
         except (redis.ConnectionError, redis.TimeoutError) as error:
-            self.pool.breaker.failed(error)
+            if self.ready:
+                self.pool.breaker.failed(error)
             raise
 
     def read_response(self, disable_decoding: bool = False, **options: Any) -> Any:
@@ -49,7 +49,7 @@ class _Connection(AbstractConnection):
         except BaseException as error:
             if disconnects:
                 self.disconnect()
-            if isinstance(error, redis.ConnectionError | redis.TimeoutError):
+            if self.ready and isinstance(error, redis.ConnectionError | redis.TimeoutError):
                 self.pool.breaker.failed(error)
             raise
         self.pool.breaker.succeeded()
@@ -82,9 +82,16 @@ class FairPool(redis.ConnectionPool):
     """
 
     def __init__(
-        self, *, breaker: Breaker, connection_class: type[AbstractConnection] = redis.Connection, **options: Any
+        self,
+        *,
+        breaker: Breaker,
+        silence_s: float,
+        connection_class: type[AbstractConnection] = redis.Connection,
+        **options: Any,
     ) -> None:
+        """Each step of connecting may take `silence_s` seconds."""
         self.breaker = breaker
+        self._silence_s = silence_s
         self._idle: list[_Connection] = []
         self._busy: dict[_Connection, float] = {}
         """The connections in use, and since when."""
@@ -105,25 +112,28 @@ class FairPool(redis.ConnectionPool):
             raise
         return connection
 
-    def make_ready(self, connection: AbstractConnection) -> None:
+    def make_ready(self, connection: _Connection) -> None:
         """Connect it, unless it is connected and neither closed nor left with something unread."""
         if connection.is_connected:
             if not (connection.should_reconnect() or _readable(connection)):
                 return
             connection.disconnect()
+        connection.ready = False
         until = time.monotonic() + BACKSTOP_S
-        while True:
+        while not connection.ready:
+            connection.socket_timeout = self._silence_s  # of each step, the handshake of TLS included
             try:
                 connection.connect()
             except redis.TimeoutError:
                 # Connecting is tried again: the time-out may be due to this process, if it was busy.
                 if self.breaker.is_open or time.monotonic() >= until:
                     raise
-            except (redis.ConnectionError, OSError) as error:
+            except (redis.ConnectionError, OSError, UnicodeError) as error:  # the last one for a name that is none
                 self.breaker.failed(error)
-                raise
+                raise redis.ConnectionError(f"{type(error).__name__} while connecting") from error
             else:
-                return
+                _set_timeout(connection, BACKSTOP_S)
+                connection.ready = True
 
     def release(self, connection: Any) -> None:
         """Take a connection back, for whoever has waited longest."""
@@ -147,9 +157,15 @@ class FairPool(redis.ConnectionPool):
 
     def connect_all(self) -> None:
         """Connect as often as the pool may, so that no request need; raises redis.RedisError."""
-        made = [self.get_connection() for _ in range(self.max_connections)]
-        for connection in made:
-            self.release(connection)
+        made: list[_Connection] = []
+        try:
+            for _ in range(self.max_connections):
+                made.append(self.get_connection())
+                made[-1].send_command("PING")  # its answer comes after what TLS sends by itself
+                made[-1].read_response()
+        finally:
+            for connection in made:
+                self.release(connection)
 
     def waiting_since(self) -> float | None:
         """When the oldest wait for an answer began, by the monotonic clock; None when nobody waits."""
@@ -164,7 +180,7 @@ class FairPool(redis.ConnectionPool):
         for waiter in waiters:
             waiter.woken.release()
         for connection in busy:
-            _shut(connection)
+            shut(connection)
         for connection in idle:
             connection.mark_for_reconnect()
 
@@ -215,70 +231,9 @@ class FairPool(redis.ConnectionPool):
         return waiter.connection
 
 
-class StoreClient(redis.Redis):
-    """redis-py's client, whose errors are the pool's own: `error` says which part is away.
-
-    A command goes out by the connection's own send and read. redis-py wraps both in a retry and in measurements that
-    take as long as the command itself; docs/decisions has the figure.
-    """
-
-    def __init__(self, pool: FairPool, error: type[Away]) -> None:
-        super().__init__(connection_pool=pool)
-        self._error = error
-
-    def execute_command(self, *args: Any, **options: Any) -> Any:
-        """What Redis answers; raises the client's error when it is away, refuses, or does not answer in time."""
-        pool = self.connection_pool
-        try:
-            connection = pool.get_connection()
-            try:
-                connection.send_packed_command(connection.pack_command(*args), check_health=False)
-                answer = connection.read_response()
-            finally:
-                pool.release(connection)
-        except NoScriptError:
-            raise  # redis-py's scripts load themselves then
-        except redis.RedisError as error:
-            raise away(error, self._error) from error
-        options.pop("keys", None)  # for a cache that is not used
-        callback = self.response_callbacks.get(args[0])
-        return callback(answer, **options) if callback else answer
-
-    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> "_StorePipeline":
-        """Commands that go out together, by default as one transaction; `execute` raises as a command does."""
-        made = _StorePipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
-        made.error = self._error
-        return made
-
-    def answers(self) -> bool:
-        """Whether it answers a PING now."""
-        try:
-            return bool(self.ping())
-        except self._error:
-            return False
-
-
-class _StorePipeline(Pipeline):
-    error: type[Away]
-
-    def execute(self, raise_on_error: bool = True) -> list[Any]:
-        try:
-            return super().execute(raise_on_error)
-        except redis.RedisError as error:
-            raise away(error, self.error) from error
-
-
-def away(error: redis.RedisError, kind: type[Away]) -> Away:
-    """The error as the pool's own."""
-    if isinstance(error, redis.ResponseError):
-        return kind(f"Redis refuses: {type(error).__name__}")  # read-only, out of memory, …
-    return kind(f"Redis is away: {type(error).__name__}")
-
-
 def pool(url: str, breaker: Breaker, *, connections: int, silence_s: float, verify_tls: bool) -> FairPool:
     """At most so many connections to a Redis; none is made yet."""
     options: dict[str, Any] = {
-        "socket_timeout": BACKSTOP_S,
         "socket_connect_timeout": silence_s,
         "retry": Retry(NoBackoff(), 0),  # left to itself redis-py would try ten times
         "protocol": 2,
@@ -288,7 +243,15 @@ def pool(url: str, breaker: Breaker, *, connections: int, silence_s: float, veri
         options |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
     if url.startswith("rediss:") and not verify_tls:
         options |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
-    return FairPool.from_url(url, breaker=breaker, max_connections=connections, **options)
+    return FairPool.from_url(url, breaker=breaker, silence_s=silence_s, max_connections=connections, **options)
+
+
+def _set_timeout(connection: AbstractConnection, seconds: float) -> None:
+    """Bound reading and writing on a connection that stands."""
+    connection.socket_timeout = seconds
+    sock = connection._sock  # noqa: SLF001 - redis-py sets it once, when it connects
+    if sock:
+        sock.settimeout(seconds)
 
 
 def _readable(connection: AbstractConnection) -> bool:
@@ -301,8 +264,9 @@ def _readable(connection: AbstractConnection) -> bool:
     return bool(watch.poll(0))
 
 
-def _shut(connection: AbstractConnection) -> None:
+def shut(connection: _Connection) -> None:
     """End a connection that somebody else is using: whoever reads or writes on it wakes, and closes it."""
+    connection.ready = False
     sock = connection._sock  # noqa: SLF001 - disconnect() would take it away from under its user
     if sock is None:
         return

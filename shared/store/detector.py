@@ -6,7 +6,7 @@ import time
 import redis
 
 from shared.periodic import Periodic
-from shared.store.client import FairPool
+from shared.store.client import FairPool, shut
 
 LOOK_EVERY_S = 0.025
 ASK_AFTER_S = 0.05
@@ -17,9 +17,9 @@ PROBE_EVERY_S = 0.25
 class FailureDetector:
     """Watches the waits of one pool, and opens its breaker when Redis gives no sign of life.
 
-    One thread looks every 25 ms whether somebody has waited since the last look; another one sends PING, on a
-    connection of its own, when that goes on. Only looks count, not what the clock says: a look that comes late, since
-    this process was busy, counts as one. So a slow Redis is only slow, and a busy process is only busy.
+    One thread looks every 25 ms whether somebody has waited since the last look, and nobody was answered; another one
+    sends PING, on a connection of its own, when that goes on. Only looks count, not what the clock says: a look that
+    comes late, since this process was busy, counts as one. So a slow Redis is only slow, a busy process only busy.
     """
 
     def __init__(self, pool: FairPool, silence_s: float, *, blocks_s: float = 0.0) -> None:
@@ -33,6 +33,7 @@ class FailureDetector:
         self._blocks_s = blocks_s
         self._connection = pool.spare_connection()
         self._looked_at = time.monotonic()
+        self._answers = 0
         self._silent_s = 0.0
         self._asked = threading.Event()
         self._stopped = threading.Event()
@@ -40,7 +41,7 @@ class FailureDetector:
 
     def start(self) -> None:
         """Begin to watch."""
-        self._breaker.on_open(self._asked.set)
+        self._breaker.on_open(self._connect_anew)
         self._breaker.on_demoted(self._connection.mark_for_reconnect)
         threading.Thread(target=self._ping_when_asked, name="redis-ping", daemon=True).start()
         self._looks.start()
@@ -57,7 +58,8 @@ class FailureDetector:
         now, before = time.monotonic(), self._looked_at
         self._looked_at = now
         since = self._pool.waiting_since()
-        if self._breaker.is_open or since is None or since + self._blocks_s > before:
+        heard, self._answers = self._breaker.answers != self._answers, self._breaker.answers
+        if heard or self._breaker.is_open or since is None or since + self._blocks_s > before:
             self._silent_s = 0.0
             return
         self._silent_s += min(now - before, LOOK_EVERY_S)
@@ -79,8 +81,12 @@ class FailureDetector:
                     self._stopped.wait(PROBE_EVERY_S)
                     self._asked.set()
             else:
-                self._silent_s = 0.0
                 self._breaker.close()
+
+    def _connect_anew(self) -> None:
+        """Whatever made Redis silent may have come over this connection, too."""
+        shut(self._connection)
+        self._asked.set()
 
     def _ping(self) -> None:
         self._pool.make_ready(self._connection)

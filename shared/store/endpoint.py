@@ -6,8 +6,9 @@ import redis
 
 from shared.errors import Away
 from shared.store.breaker import Breaker
-from shared.store.client import FairPool, StoreClient, pool
+from shared.store.client import FairPool, pool
 from shared.store.detector import FailureDetector
+from shared.store.store_client import StoreClient
 
 
 class RedisEndpoint:
@@ -43,10 +44,10 @@ class RedisEndpoint:
         return self._another_pool(1)
 
     def start(self) -> None:
-        """Connect, if Redis is there, and begin to watch it."""
-        with contextlib.suppress(redis.RedisError, OSError):
-            self.pool.connect_all()
+        """Begin to watch Redis, and connect, if it is there."""
         self.detector.start()
+        with contextlib.suppress(redis.RedisError):
+            self.pool.connect_all()
 
     def stop(self) -> None:
         """Close every connection."""

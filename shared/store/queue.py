@@ -89,8 +89,7 @@ class DecisionQueue:
         until = time.monotonic() + budget_s
         with self._results.expect(job_id) as waiter:
             ours = self._enqueue(job_id, order, until)
-            hears = ours and self._results.listening
-            result = self._awaited(waiter, job_id, order, until, _HEAL_S if hears else _LOOK_FIRST_S)
+            result = self._awaited(waiter, job_id, order, until, ours=ours)
         if result is None:
             if ours:  # its worker is gone or far behind: let the session's next request be decided anew
                 with contextlib.suppress(QueueDown):  # then its own ttl does that
@@ -98,27 +97,35 @@ class DecisionQueue:
             raise RouterDown(f"no decision within {budget_s * 1000:.0f} ms")
         return result
 
-    def _awaited(self, waiter: Waiter, job_id: str, order: Order, until: float, look_s: float) -> Verdict | None:
+    def _awaited(self, waiter: Waiter, job_id: str, order: Order, until: float, *, ours: bool) -> Verdict | None:
         """The result as it is announced, or as the pin says that it became; None when time is up."""
+        look_s = _HEAL_S if ours and self._results.listening else _LOOK_FIRST_S
         healed_at = time.monotonic()
+        gone = False
         for pause_s in _pauses(look_s, until):
-            found = waiter.wait(pause_s) or self._standing(order)
+            found = waiter.wait(pause_s) or self._standing(order, pinned=not ours)
             if found:
                 return found
             if time.monotonic() - healed_at >= _HEAL_S:
                 healed_at = time.monotonic()
-                self._queue_again_if_gone(job_id, order, until)
+                gone = self._gone(job_id, order, until, since_last=gone)
         return None
 
-    def _standing(self, order: Order) -> Verdict | None:
-        """What the session's pin says, if it stands by now."""
+    def _standing(self, order: Order, *, pinned: bool) -> Verdict | None:
+        """What the session's pin says, if it stands by now; `pinned` unless it is what this request asked for."""
         pin = self._pins.get(order.session) if order.session else None
-        return adopted(pin, order) if pin else None
+        return msgspec.structs.replace(adopted(pin, order), pinned=pinned) if pin else None
 
-    def _queue_again_if_gone(self, job_id: str, order: Order, until: float) -> None:
-        """A job that ended without a pin has failed, or Redis has lost it."""
-        if not self._redis.exists(Job.key_for(job_id)):
+    def _gone(self, job_id: str, order: Order, until: float, *, since_last: bool) -> bool:
+        """Whether the job is gone. One that was gone the last time, too, and left no result, is queued again.
+
+        It has failed, or Redis has lost it. The result of one that has just ended is on its way.
+        """
+        if self._redis.exists(Job.key_for(job_id)):
+            return False
+        if since_last:
             self._enqueue(job_id, order, until)
+        return not since_last
 
     def _enqueue(self, job_id: str, order: Order, until: float) -> bool:
         """Queue the job unless it is under way; return whether it was queued. It is dropped unrun when time is up."""

@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from shared.contract import Order, Verdict
-from shared.store.client import StoreClient
 from shared.store.endpoint import RedisEndpoint
 from shared.store.queue import DecisionQueue
+from shared.store.store_client import StoreClient
 from tests.endpoints import PATIENT_S, Replica, connected, replica_on, serving
 from tests.fakes.delay import SlowProxy
 from tests.harness import RedisServer

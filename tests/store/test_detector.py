@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import StoreDown
-from shared.store.client import StoreClient
+from shared.store.store_client import StoreClient
 from tests.endpoints import CONNECTIONS
 from tests.fakes.delay import SlowProxy
 from tests.harness import RedisServer, wait_until

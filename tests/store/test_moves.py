@@ -11,9 +11,9 @@ from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
-from shared.store.client import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.pins import PinStore
+from shared.store.store_client import StoreClient
 
 SESSION = Session("s", "acme")
 KEY = "plano:affinity:acme:s"

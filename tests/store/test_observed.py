@@ -11,8 +11,8 @@ import redis
 from shared.domain.observed import Average, Seen
 from shared.memory.observed import MemoryObserved
 from shared.store import keys
-from shared.store.client import StoreClient
 from shared.store.observed import ObservedStore
+from shared.store.store_client import StoreClient
 
 HALF_LIFE_S = 300
 KEPT_S = 2700

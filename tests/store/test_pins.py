@@ -14,8 +14,8 @@ from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.memory.pins import MemoryPins
 from shared.store import keys
-from shared.store.client import StoreClient
 from shared.store.pins import PinStore
+from shared.store.store_client import StoreClient
 
 SESSION = Session("s-1", "team")
 KEY = keys.affinity(SESSION)

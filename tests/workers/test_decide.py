@@ -17,10 +17,10 @@ from shared.domain.routes import Prefer, Route
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
-from shared.store.client import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.metrics import MetricsStore
 from shared.store.pins import PinStore
+from shared.store.store_client import StoreClient
 from tests.endpoints import endpoint_to
 from tests.fakes.ports import free_port
 from tests.fakes.router import Router

@@ -16,9 +16,9 @@ from shared.domain.ranking import EMPTY, Kind, Measure, Snapshot
 from shared.domain.routes import Prefer, Route
 from shared.settings import Settings
 from shared.store import keys
-from shared.store.client import StoreClient
 from shared.store.metrics import MetricsStore
 from shared.store.observed import ObservedStore
+from shared.store.store_client import StoreClient
 from workers.metrics.gaps import Gaps
 from workers.metrics.refresh import Refresher
 

@@ -21,8 +21,8 @@ from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
 from shared.settings import Settings
 from shared.store import keys
-from shared.store.client import StoreClient
 from shared.store.metrics import MetricsStore, RecentSnapshot
+from shared.store.store_client import StoreClient
 from tests.endpoints import endpoint_to
 from tests.fakes.router import Router
 from tests.fakes.sources import Sources
