@@ -1,5 +1,6 @@
 """Facts of the machine, and what processes take of it; Linux only, from /proc."""
 
+import functools
 import os
 import platform
 import re
@@ -30,6 +31,7 @@ def facts() -> dict[str, object]:
     }
 
 
+@functools.cache  # of what there was before `on` took some of it away
 def split_cores() -> tuple[AbstractSet[int], AbstractSet[int]]:
     """One core for what is measured, and all others for the rest; the same one if there is no other."""
     first, *others = sorted(os.sched_getaffinity(0))
