@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,10 +18,14 @@ import redis
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
-WEB = ["gunicorn", "-c", "python:web.gunicorn_conf", "web.wsgi:app"]
-WORKER = ["python", "-m", "workers"]
 STARTS_WITHIN_S = 60.0
 """How long a process may take until it serves: its imports alone take seconds on a busy machine."""
+
+
+def procfile(tree: Path) -> dict[str, list[str]]:
+    """The command of each process that a tree's Procfile names."""
+    lines = re.findall(r"^([\w-]+):\s*(.+)$", (tree / "Procfile").read_text(), re.MULTILINE)
+    return {name: shlex.split(command) for name, command in lines}
 
 
 def wait_until(true: Callable[[], Any], *, within_s: float = 10.0, what: str = "it") -> Any:
@@ -46,7 +52,7 @@ def redis_server_binary() -> str:
 class Process:
     """One process of the pool; its output is kept, for when a test fails."""
 
-    def __init__(self, command: list[str], log: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, command: list[str], log: Path, env: Mapping[str, str], *, cwd: Path = ROOT) -> None:
         program, *arguments = command
         path = {"python": sys.executable, "gunicorn": str(Path(sys.executable).with_name("gunicorn"))}
         self.log = log
@@ -55,7 +61,7 @@ class Process:
                 [path.get(program, program), *arguments],
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=ROOT,
+                cwd=cwd,
                 env=dict(env),
             )
 
@@ -128,14 +134,18 @@ class RedisServer:
 class Pool:
     """Web and worker processes on one config and one Redis."""
 
-    def __init__(self, folder: Path, config: str, redis_url: str, **env: str) -> None:
+    def __init__(self, folder: Path, config: str, redis_url: str, tree: Path = ROOT, /, **env: str) -> None:
+        """`tree` is the checkout whose code and Procfile they run."""
         self.folder = folder
+        self.tree = tree
         self.config = folder / "config.yaml"
         self.config.write_text(config)
         self.processes: list[Process] = []
         clean = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
-        self._env = {
+        self.environment = {
             **clean,
+            # It comes before an editable install, which may be of another tree.
+            "PYTHONPATH": str(tree),
             "REDIS_URL": redis_url,
             "PLANO_CONFIG": str(self.config),
             "GRACEFUL_TIMEOUT": "5",
@@ -145,12 +155,12 @@ class Pool:
 
     def web(self, port: int, **env: str) -> Process:
         """A web process that answers at the port."""
-        process = self._start("web", WEB, PORT=str(port), **env)
+        process = self._start("web", PORT=str(port), **env)
         return _started(process, lambda: _answers(port))
 
     def worker(self, **env: str) -> Process:
         """A worker process that has signed on."""
-        process = self._start("worker", WORKER, **env)
+        process = self._start("worker", **env)
         return _started(process, lambda: "worker started" in process.text())
 
     def stop(self) -> None:
@@ -159,9 +169,9 @@ class Pool:
             if process.alive:
                 process.stop()
 
-    def _start(self, name: str, command: list[str], **env: str) -> Process:
+    def _start(self, name: str, **env: str) -> Process:
         log = self.folder / f"{name}-{len(self.processes)}.log"
-        process = Process(command, log, {**self._env, **env})
+        process = Process(procfile(self.tree)[name], log, {**self.environment, **env}, cwd=self.tree)
         self.processes.append(process)
         return process
 

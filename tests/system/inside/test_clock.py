@@ -26,7 +26,6 @@ from tests.harness import Pool, Process, RedisServer, wait_until
 from workers.clock import tick
 from workers.metrics.schedule import Schedule
 
-CLOCK = ["python", "-m", "workers.clock"]
 MODELS = ("acme/one", "acme/two")
 TURNED = MODELS[::-1]
 COST = MetricSource(type="cost", provider="models.dev", refresh_interval_s=60)
@@ -63,7 +62,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         try:
             server.start()
             workers = [together.submit(pool.worker) for _ in range(2)]
-            clock, idle = pool._start("clock", CLOCK), idle_pool._start("clock", CLOCK)
+            clock, idle = pool._start("clock"), idle_pool._start("clock")
             for worker in workers:
                 worker.result()
             with replica_on(server.url, silence_s=PATIENT_S) as replica:
