@@ -24,7 +24,7 @@ def main() -> None:
     asked = report.options(QUESTION, runs=5, seconds=10)
     limit_s = 60 + 2 * len(CONNECTIONS) * asked.runs * (asked.seconds + 5)
     with stage.stage(limit_s=limit_s) as built, machine.on(stage.others()):
-        pool = _Pool(built, asked.seconds)
+        pool = FirstPool(built, asked.seconds)
         sides: dict[str, Callable[[], Figures]] = {}
         for n in CONNECTIONS:
             sides[f"router alone, {n} at once"] = partial(pool.router_alone, n)
@@ -34,7 +34,7 @@ def main() -> None:
     report.publish("first_request", QUESTION, asked.runs, results, setting)
 
 
-class _Pool:
+class FirstPool:
     """A web process with a core for itself, a worker, and a router that takes its time."""
 
     def __init__(self, built: Stage, seconds: int) -> None:

@@ -16,7 +16,7 @@ def main() -> None:
     """Measure and publish."""
     asked = report.options(QUESTION, runs=5, seconds=4)
     with stage.stage(limit_s=60 + 10 * asked.runs * asked.seconds) as built, machine.on(stage.others()):
-        one = _One(PinnedPool(built), asked.seconds)
+        one = OneClient(PinnedPool(built), asked.seconds)
         sides = {
             "provider alone": one.direct,
             "decision": lambda: one.added(stage.DECISION),
@@ -26,7 +26,7 @@ def main() -> None:
     report.publish("latency", QUESTION, asked.runs, results, {"connections": 1, "seconds": asked.seconds})
 
 
-class _One:
+class OneClient:
     """One client that asks again as soon as it has its answer."""
 
     def __init__(self, pool: PinnedPool, seconds: int) -> None:

@@ -26,15 +26,16 @@ def main() -> None:
         pool = PinnedPool(built)
         pool.warm_up(stage.DECISION, stage.CHAT)
         sides = {
-            "decision": lambda: _pinned(pool, stage.DECISION, asked.seconds),
-            "proxied": lambda: _pinned(pool, stage.CHAT, asked.seconds),
+            "decision": lambda: measure(pool, stage.DECISION, asked.seconds),
+            "proxied": lambda: measure(pool, stage.CHAT, asked.seconds),
             "provider alone": lambda: _ceiling(pool.provider),
         }
         results = report.interleaved(sides, asked.runs, TARGETS)
     report.publish("pinned", QUESTION, asked.runs, results, {"connections": CONNECTIONS, "seconds": asked.seconds})
 
 
-def _pinned(pool: PinnedPool, path: str, seconds: int) -> Figures:
+def measure(pool: PinnedPool, path: str, seconds: int) -> Figures:
+    """One load, and its cost."""
     commands = pool.redis_commands_per_request(path)
     done, used_s = pool.ask(path, seconds)
     return {

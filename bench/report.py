@@ -73,6 +73,11 @@ def interleaved(sides: Mapping[str, Callable[[], Figures]], runs: int, targets: 
     for _ in range(runs):
         for side, measure in sides.items():
             found[side].append(measure())
+    return spreads(found, targets)
+
+
+def spreads(found: Mapping[str, Sequence[Figures]], targets: Targets | None = None) -> Results:
+    """What the runs of each side found; a figure may be missing in some of them."""
     targets = targets or {}
     return {
         side: {

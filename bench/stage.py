@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +19,7 @@ from typing import NoReturn
 
 from bench import load, machine
 from tests.fakes.ports import free_port
-from tests.harness import Pool, Process, RedisServer, wait_until
+from tests.harness import ROOT, Pool, Process, RedisServer, wait_until
 
 CONFIG = """\
 version: v0.4.0
@@ -90,8 +91,9 @@ class StandIn:
 class Stage:
     """Starts processes, each on the cores it is given."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, tree: Path) -> None:
         self.folder = folder
+        self._tree = tree
         self._stack = stack
         self.redis_port = free_port()
         server = RedisServer(folder)
@@ -134,8 +136,9 @@ class Stage:
     def pool(self, provider: StandIn, router: StandIn) -> Pool:
         """A pool without processes yet; one a stage, since all on one Redis share one queue."""
         config = CONFIG.format(provider=provider.url, router=router.url)
-        pool = Pool(self.folder, config, f"redis://127.0.0.1:{self.redis_port}")
+        pool = Pool(self.folder, config, f"redis://127.0.0.1:{self.redis_port}", self._tree)
         self._stack.callback(pool.stop)
+        _check_imports(pool)
         return pool
 
     def redis_commands(self) -> int:
@@ -165,19 +168,27 @@ class Stage:
 
 
 @contextmanager
-def stage(*, limit_s: int) -> Iterator[Stage]:
-    """A stage that is cleared at the end, at SIGTERM, and after `limit_s` seconds at the latest."""
-    signal.signal(signal.SIGTERM, _end)
+def stage(*, limit_s: int, tree: Path = ROOT) -> Iterator[Stage]:
+    """A stage that is cleared at the end, at SIGTERM, and after `limit_s` seconds at the latest.
+
+    Its pool is of the code in `tree`; all else is of this one.
+    """
+    end_at_sigterm()
     signal.signal(signal.SIGALRM, _end)
     signal.alarm(limit_s)
     with tempfile.TemporaryDirectory(prefix="plano-bench-") as folder, ExitStack() as stack:
         stack.callback(signal.alarm, 0)
-        built = Stage(Path(folder), stack)
+        built = Stage(Path(folder), stack, tree)
         try:
             yield built
         except BaseException:
             sys.stderr.write(built.logs() + "\n")
             raise
+
+
+def end_at_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: whatever it has set up is cleared away."""
+    signal.signal(signal.SIGTERM, _end)
 
 
 class Meter:
@@ -207,6 +218,19 @@ def on_own_core(start: Callable[[], Process]) -> Process:
 def others() -> AbstractSet[int]:
     """The cores of everything that is not measured."""
     return machine.split_cores()[1]
+
+
+def _check_imports(pool: Pool) -> None:
+    """Raise load.Failed when a Python in the pool's place would import other code than its tree's."""
+    code = (
+        "import json, shared, web, workers; print(json.dumps([*shared.__path__, *web.__path__, *workers.__path__]))"
+    )
+    found: list[str] = json.loads(
+        # -P: gunicorn is a script, which has no working folder on its path.
+        subprocess.check_output([sys.executable, "-P", "-c", code], cwd=pool.tree, env=pool.environment, timeout=30)
+    )
+    if found != [str(pool.tree / package) for package in ("shared", "web", "workers")]:
+        raise load.Failed(f"a pool of {pool.tree} would run {found}")
 
 
 def _ended(process: Process) -> None:
