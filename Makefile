@@ -1,6 +1,7 @@
 # make run    the gateway on this machine; nothing else needs to be installed but Python 3.11 or 3.12
 # make test   everything CI runs
 # make bench  the figures in bench/results; make bench-pinned etc. for one of them
+# make compare REF=HEAD~1  this tree beside another commit, measured in turn
 # make fuzz SECONDS=60; make chaos SECONDS=600 SEED=7
 # make load SECONDS=60 SESSIONS=200   many clients at once: what hangs, splits or degrades
 
@@ -12,11 +13,12 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 /usr/bin/python3; do $$
 
 QUESTIONS := pinned profile floor latency first_request slow_router conversation streams memory two_processes connections promises peers
 
+REF ?= HEAD~1
 SECONDS ?= 60
 SEED ?= 1
 SESSIONS ?= 200
 
-.PHONY: run test format bench fuzz chaos load clean
+.PHONY: run test format bench compare fuzz chaos load clean
 
 run: $(READY)
 	@if [ -n "$$OPENAI_API_KEY" ] || grep -qs '^OPENAI_API_KEY=.' .env; then \
@@ -43,6 +45,9 @@ bench: $(READY)
 
 bench-%: $(READY)
 	$(BIN)/python -m bench.$*
+
+compare: $(READY)
+	$(BIN)/python -m bench.compare --with $(REF)
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
