@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.fakes.router import Router
+from tests.harness import wait_until
 from tests.web.gateway import REVIEW, Gateway, Outside, Webs
 
 
@@ -23,6 +24,8 @@ def test_a_process_that_answers_is_alive_whatever_else_is_away(webs: Webs, path:
 
 def test_a_replica_is_ready_when_all_it_stands_on_is_there(web: Gateway) -> None:
     """Fault 25 of the reference: its health check said nothing about the service."""
+    wait_until(lambda: web.ask("GET", "/readyz").json()["workers"], what="the registration of the worker")
+
     answer = web.ask("GET", "/readyz")
 
     said = answer.json()
