@@ -44,7 +44,6 @@ done
 
 logs="$(mktemp -d)"
 gateway=""
-started=()
 wait_for_start() { # a pool that is stopped while it starts forgets some of its processes
     for _ in {1..100}; do
         if grep -q "plano is ready" "$logs/gateway.log" || ! kill -0 "$gateway" 2>/dev/null; then return 0; fi
@@ -52,9 +51,10 @@ wait_for_start() { # a pool that is stopped while it starts forgets some of its 
     done
 }
 stop() { # stop PID: SIGTERM, and SIGKILL when it is still there after 15 s
-    kill -TERM "$1" 2>/dev/null || return 0
-    for _ in {1..150}; do
-        kill -0 "$1" 2>/dev/null || return 0
+    for n in {0..149}; do
+        signal=0
+        if [ $((n % 10)) -eq 0 ]; then signal=TERM; fi # again: who has just been forked may miss it
+        kill -"$signal" "$1" 2>/dev/null || return 0
         sleep 0.1
     done
     kill -KILL "$1" 2>/dev/null || true
@@ -63,7 +63,9 @@ finish() {
     status=$?
     trap - EXIT
     trap '' INT TERM # once is enough
-    for pid in ${started[@]+"${started[@]}"}; do stop "$pid"; done
+    for pid in $(jobs -p); do # not of variables: a signal may come before they have been told
+        [ "$pid" = "$gateway" ] || stop "$pid"
+    done
     if [ -n "$gateway" ]; then
         wait_for_start
         stop "$gateway"
@@ -89,11 +91,8 @@ done
 echo "Gateway:   $PLANO_URL"
 
 "$here/start_agents.sh" >"$logs/agent.log" 2>&1 &
-started+=($!)
 echo "Agent:     http://localhost:$AGENT_PORT"
 echo
 
 python "$here/demo.py" &
-demo=$!
-started+=("$demo")
-wait "$demo"
+wait $!

@@ -8,8 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 venv="../../.venv/bin"
 if [ -d "$venv" ]; then PATH="$(cd "$venv" && pwd):$PATH"; fi
 
-agent=""
 finish() {
+    trap '' INT TERM # once is enough
+    agent="$(jobs -p)" # a signal may come before a variable has been told
     [ -n "$agent" ] || return 0
     kill -TERM "$agent" 2>/dev/null || return 0
     for _ in {1..50}; do
@@ -23,5 +24,4 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 python agent.py &
-agent=$!
-wait "$agent"
+wait $!
