@@ -32,6 +32,8 @@ _LOOK_FIRST_S, _LOOK_LAST_S = 0.025, 0.1
 """Who joined somebody else's job looks for the pin after the former, then less and less often, up to the latter."""
 _HEAL_S = 0.25
 """How often whoever asked looks for the pin, too, and for the job: an announcement or a job may have been lost."""
+_LAST_WORD_S = 0.1
+"""How long the announcement of a job that has just ended may take to be read."""
 
 
 class Pins(Protocol):
@@ -99,33 +101,29 @@ class DecisionQueue:
 
     def _awaited(self, waiter: Waiter, job_id: str, order: Order, until: float, *, ours: bool) -> Verdict | None:
         """The result as it is announced, or as the pin says that it became; None when time is up."""
-        look_s = _HEAL_S if ours and self._results.listening else _LOOK_FIRST_S
-        healed_at = time.monotonic()
-        gone = False
-        for pause_s in _pauses(look_s, until):
-            found = waiter.wait(pause_s) or self._standing(order, pinned=not ours)
+        looked_at = time.monotonic()
+        for pause_s in _pauses(_HEAL_S if ours else _LOOK_FIRST_S, until):
+            found = waiter.wait(pause_s) or self._standing(waiter, order, ours=ours)
+            if not found and time.monotonic() - looked_at >= _HEAL_S:
+                looked_at = time.monotonic()
+                if not self._redis.exists(Job.key_for(job_id)):
+                    found = waiter.wait(_LAST_WORD_S) or self._standing(waiter, order, ours=ours)
+                    if not found:  # the job has failed, or Redis has lost it
+                        self._enqueue(job_id, order, until)
             if found:
                 return found
-            if time.monotonic() - healed_at >= _HEAL_S:
-                healed_at = time.monotonic()
-                gone = self._gone(job_id, order, until, since_last=gone)
         return None
 
-    def _standing(self, order: Order, *, pinned: bool) -> Verdict | None:
-        """What the session's pin says, if it stands by now; `pinned` unless it is what this request asked for."""
-        pin = self._pins.get(order.session) if order.session else None
-        return msgspec.structs.replace(adopted(pin, order), pinned=pinned) if pin else None
+    def _standing(self, waiter: Waiter, order: Order, *, ours: bool) -> Verdict | None:
+        """What the session's pin says, if it stands by now.
 
-    def _gone(self, job_id: str, order: Order, until: float, *, since_last: bool) -> bool:
-        """Whether the job is gone. One that was gone the last time, too, and left no result, is queued again.
-
-        It has failed, or Redis has lost it. The result of one that has just ended is on its way.
+        A job of `ours` has just made it, or found it there: its announcement, which says which, is on its way.
         """
-        if self._redis.exists(Job.key_for(job_id)):
-            return False
-        if since_last:
-            self._enqueue(job_id, order, until)
-        return not since_last
+        pin = self._pins.get(order.session) if order.session else None
+        if pin is None:
+            return None
+        announced = waiter.wait(_LAST_WORD_S) if ours else None
+        return announced or msgspec.structs.replace(adopted(pin, order), pinned=not ours)
 
     def _enqueue(self, job_id: str, order: Order, until: float) -> bool:
         """Queue the job unless it is under way; return whether it was queued. It is dropped unrun when time is up."""
