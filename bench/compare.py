@@ -74,7 +74,7 @@ def persistent(measure: Measure, side: str, spoilt: Counter[str]) -> Figures:
     for _ in range(ATTEMPTS):
         try:
             return measure()
-        except load.Failed as failed:
+        except (load.Failed, AssertionError) as failed:  # the latter: a process was not ready in time
             spoilt[side] += 1
             sys.stderr.write(f"{side}: a measurement failed: {failed}\n")
     return {}

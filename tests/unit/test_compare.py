@@ -56,11 +56,12 @@ def test_a_figure_that_is_missing_or_made_negative_by_noise_has_no_ratio_and_is_
     }
 
 
-def test_a_measurement_with_errors_is_made_again_but_not_for_ever() -> None:
+@pytest.mark.parametrize("failed", [Failed("1 error"), AssertionError("web did not happen within 10 s")])
+def test_a_measurement_with_errors_is_made_again_but_not_for_ever(failed: Exception) -> None:
     spoilt: Counter[str] = Counter()
 
     def fails() -> Figures:
-        raise Failed("1 error")
+        raise failed
 
     found = compare.persistent(fails, NOW, spoilt)
 
