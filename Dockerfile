@@ -5,11 +5,11 @@ WORKDIR /app
 RUN useradd --uid 10001 --no-log-init --home-dir /app --no-create-home --shell /usr/sbin/nologin plano
 
 # Dependencies change less often than code: their layer comes first.
-COPY pyproject.toml README.md LICENSE Procfile ./
+COPY pyproject.toml constraints.txt README.md LICENSE Procfile ./
 COPY shared/__init__.py shared/
 COPY web/__init__.py web/
 COPY workers/__init__.py workers/
-RUN pip install --no-cache-dir .
+RUN pip install --no-cache-dir --constraint constraints.txt .
 
 COPY . .
 RUN pip install --no-cache-dir --no-deps --force-reinstall .
@@ -19,4 +19,4 @@ ENV PLANO_CONFIG=/app/config.yaml PYTHONUNBUFFERED=1
 EXPOSE 12000
 STOPSIGNAL SIGTERM
 # The three processes are the Procfile's; this one is the default.
-CMD ["gunicorn", "-c", "python:web.gunicorn_conf", "web.wsgi:app"]
+CMD ["gunicorn", "-c", "python:web.server.gunicorn_conf", "web.wsgi:app"]

@@ -1,5 +1,6 @@
 # make run    the gateway on this machine; nothing else needs to be installed but Python 3.11 or 3.12
 # make test   everything CI runs
+# make lock   write constraints.txt anew after a change of pyproject.toml; make upgrade takes the newest versions
 # make bench  the figures in bench/results; make bench-pinned etc. for one of them
 # make compare REF=HEAD~1  this tree beside another commit, measured in turn
 # make fuzz SECONDS=60; make chaos SECONDS=600 SEED=7
@@ -8,6 +9,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 /usr/bin/python3; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 
@@ -18,7 +20,7 @@ SECONDS ?= 60
 SEED ?= 1
 SESSIONS ?= 200
 
-.PHONY: run test format bench compare fuzz chaos load clean
+.PHONY: run test format lock upgrade bench compare fuzz chaos load clean
 
 run: $(READY)
 	@if [ -n "$$OPENAI_API_KEY" ] || grep -qs '^OPENAI_API_KEY=.' .env; then \
@@ -39,6 +41,16 @@ test: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# For every Python and platform at once; it does not wait for an installation, which the old versions may make impossible.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --annotation-style line \
+	--custom-compile-command "make lock" --output-file constraints.txt pyproject.toml
+
+lock: $(BIN)/uv
+	$(LOCK)
+
+upgrade: $(BIN)/uv
+	$(LOCK) --upgrade
 
 bench: $(READY)
 	for question in $(QUESTIONS) table; do $(BIN)/python -m bench.$$question || exit 1; done
@@ -61,8 +73,13 @@ load: $(READY)
 clean:
 	rm -rf $(VENV)
 
-$(READY): pyproject.toml
-	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or 3.12 was not found; install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
-	[ -d $(VENV) ] || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(READY): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+$(BIN)/uv: | $(BIN)/python
+	$(PIP) 'uv>=0.9,<1'
+
+$(BIN)/python:
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or 3.12 was not found; install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)

@@ -68,7 +68,7 @@ class _Floor:
 
 
 def _gunicorn(built: Stage, port: int, app: str) -> Process:
-    """gunicorn with what web/gunicorn_conf.py sets, but for what is ours: its own gevent worker, the C parser."""
+    """gunicorn with what ours is set to, but for what is ours: its own gevent worker, the C parser."""
     command = [
         "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--worker-class", "gevent", "--preload",
         "--worker-connections", "4096", "--keep-alive", "95", "--graceful-timeout", "1", "--no-control-socket",

@@ -26,6 +26,7 @@ QUESTION = (
     "How many sessions are split by bursts of first requests, how many clients see an error when the pinned model is "
     "killed, how long does a frozen Redis keep a request waiting, and what do a slow one and a rolling restart cost?"
 )
+BALANCER = "haproxy"
 BURSTS, BURST = 30, 8
 SESSIONS = 16
 NEWCOMERS = 2
@@ -72,7 +73,7 @@ def main() -> None:
             "rolling restart": pool.restarted,
         }
         results = report.interleaved(sides, asked.runs, TARGETS)
-    setting = {"replicas": 3, "workers": 1, "balancer": "haproxy", "seconds": asked.seconds}
+    setting = {"replicas": 3, "workers": 1, "balancer": BALANCER, "seconds": asked.seconds}
     faults = {"frozen_s": FROZEN_S, "late_s": LATE_S}
     report.publish("promises", QUESTION, asked.runs, results, setting | faults)
 
@@ -106,7 +107,7 @@ class _Pool:
         pool = Pool(built.folder, config, f"redis://127.0.0.1:{built.redis_port}")
         stack.enter_context(running(pool))
         pool.worker()
-        self._replicas = Replicas(pool, built.folder, stack)
+        self._replicas = Replicas(pool, built.folder, stack, BALANCER)
         self._way = SlowProxy(built.redis_port)
         stack.callback(self._way.close)
         self._distant = self._on_a_long_way(built, config, stack)

@@ -1,10 +1,10 @@
-"""Everything that can be wrong, as one tree.
+"""All errors of ours, as one tree.
 
 PlanoError
 ├── ConfigError             the config file or the environment is wrong; lists every fault
 ├── BadRequest              the client sent something unusable; says what, where and what would be right
 │   └── UnknownModel        … a model that is not configured
-├── NoPin                   an operator asked for a pin that there is not
+├── NoPin                   an operator asked for a pin that does not exist
 ├── Denied                  the client's key is missing or wrong
 │   └── NotAllowed          … or does not cover the model
 ├── TooManySessions         a tenant begins more sessions a minute than it may
@@ -13,7 +13,7 @@ PlanoError
 │   ├── QueueDown           … Redis, where the jobs are
 │   ├── RouterDown          … the router model, or the worker that would ask it
 │   ├── TooManyWaiting      … there is no room for one more waiting decision
-│   └── Overdue             … or something that a request waits for never comes, which is a fault of ours
+│   └── Overdue             … or a request waited longer than all its limits allow, which is a fault of ours
 ├── SourceFailed            a metric source gave nothing usable; its last data stands
 ├── Unavailable             an outage, and the operator chose to reject rather than to serve
 │   └── Overloaded          … or too many requests wait already
@@ -22,7 +22,7 @@ PlanoError
     ├── UpstreamTimeout     … no byte in time
     └── ShuttingDown        … before this process had to end
 
-A class says what is wrong, never an HTTP status: the table of those is in web/errors.py.
+A class says what is wrong, never an HTTP status: the table of those is in web/dialects/errors.py.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class UnknownModel(BadRequest):
 
 
 class NoPin(PlanoError):
-    """An operator asked for a pin that there is not."""
+    """An operator asked for a pin that does not exist."""
 
 
 class Denied(PlanoError):
@@ -102,13 +102,13 @@ class TooManyWaiting(Away):
 
 
 class Overdue(Away):
-    """A request waited for longer than everything that it waits for may take: a fault of ours."""
+    """A request waited longer than the limits of all its waits allow: a fault of ours."""
 
     part = "router"
 
 
 class SourceFailed(PlanoError):
-    """A metric source gave nothing that can be used; what it said last stands."""
+    """A metric source gave nothing usable; its last data stands."""
 
 
 class Unavailable(PlanoError):
@@ -126,7 +126,7 @@ class UpstreamFailed(PlanoError):
 
     decision: Any = None
     """The Decision that led to it, where there was one."""
-    steps: tuple[str, ...] = ()
+    attempts: tuple[str, ...] = ()
     """The candidates that had failed before: `openai/gpt-5.2;503`."""
 
 

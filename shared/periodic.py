@@ -1,4 +1,4 @@
-"""Background work: one function, run again and again."""
+"""Background work: a function that is called again and again."""
 
 import logging
 import threading
@@ -8,9 +8,9 @@ log = logging.getLogger("plano.background")
 
 
 class Periodic:
-    """Runs a function at once and then every so many seconds, in a thread of its own, until it is stopped.
+    """Calls a function at once and then every so many seconds, in a thread of its own, until it is stopped.
 
-    A round that raises is logged, and the next one comes all the same.
+    A call that raises is logged and ends nothing.
     """
 
     def __init__(self, every_s: float, run: Callable[[], object], name: str) -> None:
@@ -20,11 +20,11 @@ class Periodic:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Begin; in a server only after it has forked, since threads do not survive that."""
+        """Begin; in a server only after it has forked, since a fork has no threads but its own."""
         threading.Thread(target=self._rounds, name=self._name, daemon=True).start()
 
     def stop(self) -> None:
-        """End after the round that runs now."""
+        """End after the call that runs now."""
         self._stopped.set()
 
     def _rounds(self) -> None:

@@ -1,4 +1,4 @@
-"""What the environment says, read once at an edge."""
+"""The environment variables of a process, read once when it starts."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,11 +1,15 @@
 """Logs: one line an event, as text or JSON; never message content, never a credential."""
 
-import json
 import logging
 import sys
 import time
-from urllib.parse import urlsplit
 
+from pythonjsonlogger.core import LogData
+from pythonjsonlogger.json import JsonFormatter
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_FIELDS = {"asctime": "time", "levelname": "level", "name": "logger", "message": "message", "exc_info": "exception"}
+"""What the fields of a log record are called in JSON."""
 _NOISY = ("rq.worker", "rq.job", "rq.queue", "urllib3", "gunicorn.access")
 
 
@@ -15,30 +19,24 @@ class _TextFormatter(logging.Formatter):
     converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
-        when = self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ")
+        when = self.formatTime(record, _TIME)
         line = f"{when} {record.levelname.lower()} {record.name}: {record.getMessage()}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-class _JsonFormatter(_TextFormatter):
-    """The same as one JSON object a line."""
+class _JsonFormatter(JsonFormatter):
+    """The same as one JSON object a line; what a record carries in `extra` are fields of their own."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        fields = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            fields["exception"] = self.formatException(record.exc_info)
-        return json.dumps(fields, ensure_ascii=False)
+    converter = staticmethod(time.gmtime)
+
+    def process_log_record(self, log_data: LogData) -> LogData:
+        return {**log_data, "level": log_data["level"].lower()}
 
 
 def set_up_logging(log_format: str) -> None:
     """Send every log line of this process to standard error, in the format asked for: text or json."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
+    handler.setFormatter(_json_formatter() if log_format == "json" else _TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
@@ -46,9 +44,6 @@ def set_up_logging(log_format: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def without_password(url: str) -> str:
-    """An address that may be shown."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]).geturl()
+def _json_formatter() -> logging.Formatter:
+    names = [name for name in _FIELDS if name != "exc_info"]  # which is there only after an exception
+    return _JsonFormatter(names, datefmt=_TIME, rename_fields=_FIELDS, json_ensure_ascii=False)

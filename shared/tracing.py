@@ -1,7 +1,7 @@
-"""Traces over OTLP, for those who ask for them; nothing at all for those who do not.
+"""Traces over OTLP, where the config or the environment asks for them.
 
-A span's parent is named by its W3C traceparent, so that a trace continues through HTTP headers and through the
-queue alike, and no hidden context has to follow a request from greenlet to greenlet.
+A span names its parent by a W3C traceparent. So a trace continues through HTTP headers and through the queue alike,
+and no hidden context has to follow a request from greenlet to greenlet.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol, Self
 
-from shared.config.values import Tracing as Wanted
+from shared.config.models import Tracing as Wanted
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -39,7 +39,7 @@ class Span(Protocol):
         """Change the name, when the right one is known only now."""
 
     def end(self) -> None:
-        """The step is over; a second time does nothing."""
+        """End the step; a second call does nothing."""
 
 
 class Tracing(Protocol):
@@ -55,7 +55,7 @@ class Tracing(Protocol):
 
 
 class _Nothing:
-    """A span where nothing is traced: it passes its parent on."""
+    """A span where tracing is off: its traceparent is its parent's."""
 
     def __init__(self, traceparent: str) -> None:
         self.traceparent = traceparent
@@ -109,9 +109,9 @@ class _Recorded:
 
 
 class Otlp:
-    """Tracing that exports in the background; a collector that is down costs a request nothing.
+    """Tracing that exports in the background, so that a collector that is down costs a request nothing.
 
-    The exporter is made at the first span: a server forks after it is built, and threads do not follow.
+    The exporter is made at the first span, since it has threads and a server forks after this object is built.
     """
 
     on = True
@@ -154,7 +154,7 @@ class Otlp:
         from opentelemetry.sdk.trace import TracerProvider, sampling  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-        # The exporters tell of each failed batch; that a collector is away is not worth a line a second.
+        # Otherwise the exporters would log each batch that fails, once a second while the collector is away.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         share = sampling.TraceIdRatioBased(self._wanted.random_sampling / 100)
         name = self._env.get("OTEL_SERVICE_NAME", SERVICE)
@@ -165,13 +165,13 @@ class Otlp:
         return provider.get_tracer("plano")
 
     def _exporter(self) -> "SpanExporter":
-        endpoint = self._wanted.endpoint
+        endpoint = self._wanted.opentracing_grpc_endpoint
         protocol = next((self._env[name] for name in _PROTOCOLS if self._env.get(name)), "")
         if protocol == "grpc" or (endpoint and not protocol):
             return _grpc_exporter(endpoint)
         from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
 
-        # Without an address it reads that, and all else, from OTEL_*.
+        # Without an address it reads the address, as all other settings, from OTEL_*.
         address = f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None
         return trace_exporter.OTLPSpanExporter(address, timeout=_EXPORT_S)
 
@@ -190,6 +190,6 @@ def _grpc_exporter(endpoint: str | None) -> "SpanExporter":
 
 def build(wanted: Wanted, env: Mapping[str, str]) -> Tracing:
     """Tracing as the config and the OTEL_* variables ask for it."""
-    asked = wanted.endpoint or any(env.get(name) for name in _ENDPOINTS)
+    asked = wanted.opentracing_grpc_endpoint or any(env.get(name) for name in _ENDPOINTS)
     disabled = env.get("OTEL_SDK_DISABLED", "").lower() == "true" or wanted.random_sampling == 0
     return Otlp(wanted, env) if asked and not disabled else OFF

@@ -1,26 +1,36 @@
 """The Flask application around its services."""
 
-from flask import Flask
+from flask import Flask, Request
+from werkzeug.routing import MapAdapter
 
-from web import errors, tracing
-from web.lean import LeanFlask, NoSessions
+from web.admin import views
+from web.api import chat, decisions, errors, models, probes
+from web.ops import tracing
 from web.services import EXTENSION, Services
-from web.views import admin, chat, decisions, health, metrics, models
+
+
+class Gateway(Flask):
+    """A Flask application of one host that builds no URL: docs/decisions/0012 has what that saves."""
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """What matches the path; Flask would first work out host, scheme and subdomain."""
+        if request is None:
+            return None
+        return MapAdapter(self.url_map, "", "/", "", "http", request.path, request.method)
 
 
 def create_app(services: Services) -> Flask:
     """An application that serves with these services."""
-    app = LeanFlask("plano")
-    app.session_interface = NoSessions()
+    app = Gateway("plano", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = services.config.limits.body_bytes
-    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # what is not served is refused: 405
-    app.url_map.merge_slashes = False  # … and 404, never a redirect
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # OPTIONS is a 405 where no view serves it
+    app.url_map.merge_slashes = False  # a path with a doubled slash is a 404, never a redirect
     app.extensions[EXTENSION] = services
     errors.install(app)
     if services.tracing.on:
         tracing.install(app, services.tracing)
-    for view in (chat, decisions, models, health, metrics):
-        app.register_blueprint(view.bp)
+    for endpoint in (chat, decisions, models, probes):
+        app.register_blueprint(endpoint.bp)
     if services.settings.admin_token:
-        app.register_blueprint(admin.bp)
+        app.register_blueprint(views.bp)
     return app

@@ -1,21 +1,25 @@
-"""What views use: built once a process, found on the app."""
+"""The objects that views use: built once a process, found on the app."""
 
 from typing import cast
 
 import msgspec
 from flask import current_app
 
-from shared.affinity import Affinity
-from shared.bootstrap import AdminPins, Web
+from shared.bases import AdminPins, Background, WebBase
 from shared.config import Config
-from shared.failover import Failover
+from shared.periodic import Periodic
+from shared.routing.affinity import Affinity
+from shared.routing.failover import LOOK_EVERY_S, Failover
 from shared.settings import Settings
 from shared.tracing import Tracing
-from web import counters
-from web.access import Access
-from web.health import Health
-from web.tally import Tally
-from web.upstream import Upstream
+from web.access_keys import Access
+from web.ops import heartbeat, metrics, usage
+from web.ops.health import Health
+from web.ops.heartbeat import Heartbeat
+from web.ops.usage import UsageRecorder
+from web.proxy import upstream
+from web.proxy.relay import Relay
+from web.proxy.upstream import Upstream
 
 EXTENSION = "plano"
 
@@ -28,35 +32,59 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     affinity: Affinity
     access: Access
     pins: AdminPins
-    upstream: Upstream
+    relay: Relay
     failover: Failover
     health: Health
-    tally: Tally
     tracing: Tracing
+    background: tuple[Background, ...]
+    """To be started once in each process that serves."""
 
     @classmethod
-    def of(cls, base: Web) -> "Services":
-        """The services on top of what the process stands on."""
+    def of(cls, base: WebBase) -> "Services":
+        """The services of a web process, made from its base."""
+        config = base.config
+        recorder = UsageRecorder(
+            metrics,
+            base.prices,
+            base.latencies,
+            models=[model.name for model in config.catalog.models],
+            tenants=[key.tenant for key in config.access_keys if key.tenant],
+        )
+        access = Access(config.access_keys, config.routing.session_cache.tenant_header)
+        providers = Upstream(config.listener.timeout_s)
         return cls(
             settings=base.settings,
-            config=base.config,
+            config=config,
             affinity=base.affinity,
             pins=base.pins,
-            access=Access(base.config.access_keys, base.config.routing.tenant_header),
-            upstream=Upstream(base.config.listener.timeout_s),
+            access=access,
+            relay=Relay(
+                config,
+                providers,
+                base.failover,
+                usage=recorder,
+                traces=base.tracing,
+                tenant_header=access.tenant_header,
+            ),
             failover=base.failover,
             health=Health(base),
-            tally=Tally(
-                counters,
-                base.prices,
-                base.observed,
-                models=[model.name for model in base.config.catalog.models],
-                tenants=[key.tenant for key in base.config.access_keys if key.tenant],
-            ),
             tracing=base.tracing,
+            background=(
+                *base.background,
+                Periodic(LOOK_EVERY_S, base.failover.look, "cooldowns"),
+                Periodic(usage.EVERY_S, recorder.publish, "usage"),
+                Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
+            ),
         )
 
 
-def services() -> Services:
+def current_services() -> Services:
     """The services of the app that handles this request."""
     return cast(Services, current_app.extensions[EXTENSION])
+
+
+def heartbeat_of(base: WebBase, port: int) -> tuple[Background, ...]:
+    """The heartbeat of this process; nothing in memory mode, where no Redis would hold it."""
+    if base.replicas is None:
+        return ()
+    return (Periodic(heartbeat.EVERY_S, Heartbeat(base.replicas, port, base.config.digest).beat, "heartbeat"),)

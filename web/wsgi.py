@@ -1,12 +1,17 @@
 """What gunicorn serves: `web.wsgi:app`. The one module whose import builds something."""
 
 import os
+from pkgutil import resolve_name
 
 from shared import bootstrap
 from shared.settings import Settings
-from web import counters
 from web.app import create_app
+from web.ops import metrics
 from web.services import Services
 
-base = bootstrap.web(Settings.from_env(os.environ), os.environ, counters)
-app = create_app(Services.of(base))
+# In memory mode there is no worker: this process decides with the workers' code, which is imported only then.
+base = bootstrap.web(
+    Settings.from_env(os.environ), os.environ, metrics, lambda: resolve_name("workers.in_place:build")
+)
+services = Services.of(base)
+app = create_app(services)

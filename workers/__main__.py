@@ -2,8 +2,8 @@
 
 from gevent import monkey
 
-# Before anything opens a socket. Not select(): redis-py and urllib3 look with it whether a connection is still good,
-# without waiting, and gevent's takes 0.1 ms where the system's takes 1 µs.
+# Patched before anything opens a socket, but for select(). redis-py and urllib3 use it to check whether a connection
+# is still good, without waiting; gevent's takes 0.1 ms for that, and the system's 1 µs.
 monkey.patch_all(select=False)
 
 import logging  # noqa: E402
@@ -20,8 +20,8 @@ from shared.errors import ConfigError  # noqa: E402
 from shared.settings import Settings  # noqa: E402
 from workers import decide  # noqa: E402
 from workers.metrics.refresh import Refresher  # noqa: E402
-from workers.parts import Parts  # noqa: E402
 from workers.pool import DRAIN_S, PoolWorker  # noqa: E402
+from workers.services import WorkerServices  # noqa: E402
 
 log = logging.getLogger("plano.worker")
 
@@ -38,19 +38,19 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     stop = _stop_on_signal()
-    parts = Parts(
+    services = WorkerServices(
         decider=decide.build(base.config, base.pins, base.snapshot, base.recent_cooldowns, base.tracing),
-        refresher=Refresher(base.config.sources, base.metrics, seen=base.observed, routes=base.config.routes),
+        refresher=Refresher(base.config.sources, base.metrics, averages=base.latencies, routes=base.config.routes),
     )
     for each in base.background:
         each.start()
-    router = base.config.router.url or "embedded"
+    router = base.config.router.url if base.config.router else "embedded"
     log.info("worker started concurrency=%d router=%s", settings.worker_concurrency, router)
     while not stop.is_set():
         try:
-            PoolWorker(parts, base.queue_redis, settings.worker_concurrency, stop).work(logging_level="WARNING")
+            PoolWorker(services, base.queue_redis, settings.worker_concurrency, stop).work(logging_level="WARNING")
         except redis.RedisError as error:
-            log.debug("the queue is away: %s", type(error).__name__)  # the breaker has said so
+            log.debug("the queue is away: %s", type(error).__name__)  # the breaker has logged it already
         stop.wait(PAUSE_S)
     for each in base.background:
         each.stop()
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def _stop_on_signal() -> threading.Event:
-    """An event that SIGTERM and SIGINT set; the process ends soon after it, whatever still hangs."""
+    """An event that SIGTERM and SIGINT set. The process ends DRAIN_S + 1 seconds later, even if something hangs."""
     stop = threading.Event()
 
     def end() -> None:

@@ -1,4 +1,4 @@
-"""The clock process: `python -m workers.clock`. It has workers refresh the metrics; two of it do no harm."""
+"""The clock process: `python -m workers.clock`. It has workers refresh the metrics. Two clocks do no harm."""
 
 import logging
 import os
@@ -8,7 +8,8 @@ import threading
 import time
 
 from shared import bootstrap, telemetry
-from shared.config.values import CacheType, Config, MetricSource
+from shared.config import Config
+from shared.config.models import MetricSource
 from shared.domain.ranking import Snapshot
 from shared.errors import ConfigError, QueueDown
 from shared.settings import Settings
@@ -44,7 +45,7 @@ def main() -> int:
 
 
 def tick(schedule: Schedule, queue: RefreshQueue, snapshot: Snapshot, now_s: float) -> None:
-    """Have what is due refreshed; while the queue is away it stays due."""
+    """Queue a refresh of each source that is due; while the queue is away the source stays due."""
     for source in schedule.due(snapshot, now_s):
         try:
             queue.refresh(source.type, source.provider)
@@ -54,7 +55,7 @@ def tick(schedule: Schedule, queue: RefreshQueue, snapshot: Snapshot, now_s: flo
 
 
 def _sources(config: Config) -> tuple[MetricSource, ...]:
-    if config.routing.cache_type is CacheType.MEMORY:
+    if config.routing.session_cache.type == "memory":
         return ()  # the web process refreshes by itself
     return config.sources
 
@@ -68,11 +69,11 @@ def _told(sources: tuple[MetricSource, ...]) -> str:
 def _stop_on_signal() -> threading.Event:
     """An event that SIGTERM and SIGINT set.
 
-    A thread waits for them, because a handler may come while the event's own lock is held.
+    A thread waits for the signals. A handler could interrupt code that holds the event's own lock.
     """
     stop = threading.Event()
     stops = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # before any other thread is: it inherits the mask
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # before there is another thread: threads inherit the mask
 
     def wait() -> None:
         signal.sigwait(stops)

@@ -6,42 +6,42 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from shared.config import Config
-from shared.config.values import max_ages_s
-from shared.contract import Order, Verdict, adopted
+from shared.config.models import max_ages_s
+from shared.domain.cooldowns import Cooldown
 from shared.domain.decisions import Trace
-from shared.domain.health import Condition
 from shared.domain.pins import Pin
 from shared.domain.ranking import EMPTY, Row, Snapshot, Standing, explain, facts_of
 from shared.domain.routes import NO_ROUTE, Prefer, Route
 from shared.domain.sessions import Session
 from shared.errors import Away, StoreDown
+from shared.messages import DecisionRequest, DecisionResult, adopted
 from shared.tracing import OFF, Tracing
 from workers import router
 
 
 class Pins(Protocol):
-    """Where decisions are settled; raises StoreDown."""
+    """Keeps pins; raises StoreDown."""
 
     def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
         """Pin the session unless it is pinned already; return the pin that stands."""
 
 
 class Metrics(Protocol):
-    """Where prices and latencies stand; raises StoreDown."""
+    """Knows the prices and latencies of the models; raises StoreDown."""
 
     def snapshot(self) -> Snapshot:
         """What was measured last."""
 
 
 class Cooldowns(Protocol):
-    """Who sits out; raises StoreDown."""
+    """Knows which models sit out; raises StoreDown."""
 
-    def conditions(self, models: Sequence[str]) -> dict[str, Condition]:
-        """What is known of those that have failed."""
+    def known(self, models: Sequence[str]) -> dict[str, Cooldown]:
+        """The cooldowns of those models that have failed."""
 
 
 class Decider:
-    """Turns an order into a verdict; running one twice does no harm."""
+    """Turns a request into a result; running one twice does no harm."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Decider:
         max_ages_s: Mapping[Prefer, float] | None = None,
         tracing: Tracing = OFF,
     ) -> None:
-        """Data older than the age for a preference ranks as missing; without an age any data counts."""
+        """`max_ages_s` says for each preference how old data may be. Older data counts as missing."""
         self._router = router
         self._pins = pins
         self._metrics = metrics
@@ -61,59 +61,59 @@ class Decider:
         self._max_ages_s = max_ages_s or {}
         self._tracing = tracing
 
-    def decide(self, order: Order) -> Verdict:
-        """The ranked models for an order, pinned if it has a session; a fault when something is away."""
+    def decide(self, request: DecisionRequest) -> DecisionResult:
+        """The ranked models for a request, pinned if it has a session; a fault when a part of the pool is away."""
         try:
-            route = self._route(order)
-            with self._tracing.span("rank", order.traceparent, {}) as span:
-                rows = self._ranked(route) if route else (Row(order.model_name, Standing.DECLARED),)
+            route = self._route(request)
+            with self._tracing.span("rank", request.traceparent, {}) as span:
+                rows = self._ranked(route) if route else (Row(request.model_name, Standing.DECLARED),)
                 if self._tracing.on:
                     span.note(facts_of(rows, time.time()))
             models = tuple(row.model for row in rows)
-            with self._tracing.span("settle", order.traceparent, {}):
-                return self._settled(order, models, route.name if route else None)
+            with self._tracing.span("settle", request.traceparent, {}):
+                return self._settled(request, models, route.name if route else None)
         except Away as away:
-            return Verdict(fault=away.part)
+            return DecisionResult(fault=away.part)
 
-    def _route(self, order: Order) -> Route | None:
-        with self._tracing.span("arch-router", order.traceparent, {}) as span:
-            trace = Trace(order.request_id, span.traceparent)
-            name = self._router.choose(order.routes, order.messages, trace)
+    def _route(self, request: DecisionRequest) -> Route | None:
+        with self._tracing.span("arch-router", request.traceparent, {}) as span:
+            trace = Trace(request.request_id, span.traceparent)
+            name = self._router.choose(request.routes, request.messages, trace)
             span.note({"plano.route": name or NO_ROUTE})
-        return next((route for route in order.routes if route.name == name), None)
+        return next((route for route in request.routes if route.name == name), None)
 
     def _ranked(self, route: Route) -> tuple[Row, ...]:
         """The candidates as the route prefers them; those that sit out come last, and stay in the list."""
         snapshot = EMPTY if route.prefer is Prefer.NONE else self._snapshot()
         since = time.time() - self._max_ages_s.get(route.prefer, math.inf)
-        conditions = self._conditions(route.models)
-        return explain(route.models, route.prefer, snapshot, since=since, conditions=conditions)
+        cooldowns = self._cooldowns_of(route.models)
+        return explain(route.models, route.prefer, snapshot, since=since, cooldowns=cooldowns)
 
-    def _conditions(self, models: tuple[str, ...]) -> Mapping[str, Condition]:
+    def _cooldowns_of(self, models: tuple[str, ...]) -> Mapping[str, Cooldown]:
         try:
-            return self._cooldowns.conditions(models)
+            return self._cooldowns.known(models)
         except StoreDown:
-            return {}  # settling will tell whether Redis is away
+            return {}  # settling the pin will raise it again, if Redis is away
 
     def _snapshot(self) -> Snapshot:
         try:
             return self._metrics.snapshot()
         except StoreDown:
-            return EMPTY  # the declared order serves; settling will tell whether Redis is away
+            return EMPTY  # the declared order serves; settling the pin will raise it again, if Redis is away
 
-    def _settled(self, order: Order, models: tuple[str, ...], route_name: str | None) -> Verdict:
-        if order.session:
+    def _settled(self, request: DecisionRequest, models: tuple[str, ...], route_name: str | None) -> DecisionResult:
+        if request.session:
             proposed = Pin(
                 model_name=models[0],
                 route_name=route_name,
-                models=models if order.inline and route_name else None,
-                until=order.until,
+                models=models if request.inline and route_name else None,
+                until=request.until,
             )
-            standing = self._pins.settle(order.session, proposed, order.ttl_s)
+            standing = self._pins.settle(request.session, proposed, request.ttl_s)
             if standing != proposed:
-                return adopted(standing, order)
-            return Verdict(models=models, route=route_name, pin=proposed)
-        return Verdict(models=models, route=route_name)
+                return adopted(standing, request)
+            return DecisionResult(models=models, route=route_name, pin=proposed)
+        return DecisionResult(models=models, route=route_name)
 
 
 def build(config: Config, pins: Pins, metrics: Metrics, cooldowns: Cooldowns, tracing: Tracing) -> Decider:

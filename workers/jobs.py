@@ -1,21 +1,21 @@
-"""The jobs that the queue names: JSON in, a plain function, JSON out. Each may run twice."""
+"""The functions that jobs name: they take and return JSON. Each may run twice for one job."""
 
 from typing import Any
 
 import msgspec
 
-from shared.contract import Order
 from shared.domain.ranking import Kind
-from workers.parts import Parts
+from shared.messages import DecisionRequest
+from workers.services import WorkerServices
 
 
-def decide(parts: Parts, order: dict[str, Any]) -> dict[str, Any]:
-    """What comes of an order, as JSON; the pool announces it."""
-    verdict = parts.decider.decide(msgspec.convert(order, Order))
-    return dict(msgspec.to_builtins(verdict))
+def decide(services: WorkerServices, request: dict[str, Any]) -> dict[str, Any]:
+    """The result of a DecisionRequest, both as JSON. The worker announces it."""
+    result = services.decider.decide(msgspec.convert(request, DecisionRequest))
+    return dict(msgspec.to_builtins(result))
 
 
-def refresh_metrics(parts: Parts, kind: str) -> None:
-    """Renew one kind of the snapshot, `cost` or `latency`, from this worker's source of it."""
-    if parts.refresher:
-        parts.refresher.refresh(Kind(kind))
+def refresh_metrics(services: WorkerServices, kind: str) -> None:
+    """Renew one kind of the snapshot, `cost` or `latency`, from the source that this worker's config names."""
+    if services.refresher:
+        services.refresher.refresh(Kind(kind))

@@ -1,7 +1,8 @@
 """An RQ worker that runs many jobs at once, each in a greenlet of one process.
 
-RQ forks for each job, or runs one at a time; a router call only waits, so here one process holds many of
-them. What RQ does around a job (registries, heartbeats, retries) stays RQ's. Written against RQ 2.12.
+RQ forks for each job, or runs one job at a time. A call to the router model only waits, so here one process holds
+many of them. What RQ does around a job (registries, heartbeats, retries) stays RQ's. Written against RQ 2.12; the
+names that are used here are listed in docs/decisions/0006-rq-on-a-gevent-pool.md.
 """
 
 import contextlib
@@ -30,74 +31,75 @@ from rq.utils import as_text
 from rq.worker import SimpleWorker
 from rq.worker_registration import register
 
-from shared import bootstrap, contract
-from shared.contract import Verdict
+from shared import bootstrap, messages
 from shared.errors import RouterDown
+from shared.messages import DecisionResult
 from shared.store.endpoint import RedisEndpoint
 from shared.store.queue import announce, rq_queue
-from workers.parts import Parts
+from workers.services import WorkerServices
 
 log = logging.getLogger("plano.worker")
 
 IDLE_S = bootstrap.BLOCKS_S
-"""How long one blocking dequeue lasts: a stop is noticed no later than this."""
+"""How long one blocking dequeue lasts, and so how late the worker may notice that it is to stop."""
 MOST_AT_ONCE = 15
-"""So many more jobs are fetched together with one that was waited for."""
+"""So many more jobs at most are fetched together with the job that was waited for."""
 AWAY_S = 0.05
-"""How soon a worker sees that Redis is back."""
+"""How often a worker looks whether Redis is back."""
 HEARTBEAT_EVERY_S = 1.0
 HEARTBEAT_TTL_S = 30
 """After so long without a sign of life a worker counts as gone."""
 DRAIN_S = 8
-"""How long jobs under way may take after SIGTERM; what is left is decided anew by its next request."""
+"""How long jobs under way may take after SIGTERM. The next request of a session whose job is cut off asks anew."""
 
 
 class GreenletDeathPenalty(BaseDeathPenalty):
-    """Ends a job that takes too long; RQ's own uses SIGALRM, which knows no greenlets."""
+    """Ends a job that takes too long. RQ's own class uses SIGALRM, which cannot tell greenlets apart."""
 
     def __init__(self, timeout: float, exception: type[Exception] = JobTimeoutException, **kwargs: Any) -> None:
         super().__init__(timeout, exception, **kwargs)  # type: ignore[no-untyped-call]
         self._timer = gevent.Timeout(timeout, exception(f"the job took longer than {timeout} s"))
 
     def setup_death_penalty(self) -> None:
-        """Start the clock."""
+        """Start the timer."""
         self._timer.start()
 
     def cancel_death_penalty(self) -> None:
-        """The job ended in time."""
+        """Stop the timer: the job has ended in time."""
         self._timer.close()
 
 
 class PooledJob(Job):
-    """A job whose function is given the worker's parts, and whose key always has a ttl.
+    """A job whose function is given the worker's services, and whose key always has a ttl.
 
-    RQ lifts the ttl of a running job; when its worker is then killed, its id would stay taken until some
-    other worker cleans up, and its session could not be decided. The same would happen to a job that ends
-    after its key is gone, deleted by who no longer waits or expired: RQ's last heartbeat makes the key anew.
+    RQ removes the ttl of a running job. If its worker were killed then, the id would stay taken until another worker
+    cleans up, and the session could not be decided meanwhile. The same would happen when a job ends after its key has
+    expired, or was deleted by a request that waits no longer: RQ's last heartbeat would make the key anew, without a
+    ttl.
     """
 
-    parts: Parts
+    services: WorkerServices
 
     def prepare_for_execution(self, worker_name: str, pipeline: Pipeline) -> None:
-        """Write down that it runs; from now on its key lives as long as it may take."""
+        """Note in Redis that the job runs. Its key now lives for as long as the job may take."""
         super().prepare_for_execution(worker_name, pipeline)
         pipeline.expire(self.key, math.ceil(self.timeout or HEARTBEAT_TTL_S))
 
     def heartbeat(self, *_: Any, **__: Any) -> None:
-        """Nobody reads it: the sign of life of a running job is its execution's."""
+        """Do nothing: RQ watches the heartbeat of the job's execution, and not this one."""
 
     def get_status(self, refresh: bool = False) -> JobStatus:  # noqa: ARG002
-        """What this process knows: RQ would fail to end a job whose key is gone."""
+        """The status that this process knows. RQ would read it from Redis, and fail when the job's key is gone."""
         return super().get_status(refresh=False)
 
     def perform(self) -> Any:
-        """The function's result."""
-        self._result = self.func(self.parts, *self.args)
+        """Call the job's function with the services, and return its result."""
+        self._result = self.func(self.services, *self.args)
         return self._result
 
 
 class PoolWorker(SimpleWorker):
-    """Runs up to `size` jobs of the queue at once, and announces each verdict once its job id is free again."""
+    """Runs up to `size` jobs of the queue at once, and announces each result when its job id is free again."""
 
     job_class = PooledJob
     death_penalty_class = GreenletDeathPenalty
@@ -106,7 +108,7 @@ class PoolWorker(SimpleWorker):
 
     _of_greenlet = local()
 
-    def __init__(self, parts: Parts, endpoint: RedisEndpoint, size: int, stop: threading.Event) -> None:
+    def __init__(self, services: WorkerServices, endpoint: RedisEndpoint, size: int, stop: threading.Event) -> None:
         connection = redis.Redis(connection_pool=endpoint.pool)
         super().__init__(
             [rq_queue(connection)],
@@ -115,7 +117,7 @@ class PoolWorker(SimpleWorker):
             log_job_description=False,
             worker_ttl=HEARTBEAT_TTL_S,
         )
-        self._parts = parts
+        self._services = services
         self._breaker = endpoint.breaker
         self._greenlets = Pool(size)
         self._stop = stop
@@ -124,7 +126,7 @@ class PoolWorker(SimpleWorker):
 
     @property
     def execution(self) -> Execution | None:
-        """RQ keeps the running job's execution on the worker; here each greenlet has its own."""
+        """The execution of the greenlet's job. RQ keeps one on the worker; here each greenlet has its own."""
         return getattr(self._of_greenlet, "execution", None)
 
     @execution.setter
@@ -139,7 +141,7 @@ class PoolWorker(SimpleWorker):
         """The next job once there is room for it; None, which ends the worker, when it is to stop."""
         while not self._stop.is_set():
             self._greenlets.wait_available()
-            if self._breaker.is_open:  # RQ would wait for a second and more, and log each try
+            if self._breaker.is_open:  # RQ would try again, with longer and longer pauses, and log each try
                 self._stop.wait(AWAY_S)
                 continue
             with contextlib.suppress(redis.ConnectionError, redis.TimeoutError, DequeueTimeout):
@@ -153,10 +155,10 @@ class PoolWorker(SimpleWorker):
         return None
 
     def _dequeue(self) -> None:
-        """Wait for a job, and take what else is waiting in the round trip that fetches it.
+        """Wait for a job; then fetch it, and take other waiting jobs in the same round trip.
 
-        RQ takes two round trips for each job, one job after the other: five a second from a Redis 100 ms away.
-        Raises DequeueTimeout when there is none.
+        RQ takes two round trips for each job, one job after the other: from a Redis 100 ms away, five jobs a second.
+        Raises DequeueTimeout when there is no job.
         """
         queue = self.queues[0]
         _, first = cast(tuple[str, Any], queue.lmove(self.connection, queue.key, cast(int, IDLE_S)))
@@ -165,7 +167,7 @@ class PoolWorker(SimpleWorker):
             for _ in range(min(self._greenlets.free_count() - 1, MOST_AT_ONCE)):
                 together.lmove(queue.key, queue.intermediate_queue_key)
             data, *others = together.execute()
-        if data:  # else its time was up
+        if data:  # otherwise the job has expired
             job = self.job_class(as_text(first), connection=self.connection, serializer=self.serializer)
             job.restore(data)
             self._dequeued.append(job)
@@ -181,22 +183,22 @@ class PoolWorker(SimpleWorker):
     def _execute(self, execute: Callable[[Job, Queue], None], job: Job, queue: Queue) -> None:
         try:
             execute(job, queue)
-        except redis.RedisError as error:  # its key runs out by itself, and the session's next request asks anew
+        except redis.RedisError as error:  # the job's key expires, and the session's next request queues a new job
             log.warning("a job could not be signed off: %s", type(error).__name__)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """Log why a job failed: one line where it is the world's fault, RQ's traceback where it is ours."""
+        """Log why a job failed: in one line for an outage or a time-out, with RQ's traceback for all else."""
         if isinstance(exc_info[1], redis.RedisError | JobTimeoutException):
             log.warning("a job failed: %s", type(exc_info[1]).__name__)
         else:
             super().handle_exception(job, *exc_info)
 
     def prepare_execution(self, job: Job) -> Execution:  # noqa: ARG002
-        """RQ notes down that the job has a worker, and then that it runs: here it is one round trip, the next one."""
+        """Do nothing: `prepare_job_execution` notes in one round trip what RQ notes in two."""
         return cast(Execution, self.execution)
 
     def prepare_job_execution(self, job: Job, remove_from_intermediate_queue: bool = False) -> None:
-        """Note down that the job runs."""
+        """Note in Redis, in one round trip, that the job has a worker and that it runs."""
         with self.connection.pipeline() as pipeline:
             self.execution = Execution.create(job, self.get_heartbeat_ttl(job), pipeline, self.name)
             job.prepare_for_execution(self.name, pipeline)
@@ -205,33 +207,34 @@ class PoolWorker(SimpleWorker):
             pipeline.execute()
 
     def perform_job(self, job: Job, queue: Queue) -> bool:
-        """Run the job; whoever waits for its verdict is told of a failure, too."""
-        cast(PooledJob, job).parts = self._parts
+        """Run the job; when it fails, announce that to whoever waits for its result."""
+        cast(PooledJob, job).services = self._services
         done = bool(super().perform_job(job, queue))
-        if not done and job.func_name == contract.DECIDE:
-            announce(self.connection, job, Verdict(fault=RouterDown.part))
+        if not done and job.func_name == messages.DECIDE:
+            announce(self.connection, job, DecisionResult(fault=RouterDown.part))
         return done
 
     def handle_job_success(self, job: Job, queue: Queue, started_job_registry: StartedJobRegistry) -> None:  # noqa: ARG002
-        """Sign the job off, forget it, and then announce its verdict, in one round trip.
+        """Sign the job off, delete it, and then announce its result, all in one round trip.
 
-        Who hears it finds the job's id free, so that nobody waits for what has been. RQ would look for dependents
-        and repetitions, which our jobs have none of; and it does so while it holds one connection and waits for
-        another, of which many jobs that end at once run out.
+        When a process hears the result, the job's id is free again, so that no request joins a job that has ended.
+
+        RQ would look for dependents and repetitions, which our jobs do not have. It would do so while it holds one
+        connection and waits for another one; many jobs that end at once would then wait for each other for ever.
         """
         with self.connection.pipeline() as pipeline:
             self.increment_successful_job_count(pipeline=pipeline)
             pipeline.delete(job.key)
             self.cleanup_execution(job, pipeline=pipeline)
-            if job.func_name == contract.DECIDE:
-                # not return_value(), which would ask Redis
-                announce(pipeline, job, msgspec.convert(job._result, Verdict))  # noqa: SLF001
+            if job.func_name == messages.DECIDE:
+                # return_value() would ask Redis
+                announce(pipeline, job, msgspec.convert(job._result, DecisionResult))  # noqa: SLF001
             pipeline.execute()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ARG002
-        """Sign of life, at most one a second, where RQ would give several for each job.
+        """Write the worker's heartbeat, once a second at most. RQ would write several for each job.
 
-        It signs on anew each time, and lists its queue, since Redis may have come back empty.
+        Each one registers the worker and its queue, too, since Redis may have come back empty.
         """
         if time.monotonic() >= self._next_heartbeat:
             self._next_heartbeat = time.monotonic() + HEARTBEAT_EVERY_S
@@ -242,24 +245,24 @@ class PoolWorker(SimpleWorker):
                 together.execute()
 
     def check_for_suspension(self, burst: bool) -> None:
-        """Obey `rq suspend`; it is looked for once a second."""
+        """Obey `rq suspend`, for which the worker looks once a second."""
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + HEARTBEAT_EVERY_S
-            with contextlib.suppress(redis.RedisError):  # RQ would end; dequeuing waits instead
+            with contextlib.suppress(redis.RedisError):  # RQ's loop would end; dequeuing waits until Redis is back
                 super().check_for_suspension(burst)
 
     def set_state(self, state: str, pipeline: Any = None) -> None:  # noqa: ARG002
-        """Idle and busy mean nothing where many jobs run: the state is kept here, and not in Redis."""
+        """Keep the state here, and not in Redis: idle and busy mean nothing where many jobs run."""
         self._state = state
 
     def set_current_job_id(self, job_id: str | None = None, pipeline: Any = None) -> None:
-        """There is no such thing as the current job."""
+        """Do nothing: there is no single current job."""
 
     def set_current_job_working_time(self, current_job_working_time: float, pipeline: Any = None) -> None:
-        """There is no such thing as the current job."""
+        """Do nothing: there is no single current job."""
 
     def subscribe(self) -> None:
-        """RQ's remote commands are not served: their thread dies with a Redis restart (rq issue 1836)."""
+        """Do nothing: RQ's remote commands are not served. Their thread dies when Redis restarts (rq issue 1836)."""
 
     def teardown(self) -> None:
         """Let jobs under way end, then sign off."""
@@ -267,7 +270,7 @@ class PoolWorker(SimpleWorker):
         super().teardown()  # type: ignore[no-untyped-call]
 
     def procline(self, message: str) -> None:
-        """The process keeps its name."""
+        """Do nothing: the process keeps its name."""
 
     def _install_signal_handlers(self) -> None:
-        """The process's own handler sets the stop event; RQ's would raise in whichever greenlet runs."""
+        """Do nothing: `workers/__main__.py` handles signals. RQ's handler would raise in whichever greenlet runs."""

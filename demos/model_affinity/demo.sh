@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 demo=$PWD
 root=$(cd ../.. && pwd)
-export PORT=${PORT:-12000} PROVIDER_PORT=${PROVIDER_PORT:-12101} ROUTER_PORT=${ROUTER_PORT:-12103}
+export PORT=${PORT:-12000}
 address=http://localhost:$PORT
 ready_within_s=60
 stopped_within_s=20
@@ -45,10 +45,15 @@ choose_providers() {
     fi
     echo "Without OPENAI_API_KEY and ANTHROPIC_API_KEY stand-ins take the place of the providers and of the router."
     export OPENAI_API_KEY=none ANTHROPIC_API_KEY=none ROUTER_MODEL=Arch-Router
+    PROVIDER_PORT=${PROVIDER_PORT:-$(free_port)} ROUTER_PORT=${ROUTER_PORT:-$(free_port)}
+    export PROVIDER_PORT ROUTER_PORT
     export OPENAI_BASE_URL=http://127.0.0.1:$PROVIDER_PORT/v1 ANTHROPIC_BASE_URL=http://127.0.0.1:$PROVIDER_PORT/v1
     export ROUTER_URL=http://127.0.0.1:$ROUTER_PORT/v1
     options+=(--also "$demo/Procfile")
 }
+
+# A port where nobody listens.
+free_port() { python3 -c 'from tests.fakes.ports import free_port; print(free_port())'; }
 
 runs() { [ -n "$pool" ] && kill -0 "$pool" 2>/dev/null; }
 

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # Asks the gateway where requests would go, one curl after the other, and stops all that it started.
-#   PLANO_PORT    where the gateway listens                            (12000)
-#   SOURCES_PORT  where the stand-in for prices and latencies listens  (12104)
+#   PORT          where the gateway listens                            (12000)
+#   SOURCES_PORT  where the stand-in for prices and latencies listens  (a free one)
 # No provider is asked anything, so that no key is needed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=demos/model_routing_service
 
-export PLANO_PORT="${PLANO_PORT:-12000}" SOURCES_PORT="${SOURCES_PORT:-12104}"
+export PORT="${PORT:-12000}"
 export OPENAI_API_KEY="${OPENAI_API_KEY:-not-used}" ANTHROPIC_API_KEY="${ANTHROPIC_API_KEY:-not-used}"
-gateway_url="http://localhost:$PLANO_PORT"
+gateway_url="http://localhost:$PORT"
 decide="$gateway_url/routing/v1/chat/completions"
-sources="http://localhost:$SOURCES_PORT/_behave"
+sources='http://localhost:$SOURCES_PORT/_behave' # shown as it is written
 export no_proxy="localhost,127.0.0.1,${no_proxy:-${NO_PROXY:-}}"
 
 die() {
@@ -24,7 +24,12 @@ if [ ! -x .venv/bin/plano ] && ! command -v plano >/dev/null; then
 fi
 if [ -x .venv/bin/plano ]; then PATH="$PWD/.venv/bin:$PATH"; fi
 
-for name in PLANO_PORT SOURCES_PORT; do
+# A port where nobody listens.
+free_port() { python3 -c 'from tests.fakes.ports import free_port; print(free_port())'; }
+SOURCES_PORT="${SOURCES_PORT:-$(free_port)}"
+export SOURCES_PORT
+
+for name in PORT SOURCES_PORT; do
     if (exec 3<>"/dev/tcp/127.0.0.1/${!name}") 2>/dev/null; then
         die "port ${!name} is in use; name another: $name=…"
     fi
@@ -97,7 +102,7 @@ translate='{
   }'
 
 set -m # in a process group of its own: Ctrl-C reaches this script, and the gateway is stopped by it
-plano up "$here/config.yaml" --port "$PLANO_PORT" --also "$here/Procfile" >"$logs/gateway.log" 2>&1 &
+plano up "$here/config.yaml" --port "$PORT" --also "$here/Procfile" >"$logs/gateway.log" 2>&1 &
 gateway=$!
 set +m
 for n in {1..300}; do

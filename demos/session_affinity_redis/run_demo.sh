@@ -9,8 +9,6 @@ cd "$(dirname "$0")"
 demo=$PWD
 root=$(cd ../.. && pwd)
 export PORT=${PORT:-12000}
-export PROVIDER_PORT=${PROVIDER_PORT:-12101} ROUTER_PORT=${ROUTER_PORT:-12103}
-export WEB_PORT_1=${WEB_PORT_1:-12111} WEB_PORT_2=${WEB_PORT_2:-12112} WEB_PORT_3=${WEB_PORT_3:-12113}
 address=http://localhost:$PORT
 run=$demo/.run/$PORT   # pid and log of `plano up`
 ready_within_s=60
@@ -79,21 +77,28 @@ up_in_docker() {
 
 up_on_this_machine() {
     echo "No Docker engine runs: \`plano up\` starts the pool on this machine."
-    choose_provider "127.0.0.1:$PROVIDER_PORT" "127.0.0.1:$ROUTER_PORT"
     cd "$root"   # the stand-ins and the virtual environment are there
     PATH=$root/.venv/bin:$PATH
     command -v plano >/dev/null || make --silent .venv/.ready
+    for name in PROVIDER_PORT ROUTER_PORT WEB_PORT_1 WEB_PORT_2 WEB_PORT_3; do
+        export "$name=${!name:-$(free_port)}"
+    done
+    choose_provider "127.0.0.1:$PROVIDER_PORT" "127.0.0.1:$ROUTER_PORT"
     mkdir -p "$run"
     : >"$run/Procfile"
     if [ -n "$standins" ]; then
-        echo "standins: python -m tests.fakes --provider $PROVIDER_PORT --router $ROUTER_PORT" >>"$run/Procfile"
+        echo 'standins: python -m tests.fakes --provider $PROVIDER_PORT --router $ROUTER_PORT' >>"$run/Procfile"
     fi
     layout
     nohup plano up "$demo/config.yaml" --also "$run/Procfile" "${options[@]}" >"$run/log" 2>&1 </dev/null &
     echo $! >"$run/pid"
     wait_until "$ready_within_s" started || fail "not ready within $ready_within_s s; ./run_demo.sh down, and see $run/log"
     running || { cat "$run/log" >&2; rm -r "$run"; fail "plano up has ended; what it said is above"; }
-    welcome "$(sed -n 's/.*&& \(.*\) GET plano:affinity:demo.*/\1/p' "$run/log")"
+    if grep -q "redis GET" "$run/log"; then
+        welcome "PORT=${options[1]} $(command -v plano) redis"
+    else
+        welcome ""   # the pins are in memory
+    fi
     echo "Log:    $run/log"
 }
 
@@ -121,6 +126,9 @@ layout() {
     options=(--port "$WEB_PORT_1" --web 1)
     for port in "$WEB_PORT_1" "$WEB_PORT_2" "$WEB_PORT_3"; do fronts+=("http://localhost:$port"); done
 }
+
+# A port where nobody listens.
+free_port() { python3 -c 'from tests.fakes.ports import free_port; print(free_port())'; }
 
 find_haproxy() {
     [ "${BALANCER:-haproxy}" = haproxy ] || return 0

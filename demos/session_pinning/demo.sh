@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Runs the whole demo and stops all that it started.
-#   PLANO_PORT    where the gateway listens               (12000)
-#   AGENT_PORT    where the research agent listens        (8000)
-#   STANDIN_PORT  where the stand-in provider listens     (12101)
+#   PORT           where the gateway listens            (12000)
+#   AGENT_PORT     where the research agent listens     (8000)
+#   PROVIDER_PORT  where the stand-in provider listens  (a free one)
 # With OPENAI_API_KEY and ANTHROPIC_API_KEY in the environment the real providers are asked.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=demos/session_pinning
 
-export PLANO_PORT="${PLANO_PORT:-12000}" AGENT_PORT="${AGENT_PORT:-8000}" STANDIN_PORT="${STANDIN_PORT:-12101}"
-export PLANO_URL="http://localhost:$PLANO_PORT"
+export PORT="${PORT:-12000}" AGENT_PORT="${AGENT_PORT:-8000}"
+export PLANO_URL="http://localhost:$PORT"
 unset AGENT_URL # the demo asks the agent that it starts
 export no_proxy="localhost,127.0.0.1,${no_proxy:-${NO_PROXY:-}}"
 
@@ -18,12 +18,15 @@ die() {
     exit 1
 }
 
+# A port where nobody listens.
+free_port() { python3 -c 'from tests.fakes.ports import free_port; print(free_port())'; }
+
 if [ ! -x .venv/bin/plano ] && ! command -v plano >/dev/null; then
     make .venv/.ready >&2
 fi
 if [ -x .venv/bin/plano ]; then PATH="$PWD/.venv/bin:$PATH"; fi
 
-ports="PLANO_PORT AGENT_PORT"
+ports="PORT AGENT_PORT"
 also=()
 if [ -n "${OPENAI_API_KEY:-}" ] && [ -n "${ANTHROPIC_API_KEY:-}" ]; then
     echo "Providers: OpenAI and Anthropic"
@@ -31,9 +34,11 @@ if [ -n "${OPENAI_API_KEY:-}" ] && [ -n "${ANTHROPIC_API_KEY:-}" ]; then
     export ANTHROPIC_BASE_URL="${ANTHROPIC_BASE_URL:-https://api.anthropic.com/v1}"
 else
     echo "Providers: stand-ins, because OPENAI_API_KEY and ANTHROPIC_API_KEY are not both set"
+    PROVIDER_PORT="${PROVIDER_PORT:-$(free_port)}"
+    export PROVIDER_PORT
     export OPENAI_API_KEY=stand-in ANTHROPIC_API_KEY=stand-in
-    export OPENAI_BASE_URL="http://127.0.0.1:$STANDIN_PORT/v1" ANTHROPIC_BASE_URL="http://127.0.0.1:$STANDIN_PORT/v1"
-    ports="$ports STANDIN_PORT"
+    export OPENAI_BASE_URL="http://127.0.0.1:$PROVIDER_PORT/v1" ANTHROPIC_BASE_URL="http://127.0.0.1:$PROVIDER_PORT/v1"
+    ports="$ports PROVIDER_PORT"
     also=(--also "$here/Procfile")
 fi
 for name in $ports; do
@@ -79,7 +84,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 set -m # in a process group of its own: Ctrl-C reaches this script, and the gateway is stopped by it
-plano up "$here/config.yaml" --port "$PLANO_PORT" ${also[@]+"${also[@]}"} >"$logs/gateway.log" 2>&1 &
+plano up "$here/config.yaml" --port "$PORT" ${also[@]+"${also[@]}"} >"$logs/gateway.log" 2>&1 &
 gateway=$!
 set +m
 for n in {1..300}; do

@@ -1,6 +1,5 @@
 """The config file: read, migrated, checked, and turned into values."""
 
-from shared.config.load import load
-from shared.config.values import Config
+from shared.config.load import Config, load
 
 __all__ = ["Config", "load"]

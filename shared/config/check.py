@@ -1,103 +1,112 @@
-"""Rules that hold between parts of the file."""
+"""Rules that hold between parts of the file, and what is allowed but probably wrong."""
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from shared.config import urls
-from shared.config.faults import Faults, listed
-from shared.config.models import unknown
-from shared.config.schema import File, KeyEntry, RouteEntry, RouterEntry, SourceEntry
-from shared.config.values import OBSERVED, REFRESH_S
+from shared.config.faults import UNREADABLE, Faults, Path, by_path, listed
+from shared.config.fields import url_fault
+from shared.config.models import OBSERVED, AccessKey, ConfigFile, MetricSource, RoutingPreference
+from shared.config.providers import Served, unknown
 from shared.domain.catalog import Catalog
-from shared.domain.routes import name_fault
+from shared.domain.routes import Prefer, name_fault, prefer_fault
 
-_NEEDS = {"cheapest": "cost", "fastest": "latency"}
-_SOURCES = {"cost": ("digitalocean", "models.dev"), "latency": ("prometheus", "observed")}
-_PLACEHOLDERS = ("{routes}", "{conversation}")
+_SOURCES = {"cost": ("digitalocean", "models.dev"), "latency": ("prometheus", OBSERVED)}
 
 
-def check(file: File, routes: Iterable[RouteEntry], catalog: Catalog, folder: Path, faults: Faults) -> None:
-    """Note every broken rule. Paths in the file start at `folder`."""
-    sources = file.model_metrics_sources or []
-    _check_routes(routes, catalog, {source.type for source in sources}, faults)
+def check(file: ConfigFile, catalog: Catalog, faults: Faults) -> None:
+    """Note every broken rule."""
+    sources = by_path(file.model_metrics_sources, "model_metrics_sources")
+    routes = by_path(file.routing_preferences, "routing_preferences")
+    _check_routes(routes, catalog, {source.type for source in sources.values()}, faults)
     _check_sources(sources, faults)
-    _check_keys(file.auth.keys or [], catalog, faults)
-    _check_url(file.routing.session_cache.url, f"{file.routing.session_cache.place}.url", faults, query=True)
-    _check_url(file.tracing.opentracing_grpc_endpoint, "tracing.opentracing_grpc_endpoint", faults)
-    if isinstance(file.routing.router, RouterEntry):
-        _check_url(file.routing.router.url, "routing.router.url", faults)
-        _check_prompt(file.routing.router, folder, faults)
+    _check_keys(by_path(file.auth.keys, "auth", "keys"), catalog, faults)
 
 
-def _check_routes(routes: Iterable[RouteEntry], catalog: Catalog, sources: Iterable[str], faults: Faults) -> None:
+def _check_routes(
+    routes: Mapping[Path, RoutingPreference], catalog: Catalog, sources: Collection[str], faults: Faults
+) -> None:
     seen: set[str] = set()
-    for route in routes:
-        fault = name_fault(route.name, seen)
-        if fault:
-            faults.add(f"{route.place}.name", *fault.split("; ", 1))
+    for path, route in routes.items():
+        if fault := name_fault(route.name, seen):
+            faults.add((*path, "name"), *fault.split("; ", 1))
         seen.add(route.name)
-        _check_models(route.models, route.place, catalog, faults)
-        prefer = route.selection_policy.prefer
-        needed = _NEEDS.get(prefer)
-        if needed and needed not in sources:
-            wrong = f"is {prefer}, which needs a source of type {needed}"
-            faults.add(f"{route.selection_policy.place}.prefer", wrong, "add one to model_metrics_sources")
+        _check_models(route.models, path, catalog, faults)
+        if fault := prefer_fault(Prefer(route.selection_policy.prefer), sources):
+            faults.add((*path, "selection_policy", "prefer"), *fault.split("; ", 1))
 
 
-def _check_models(names: Iterable[str], place: str, catalog: Catalog, faults: Faults) -> None:
+def _check_models(names: Iterable[str], path: Path, catalog: Catalog, faults: Faults) -> None:
     for n, name in enumerate(names):
-        if catalog.find(name) is None:
-            faults.add(f"{place}.models[{n}]", *unknown(name, catalog))
+        if catalog.find(name) is None and name != UNREADABLE:
+            faults.add((*path, "models", n), *unknown(name, catalog))
 
 
-def _check_sources(sources: Iterable[SourceEntry], faults: Faults) -> None:
-    seen: dict[str, str] = {}
-    for source in sources:
-        first = seen.setdefault(source.type, source.place)
-        if first != source.place:
-            faults.add(f"{source.place}.type", f"is {source.type}, as in {first}", "keep one source of a type")
-        if source.provider not in _SOURCES[source.type]:
-            wrong = f"is {source.provider}, which is no source of type {source.type}"
-            faults.add(f"{source.place}.provider", wrong, f"it is {listed(_SOURCES[source.type])}")
-        elif source.provider == "prometheus":
-            for name in ("url", "query"):
-                if getattr(source, name) is None:
-                    faults.add(f"{source.place}.{name}", "is missing", "prometheus needs a url and a query")
-        if source.max_age and source.max_age < (source.refresh_interval or REFRESH_S[source.provider]):
-            right = "make it longer, else data is too old before it is renewed"
-            faults.add(f"{source.place}.max_age", "is shorter than the refresh interval", right)
-        if source.half_life and source.provider != OBSERVED:
-            faults.add(f"{source.place}.half_life", f"is for {OBSERVED} only", "leave it out")
-        _check_url(source.url, f"{source.place}.url", faults, query=source.type == "cost")
+def _check_sources(sources: Mapping[Path, MetricSource], faults: Faults) -> None:
+    faults.refuse_repeated(
+        "type", {path: source.type for path, source in sources.items()}, "keep one source of a type"
+    )
+    for path, source in sources.items():
+        for name, wrong, right in _source_faults(source):
+            if not faults.at((*path, "type")):
+                faults.add((*path, name), wrong, right)
 
 
-def _check_keys(keys: Iterable[KeyEntry], catalog: Catalog, faults: Faults) -> None:
-    names: dict[str, str] = {}
-    secrets: dict[str, str] = {}
-    for entry in keys:
-        first = names.setdefault(entry.name, entry.place)
-        if first != entry.place:
-            faults.add(f"{entry.place}.name", f"is {entry.name!r}, as in {first}", "choose another")
-        first = secrets.setdefault(entry.key, entry.place)
-        if first != entry.place:
-            faults.add(f"{entry.place}.key", f"is the key of {first}", "each name has a key of its own")
-        _check_models(entry.models or [], entry.place, catalog, faults)
+def _source_faults(source: MetricSource) -> Iterator[tuple[str, str, str]]:
+    if source.provider not in _SOURCES[source.type]:
+        wrong = f"is {source.provider}, which is no source of type {source.type}"
+        yield "provider", wrong, f"it is {listed(_SOURCES[source.type])}"
+    elif source.provider == "prometheus":
+        for name in ("url", "query"):
+            if getattr(source, name) is None:
+                yield name, "is missing", "prometheus needs a url and a query"
+    if source.max_age and source.max_age < source.refresh_interval_s:
+        right = "make it longer, else data is too old before it is renewed"
+        yield "max_age", "is shorter than the refresh interval", right
+    if "half_life_s" in source.model_fields_set and source.provider != OBSERVED:
+        yield "half_life", f"is for {OBSERVED} only", "leave it out"
+    if source.url and source.type != "cost" and (fault := url_fault(source.url)):
+        yield "url", *fault
 
 
-def _check_url(url: str | None, place: str, faults: Faults, *, query: bool = False) -> None:
-    fault = urls.fault(url, query=query) if url else None
-    if fault:
-        faults.add(place, *fault)
+def _check_keys(keys: Mapping[Path, AccessKey], catalog: Catalog, faults: Faults) -> None:
+    for path, key in keys.items():
+        _check_models(key.models or (), path, catalog, faults)
+    faults.refuse_repeated("name", {path: key.name for path, key in keys.items()}, "choose another")
+    digests = {path: key.digest for path, key in keys.items()}
+    faults.refuse_repeated("key", digests, "each name has a key of its own", secret=True)
 
 
-def _check_prompt(router: RouterEntry, folder: Path, faults: Faults) -> None:
-    if router.prompt_file is None:
-        return
-    place = f"{router.place}.prompt_file"
-    try:
-        text = (folder / router.prompt_file).read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        faults.add(place, "cannot be read", "it is a text file in UTF-8, its path starting at the config file")
-        return
-    if not all(placeholder in text for placeholder in _PLACEHOLDERS):
-        faults.add(place, "lacks a placeholder", f"its text holds {' and '.join(_PLACEHOLDERS)}")
+def doubts(file: ConfigFile, served: Served, faults: Faults) -> Iterator[str]:
+    """What is allowed and probably wrong, of a file without a fault."""
+    for path, provider in by_path(file.model_providers, "model_providers").items():
+        if provider.passthrough_auth and file.auth.keys:
+            yield (
+                f"{faults.place((*path, 'passthrough_auth'))}: passes the client's Authorization header on, "
+                "which with auth.keys holds this gateway's own key; give the provider an access_key instead"
+            )
+    for path, route in by_path(file.routing_preferences, "routing_preferences").items():
+        prefer = route.selection_policy.prefer
+        if prefer != "none" and len(set(map(served.catalog.qualify, route.models))) == 1:
+            place = faults.place((*path, "selection_policy", "prefer"))
+            yield f"{place}: is {prefer}, but there is one model; name those to choose from"
+    yield from _doubts_of_routing(file, served)
+
+
+def _doubts_of_routing(file: ConfigFile, served: Served) -> Iterator[str]:
+    routing, keys = file.routing, file.auth.keys
+    cache = routing.session_cache
+    if cache.tenant_header and not keys:
+        yield (
+            "routing.session_cache.tenant_header: without auth.keys a client may name any tenant; "
+            "let a proxy in front of the gateway set the header, or give each tenant a key"
+        )
+    if cache.tenant_header and keys and all(key.tenant for key in keys):
+        yield "routing.session_cache.tenant_header: is never read, as every key names its tenant; leave it out"
+    if "session_max_entries" in routing.model_fields_set and cache.type == "redis":
+        yield "routing.session_max_entries: is for session_cache.type memory only; set a limit in Redis"
+    if routing.session_max_age_seconds and routing.session_ttl_mode == "fixed":
+        yield "routing.session_max_age_seconds: is for session_ttl_mode sliding only; a fixed pin has its ttl"
+    if routing.fallback_to_default and served.catalog.default is None:
+        yield "routing.fallback_to_default: has no effect, as no provider is the default; set default: true on one"
+    name = file.overrides.llm_routing_model
+    if name and served.router is None and routing.router == "auto":
+        yield f"overrides.llm_routing_model: no provider serves {name}; the embedded router decides in its place"

@@ -1,18 +1,18 @@
 """The file's text as a tree of plain values, doubled keys refused."""
 
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
-from shared.config.faults import Faults
+from shared.config.faults import Faults, Path
 from shared.errors import ConfigError
 
 _TAGGED_WRONGLY = (ValueError, AttributeError, LookupError)
 """What PyYAML 6 raises besides its own errors: for `!!timestamp x`, `!!int ''`, `!!bool x`, a date that is none."""
 
 
-def content(path: Path) -> bytes:
+def content(path: FilePath) -> bytes:
     """The file's bytes; raises ConfigError when it cannot be read."""
     try:
         return path.read_bytes()
@@ -29,7 +29,7 @@ def parse(data: bytes, name: str, faults: Faults) -> dict[str, Any]:
         loader = yaml.SafeLoader(data.decode("utf-8-sig"))
         node = loader.get_single_node()
         if node is not None:
-            _refuse_doubles(node, "", (), faults)
+            _refuse_doubles(node, (), (), faults)
         tree = None if node is None else loader.construct_document(node)
     except UnicodeDecodeError as error:
         raise ConfigError([f"{name}: byte {error.start} is not UTF-8; save the file as UTF-8"]) from None
@@ -42,17 +42,17 @@ def parse(data: bytes, name: str, faults: Faults) -> dict[str, Any]:
     return tree
 
 
-def _refuse_doubles(node: yaml.Node, place: str, above: tuple[yaml.Node, ...], faults: Faults) -> None:
+def _refuse_doubles(node: yaml.Node, path: Path, above: tuple[yaml.Node, ...], faults: Faults) -> None:
     if node in above:
-        raise ValueError(f"{place} contains itself")
+        raise ValueError("a value contains itself")
     above = (*above, node)
     if isinstance(node, yaml.SequenceNode):
         for n, item in enumerate(node.value):
-            _refuse_doubles(item, f"{place}[{n}]", above, faults)
+            _refuse_doubles(item, (*path, n), above, faults)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
-            inner = f"{place}.{key.value}".removeprefix(".")
+            inner = (*path, str(key.value))
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 line = key.start_mark.line + 1
                 faults.add(inner, f"is there twice, again on line {line}", "keep one of them")

@@ -1,17 +1,53 @@
 """From a path to a config: read, fill in, migrate, check, build."""
 
+import hashlib
 from collections import ChainMap
 from collections.abc import Mapping
 from pathlib import Path
 
-from shared.config import document, environment, unserved, walk
-from shared.config.build import build
-from shared.config.check import check
+import msgspec
+
+from shared.config import document, environment, unsupported
+from shared.config.check import check, doubts
 from shared.config.faults import Faults
-from shared.config.migrate import present
-from shared.config.models import serve
-from shared.config.schema import File
-from shared.config.values import Config
+from shared.config.migrate import migrate
+from shared.config.models import (
+    AccessKey,
+    ConfigFile,
+    Limits,
+    Listener,
+    MetricSource,
+    Router,
+    Routing,
+    RoutingPreference,
+    Tracing,
+)
+from shared.config.parse import read
+from shared.config.providers import Served, serve
+from shared.domain.catalog import Catalog
+from shared.domain.routes import Prefer, Route
+
+_DIGEST_LENGTH = 12
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """A checked config file: its sections, and what follows from several of them."""
+
+    catalog: Catalog
+    routes: tuple[Route, ...]
+    listener: Listener
+    routing: Routing
+    router: Router | None
+    """The router model; None: the embedded router."""
+    access_keys: tuple[AccessKey, ...]
+    limits: Limits
+    sources: tuple[MetricSource, ...]
+    source_types: frozenset[str]
+    """Which of cost and latency the sources say."""
+    tracing: Tracing
+    warnings: tuple[str, ...]
+    digest: str
+    """The first 12 hexadecimal digits of the SHA-256 of the file: replicas compare it."""
 
 
 def load(path: Path, env: Mapping[str, str]) -> Config:
@@ -22,16 +58,53 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
     faults = Faults()
     data = document.content(path)
     tree = document.parse(data, str(path), faults)
-    ignored = unserved.take_out(tree)
-    if not (tree.get("model_providers") or tree.get("llm_providers")):
-        faults.add("model_providers", "is empty", "name at least one model, such as openai/gpt-4o-mini")
+    ignored = unsupported.take_out(tree)
+    warnings = migrate(tree, faults)
+    if not tree.get("model_providers"):
+        faults.add(("model_providers",), "is empty", "name at least one model, such as openai/gpt-4o-mini")
     variables = ChainMap(dict(env), environment.read_dotenv(path.parent / ".env", faults))
-    file = walk.read(environment.fill(tree, variables, faults), File, faults)
-    now = present(file, faults)
-    served = serve(now, file.model_aliases or {}, faults)
-    check(file, now.routes, served.catalog, path.parent, faults)
+    file = read(environment.fill(tree, variables, faults), path.parent, faults)
+    served = serve(file, faults)
+    check(file, served.catalog, faults)
     faults.raise_any()
-    warnings = list(now.warnings)
-    if ignored:
-        warnings.append(f"ignored, as nothing here uses it: {', '.join(ignored)}")
-    return build(file, now, served, folder=path.parent, warnings=warnings, data=data)
+    catalog, sources = served.catalog, file.model_metrics_sources
+    return Config(
+        catalog=catalog,
+        routes=tuple(_route(entry, catalog) for entry in file.routing_preferences),
+        listener=next((entry for entry in file.listeners if entry.type == "model"), Listener()),
+        routing=file.routing,
+        router=_router(file, served),
+        access_keys=tuple(_access_key(key, catalog) for key in file.auth.keys),
+        limits=file.limits,
+        sources=tuple(_source(source, catalog) for source in sources),
+        source_types=frozenset(source.type for source in sources),
+        tracing=file.tracing,
+        warnings=(*warnings, *ignored, *doubts(file, served, faults)),
+        digest=hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH],
+    )
+
+
+def _route(entry: RoutingPreference, catalog: Catalog) -> Route:
+    models = dict.fromkeys(map(catalog.qualify, entry.models))
+    return Route(entry.name, entry.description, tuple(models), Prefer(entry.selection_policy.prefer))
+
+
+def _router(file: ConfigFile, served: Served) -> Router | None:
+    wanted = file.routing.router
+    if isinstance(wanted, Router):
+        return wanted
+    return served.router if wanted == "auto" else None
+
+
+def _access_key(key: AccessKey, catalog: Catalog) -> AccessKey:
+    """The key with the qualified names of its models."""
+    models = tuple(dict.fromkeys(map(catalog.qualify, key.models))) if key.models else None
+    return key.model_copy(update={"models": models})
+
+
+def _source(source: MetricSource, catalog: Catalog) -> MetricSource:
+    """The source with the qualified names of our models."""
+    aliases = {
+        theirs: model.name if (model := catalog.find(ours)) else ours for theirs, ours in source.model_aliases.items()
+    }
+    return source.model_copy(update={"model_aliases": aliases})

@@ -1,91 +1,100 @@
-"""Former spellings of the file read as the present one."""
+"""Former spellings of the file, written anew in its tree before anything else reads it."""
 
 import re
+from typing import Any
 
-import msgspec
+from shared.config.faults import UNREADABLE, Faults, Path
 
-from shared.config.faults import Faults
-from shared.config.schema import File, LegacyListeners, ListenerEntry, ProviderEntry, RouteEntry
-
-_VERSION = re.compile(r"v?(\d+)\.(\d+)(\.\d+)?(-\w+)?")
-_LATEST = (0, 4)
-
-
-class Present(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of a file that had another form once, in their present one."""
-
-    providers: list[ProviderEntry]
-    routes: list[RouteEntry]
-    listener: ListenerEntry
-    router_model: str | None
-    router_model_place: str
-    warnings: list[str]
+FORMER = {
+    "llm_providers": "The former name of model_providers.",
+    "model_providers[].routing_preferences": "Before v0.4.0: the routes of this model.",
+    "overrides.router_model": "The former name of llm_routing_model.",
+}
+"""Paths of settings that only this module reads; `[]` stands for each item of a list."""
+_CURRENT = re.compile(r"v?0\.4(\D.*)?")
 
 
-def present(file: File, faults: Faults) -> Present:
-    """The file as its author would write it today, with a warning for each thing that changed."""
-    warnings: list[str] = []
-    providers = _providers(file, faults, warnings)
-    former, router_model = file.overrides.router_model, file.overrides.llm_routing_model
-    if former:
+def migrate(tree: dict[str, Any], faults: Faults) -> list[str]:
+    """Write the tree as its author would today; return a warning for each thing that changed.
+
+    Faults that are found in it later are told under the names in the file.
+    """
+    _list_listeners(tree, faults)
+    warnings = [*_rename_providers(tree, faults), *_lift_routes(tree, faults)]
+    overrides = tree.get("overrides")
+    if isinstance(overrides, dict) and (former := overrides.pop("router_model", None)):
         warnings.append("overrides.router_model is deprecated; rename it to llm_routing_model")
-    return Present(
-        providers=providers,
-        routes=_routes(file, providers, faults, warnings),
-        listener=_listener(file),
-        router_model=router_model or former,
-        router_model_place=f"overrides.{'llm_routing_model' if router_model else 'router_model'}",
-        warnings=warnings,
-    )
+        if not overrides.get("llm_routing_model"):
+            overrides["llm_routing_model"] = former
+            faults.rename(("overrides", "llm_routing_model"), ("overrides", "router_model"))
+    return warnings
 
 
-def _providers(file: File, faults: Faults, warnings: list[str]) -> list[ProviderEntry]:
-    if file.llm_providers is None:
-        return file.model_providers or []
-    warnings.append("llm_providers is deprecated; rename it to model_providers")
-    if file.model_providers is not None:
-        faults.add("llm_providers", "stands beside model_providers", "keep model_providers only")
-    return (file.model_providers or []) + file.llm_providers
+def _list_listeners(tree: dict[str, Any], faults: Faults) -> None:
+    """The legacy map of listeners has one that is served."""
+    listeners = tree.get("listeners")
+    if isinstance(listeners, dict):
+        for name in filter("egress_traffic".__ne__, listeners):
+            known = name if isinstance(name, str) else type(name).__name__
+            faults.add(("listeners", known), "is not known", "it is egress_traffic")
+        tree["listeners"] = [listeners.get("egress_traffic") or {}]
+        faults.rename(("listeners", 0), ("listeners", "egress_traffic"))
 
 
-def _routes(file: File, providers: list[ProviderEntry], faults: Faults, warnings: list[str]) -> list[RouteEntry]:
-    """The top-level routes, then those inside of providers; a known name gets one model more."""
-    routes = list(file.routing_preferences or [])
-    old = _version(file, faults) < _LATEST
-    lifted: dict[str, None] = {}
-    for provider in providers:
-        if provider.routing_preferences and not old:
+def _rename_providers(tree: dict[str, Any], faults: Faults) -> list[str]:
+    former, present = tree.pop("llm_providers", None), tree.get("model_providers")
+    if former is None:
+        return []
+    if present is None:
+        tree["model_providers"] = former
+        faults.rename(("model_providers",), ("llm_providers",))
+    else:
+        faults.add(("llm_providers",), "stands beside model_providers", "keep model_providers only")
+        if isinstance(former, list) and isinstance(present, list):
+            for n in range(len(former)):
+                faults.rename(("model_providers", len(present) + n), ("llm_providers", n))
+            tree["model_providers"] = present + former
+    return ["llm_providers is deprecated; rename it to model_providers"]
+
+
+def _lift_routes(tree: dict[str, Any], faults: Faults) -> list[str]:
+    """Move the routes inside of providers behind those of the top level; a known name gets one model more."""
+    providers, top = tree.get("model_providers"), tree.get("routing_preferences")
+    routes = [*top] if isinstance(top, list) else []
+    lifted: list[str] = []
+    for n, provider in enumerate(providers if isinstance(providers, list) else ()):
+        inline = provider.pop("routing_preferences", None) if isinstance(provider, dict) else None
+        path: Path = ("model_providers", n, "routing_preferences")
+        if inline and _is_current(tree.get("version")):
             right = "since v0.4.0 a route stands in the top-level routing_preferences and lists its models"
-            faults.add(f"{provider.place}.routing_preferences", "is inside a provider", right)
-            continue
-        for inline in provider.routing_preferences or []:
-            lifted[inline.name] = None
-            same = next((n for n, route in enumerate(routes) if route.name == inline.name), None)
-            if same is None:
-                place, text = inline.place, inline.description
-                route = RouteEntry(place=place, name=inline.name, description=text, models=[provider.model])
-                routes.append(route)
-            else:
-                models = [*routes[same].models, provider.model]
-                routes[same] = msgspec.structs.replace(routes[same], models=models)
-    if lifted:
-        warnings.append(
-            f"routing_preferences inside providers are read as top-level routes ({', '.join(lifted)}); "
-            "move them there, list their models, and set version: v0.4.0"
-        )
-    return routes
+            faults.add(path, "is inside a provider", right)
+        elif isinstance(inline, list):
+            model = provider.get("model")
+            readable = model if isinstance(model, str) else UNREADABLE
+            lifted += [_lift(route, readable, routes, (*path, m), faults) for m, route in enumerate(inline)]
+        elif inline:
+            faults.add(path, "is no list", "it is a list of routes, each with name and description")
+    if not lifted:
+        return []
+    if top is None or isinstance(top, list):
+        tree["routing_preferences"] = routes
+    names = ", ".join(dict.fromkeys(lifted))
+    warning = f"routing_preferences inside providers are read as top-level routes ({names}); "
+    return [warning + "move them there, list their models, and set version: v0.4.0"]
 
 
-def _version(file: File, faults: Faults) -> tuple[int, int]:
-    found = _VERSION.fullmatch(str(file.version))
-    version = (int(found[1]), int(found[2])) if found else None
-    if version is None or not (0, 1) <= version <= _LATEST:
-        faults.add("version", f"is {str(file.version)!r}", "it is v0.1 to v0.4.0")
-        return (0, 0)
-    return version
+def _is_current(version: Any) -> bool:
+    return version is None or (isinstance(version, str | float) and bool(_CURRENT.fullmatch(str(version))))
 
 
-def _listener(file: File) -> ListenerEntry:
-    if isinstance(file.listeners, LegacyListeners):
-        return file.listeners.egress_traffic
-    return next((entry for entry in file.listeners or [] if entry.type == "model"), ListenerEntry())
+def _lift(route: Any, model: str, routes: list[Any], path: Path, faults: Faults) -> str:
+    """Add the route, or its model to the one of this name; return the name."""
+    name = route.get("name") if isinstance(route, dict) else None
+    for n, other in enumerate(routes):
+        if name and isinstance(other, dict) and other.get("name") == name and isinstance(other.get("models"), list):
+            routes[n] = {**other, "models": [*other["models"], model]}
+            break
+    else:
+        faults.rename(("routing_preferences", len(routes)), path)
+        routes.append({**route, "models": [model]} if isinstance(route, dict) else route)
+    return name if isinstance(name, str) else UNREADABLE

@@ -1,121 +1,288 @@
-"""The providers of the file as the catalog that requests are answered from."""
+"""The config file: every setting once, as what may be written and as the value that is used."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
-import msgspec
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from shared.config.faults import Faults, nearest
-from shared.config.migrate import Present
-from shared.config.providers import provider
-from shared.config.schema import AliasEntry, ProviderEntry
-from shared.domain.catalog import WILDCARD, Catalog, Model
+from shared.config.fields import (
+    ApiUrl,
+    Duration,
+    Flag,
+    HeaderName,
+    HeaderValue,
+    Is,
+    Items,
+    ModelName,
+    ModelNames,
+    Percent,
+    Positive,
+    PromptFile,
+    RedisUrl,
+    Secret,
+    SecretDigest,
+    Section,
+    Tenant,
+    Text,
+    Url,
+    UrlWithQuery,
+    Version,
+    Whole,
+)
+from shared.domain.catalog import WILDCARD
+from shared.domain.ranking import KIND_OF, Kind
+from shared.domain.routes import Prefer
 
-_SECTION = "model_providers"
+OBSERVED = "observed"
+"""The source that is the pool itself."""
+REFRESH_S = {"digitalocean": 3600, "models.dev": 3600, "prometheus": 60, OBSERVED: 10}
+"""How often a source is read, unless the file says otherwise."""
+HALF_LIFE_S = 300
+MAX_AGE_INTERVALS = 6
+"""Data that was not renewed for so many refresh intervals is ranked as missing; of `observed`: half-lives."""
+MAPPING, WORD = "<mapping>", "<word>"
+"""The members of the union below, as pydantic names them in the location of an error."""
 
-
-class Served(msgspec.Struct, frozen=True):
-    """What clients may ask for, and the router model, which they may not."""
-
-    catalog: Catalog
-    router: Model | None
-
-
-def serve(file: Present, aliases: Mapping[str, AliasEntry], faults: Faults) -> Served:
-    """The models of the file; whatever is wrong with one leaves the others in place."""
-    _refuse_twins(file.providers, faults)
-    every = {entry.place: _model(entry, faults) for entry in file.providers}
-    router_entry = _router_entry(file, faults)
-    entries = [entry for entry in file.providers if entry is not router_entry or _is_wildcard(entry)]
-    if file.providers and not entries:
-        faults.add(_SECTION, "holds the router model only", "name a model that answers requests")
-    models = tuple(every[entry.place] for entry in entries if not _is_wildcard(entry))
-    wildcards = tuple(every[entry.place].provider for entry in entries if _is_wildcard(entry))
-    plain = Catalog(models, wildcards=wildcards)
-    names = {e.name: e.model for e in entries if e.name and not _is_wildcard(e) and plain.find(e.name) is None}
-    targets = _targets(Catalog(models, wildcards=wildcards, aliases=names), aliases, faults)
-    default = _default(entries, router_entry, faults)
-    catalog = Catalog(models, wildcards=wildcards, aliases=names | targets, default=default)
-    return Served(catalog, _router(file, every, router_entry))
-
-
-def unknown(name: str, catalog: Catalog) -> tuple[str, str]:
-    """What is wrong with the name of a model that is not configured, and what would be right."""
-    names = [model.name for model in catalog.models]
-    right = nearest(name, names) if names else f"name it in {_SECTION}"
-    return f"is {name!r}, which is not configured", right
-
-
-def _model(entry: ProviderEntry, faults: Faults) -> Model:
-    return Model(entry.model, entry.model.partition("/")[2], provider(entry, faults))
-
-
-def _is_wildcard(entry: ProviderEntry) -> bool:
-    return entry.model.endswith(f"/{WILDCARD}")
+Interface = Literal[
+    "openai", "amazon_bedrock", "anthropic", "arch", "azure_openai", "chatgpt", "claude", "deepseek", "digitalocean",
+    "edenai", "gemini", "groq", "mistral", "moonshotai", "ollama", "openrouter", "plano", "qwen", "together_ai",
+    "vercel", "xai", "xiaomi", "zhipu",
+]  # fmt: skip
 
 
-def _refuse_twins(entries: Iterable[ProviderEntry], faults: Faults) -> None:
-    models: dict[str, str] = {}
-    names: dict[str, str] = {}
-    for entry in entries:
-        first = models.setdefault(entry.model, entry.place)
-        if first != entry.place:
-            faults.add(f"{entry.place}.model", f"is {entry.model!r}, as in {first}", "keep one of them")
-        first = names.setdefault(entry.name or entry.model, entry.place)
-        if entry.name and first != entry.place:
-            faults.add(f"{entry.place}.name", f"is {entry.name!r}, as in {first}", "choose another")
+class Listener(Section):
+    """Where the gateway listens."""
+
+    type: Literal["model", "agent", "prompt"] = Field("model", description="Only model is served.")
+    name: str | None = Field(None, description="A name for people.")
+    address: Text = Field("0.0.0.0", description="The address to listen on.")
+    port: Annotated[int, Whole(1, 65535)] = Field(12000, description="The port to listen on, unless PORT names one.")
+    timeout_s: Duration = Field(300.0, alias="timeout", description="How long a provider may be silent.")
+    message_format: Literal["openai"] = Field("openai", description="The API that clients speak.")
 
 
-def _default(entries: Iterable[ProviderEntry], router_entry: ProviderEntry | None, faults: Faults) -> str | None:
-    chosen: ProviderEntry | None = None
-    if router_entry and router_entry.default:
-        faults.add(f"{router_entry.place}.default", "is true for the router model", "choose one that answers")
-    for entry in entries:
-        if not entry.default or entry is router_entry:
-            continue
-        if _is_wildcard(entry):
-            faults.add(f"{entry.place}.default", "is true for a wildcard", "the default is a single model")
-        elif chosen:
-            faults.add(f"{entry.place}.default", f"is true, as in {chosen.place}", "one model is the default")
-        else:
-            chosen = entry
-    return chosen.model if chosen else None
+class ModelProvider(Section):
+    """One model, or all models of one provider."""
+
+    model: ModelName = Field(description="`provider/model`, or `provider/*` for all models of the provider.")
+    name: Text | None = Field(None, description="Another name of the model.")
+    access_key: Secret | None = Field(None, repr=False, description="The credential that the provider is sent.")
+    default: Flag = Field(False, description="Whether it serves requests that name no model.")
+    base_url: UrlWithQuery | None = Field(
+        None, description="Where its API is; without a path, /v1 is meant. Known providers need none."
+    )
+    passthrough_auth: Flag = Field(
+        False, description="Whether it is sent the client's Authorization header in place of a key."
+    )
+    provider_interface: Interface | None = Field(
+        None, description="Whose API it speaks; known providers speak their own."
+    )
+    headers: dict[HeaderName, HeaderValue] = Field(
+        {}, repr=False, description="Headers that every request to it carries."
+    )
+
+    @property
+    def provider(self) -> str:
+        """Who serves it, the first part of its name."""
+        return self.model.partition("/")[0]
+
+    @property
+    def id(self) -> str:
+        """What the provider itself calls the model."""
+        return self.model.partition("/")[2]
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it stands for all models of the provider."""
+        return self.id == WILDCARD
 
 
-def _targets(catalog: Catalog, aliases: Mapping[str, AliasEntry], faults: Faults) -> dict[str, str]:
-    """Each alias and the qualified name of its target."""
-    targets = {}
-    for alias, entry in aliases.items():
-        model = catalog.find(entry.target)
-        if model:
-            targets[alias] = model.name
-        elif entry.target in aliases:
-            faults.add(f"{entry.place}.target", f"is {entry.target!r}, an alias itself", "it is a model's name")
-        else:
-            faults.add(f"{entry.place}.target", *unknown(entry.target, catalog))
-    return targets
+class Alias(Section):
+    """Another name for a model."""
+
+    target: Text = Field(description="The model, by any of its names.")
 
 
-def _router_entry(file: Present, faults: Faults) -> ProviderEntry | None:
-    """Who serves the router model, named in full, by its `name`, its bare id or through a wildcard."""
-    name = file.router_model
-    if name is None:
-        return None
-    for entry in file.providers:
-        if not _is_wildcard(entry) and name in (entry.model, entry.name, entry.model.partition("/")[2]):
-            return entry
-    prefix = f"{name.partition('/')[0]}/{WILDCARD}"
-    for entry in file.providers:
-        if "/" in name and entry.model == prefix:
-            return entry
-    right = f"name one of {_SECTION}, or leave it out for the embedded router"
-    faults.add(file.router_model_place, f"is {name!r}, which no provider serves", right)
-    return None
+class SelectionPolicy(Section):
+    """What a route's models are ranked by."""
+
+    prefer: Literal["cheapest", "fastest", "none"] = Field(
+        "none", description="Rank the route's models by price or latency, or keep their order."
+    )
 
 
-def _router(file: Present, every: Mapping[str, Model], entry: ProviderEntry | None) -> Model | None:
-    if entry is None or file.router_model is None:
-        return None
-    model = every[entry.place]
-    if not _is_wildcard(entry):
-        return model
-    return Model(file.router_model, file.router_model.partition("/")[2], model.provider)
+class RoutingPreference(Section):
+    """A route: a kind of request, and the models that serve it."""
+
+    name: str = Field(description="The route's name, which clients are told.")
+    description: Text = Field(description="What the router reads to choose the route.")
+    models: ModelNames = Field(description="The candidates, best first.")
+    selection_policy: SelectionPolicy = Field(
+        default_factory=SelectionPolicy, description="How the models are ranked."
+    )
+
+
+class MetricSource(Section):
+    """Where prices or latencies come from."""
+
+    type: Literal["cost", "latency"] = Field(description="What it says of a model: its price or its latency.")
+    provider: Literal["digitalocean", "models.dev", "prometheus", "observed"] = Field(
+        description="Where it is read; the first two say costs, the others latencies."
+    )
+    url: UrlWithQuery | None = Field(None, description="Its address; only prometheus has none of its own.")
+    query: Text | None = Field(None, description="prometheus only: PromQL whose series carry `model_name`.")
+    refresh_interval: Positive | None = Field(None, description="Seconds between two readings.")
+    max_age: Positive | None = Field(None, description="Seconds until its data counts as missing.")
+    half_life_s: Positive = Field(
+        HALF_LIFE_S, alias="half_life", description="observed only: seconds after which an answer counts half."
+    )
+    model_aliases: dict[str, Text] = Field(
+        {}, description="For names of models that differ, the source's name and ours."
+    )
+
+    @property
+    def refresh_interval_s(self) -> int:
+        """How often it is read."""
+        return self.refresh_interval or REFRESH_S[self.provider]
+
+    @property
+    def max_age_s(self) -> int:
+        """How old its data may be to be ranked by."""
+        renewed_s = self.half_life_s if self.provider == OBSERVED else self.refresh_interval_s
+        return self.max_age or MAX_AGE_INTERVALS * renewed_s
+
+    @property
+    def kept_s(self) -> int:
+        """How long its data is kept: half as long again, so that old data can be told from none."""
+        return self.max_age_s * 3 // 2
+
+
+def max_ages_s(sources: Sequence[MetricSource]) -> dict[Prefer, int]:
+    """How old data may be for each preference that a source serves."""
+    ages = {Kind(source.type): source.max_age_s for source in sources}
+    return {prefer: ages[kind] for prefer, kind in KIND_OF.items() if kind in ages}
+
+
+class Overrides(Section):
+    """Which provider serves the router model."""
+
+    llm_routing_model: Text | None = Field(None, description="The router model, by any name of a provider.")
+
+
+class SessionCache(Section):
+    """Where pins live."""
+
+    type: Literal["redis", "memory"] = Field("redis", description="memory is for one process and no Redis.")
+    url: RedisUrl | None = Field(None, description="The Redis of the pins, unless REDIS_URL names it.")
+    silence_ms: Annotated[int, Whole(50, 60000)] = Field(
+        250, description="How long Redis may leave waiting requests without a sign of life."
+    )
+    tenant_header: HeaderName | None = Field(None, description="The header that scopes sessions to a tenant.")
+
+
+class Router(Section):
+    """A router model behind an OpenAI-compatible API."""
+
+    url: ApiUrl = Field(description="The base of its API, such as http://host:8000/v1.")
+    model: Text = Field("Arch-Router", description="What its server calls it.")
+    api_key: Secret | None = Field(None, repr=False, description="The credential that it is sent.")
+    prompt_file: PromptFile | None = Field(
+        None, description="A prompt in place of the built-in one; it holds {routes} and {conversation}."
+    )
+    timeout_ms: Positive = Field(3000, description="How long it may take to choose a route.")
+
+
+class Routing(Section):
+    """How sessions are pinned and first requests decided."""
+
+    session_ttl_seconds: Positive = Field(600, description="How long a pin lives.")
+    session_max_entries: Annotated[int, Whole(1, 10000)] = Field(
+        10000, description="memory only: how many pins are kept."
+    )
+    session_cache: SessionCache = Field(default_factory=SessionCache, description="Where pins live.")
+    session_ttl_mode: Literal["fixed", "sliding"] = Field("fixed", description="sliding renews a pin on use.")
+    router: Annotated[
+        Annotated[Literal["auto", "embedded"], Is("auto, embedded or a mapping"), Tag(WORD)]
+        | Annotated[Router, Tag(MAPPING)],
+        Discriminator(lambda value: MAPPING if isinstance(value, dict | Router) else WORD),
+    ] = Field("auto", description="What chooses a route; auto: overrides.llm_routing_model, else embedded.")
+    decision_timeout_ms: Positive = Field(5000, description="How long a first request waits for its decision.")
+    session_max_age_seconds: Positive | None = Field(None, description="sliding only: a pin's longest life.")
+    on_outage: Literal["serve", "reject"] = Field(
+        "serve", description="Whether the request's own model serves in an outage, or the answer is 503."
+    )
+    on_failure: Literal["move", "borrow", "strict"] = Field(
+        "move", description="Whether a session whose model fails moves for good, for one request, or not at all."
+    )
+    max_attempts: Annotated[int, Whole(1, 10)] = Field(3, description="How many candidates a request may try.")
+    fallback_to_default: Flag = Field(
+        False, description="Whether sessions without a route may fall back on the default model."
+    )
+    response_model: Literal["qualified", "upstream"] = Field(
+        "qualified", description="Whether answers name the model as provider/model or as the provider does."
+    )
+
+
+class AccessKey(Section):
+    """A client's key, kept as its SHA-256 digest, and what it opens."""
+
+    name: Text = Field(description="Whose key it is.")
+    digest: SecretDigest = Field(alias="key", repr=False, description="The key itself.")
+    tenant: Tenant | None = Field(None, description="The tenant of its sessions.")
+    models: ModelNames | None = Field(None, description="The models it may use; all without it.")
+
+
+class Auth(Section):
+    """Who may come in; without a key, everybody."""
+
+    keys: Items[AccessKey] = Field((), description="The keys of clients.")
+
+
+class Limits(Section):
+    """What one request, and one process, may take up."""
+
+    body_bytes: Positive = Field(20971520, description="How large a request's body may be; a larger one is a 413.")
+    header_bytes: Annotated[int, Whole(512, 65536)] = Field(
+        8190, description="How long one header may be, its name included."
+    )
+    headers: Annotated[int, Whole(16, 256)] = Field(100, description="How many headers a request may have.")
+    head_timeout_s: Duration = Field(
+        30.0,
+        alias="head_timeout",
+        description="How long a client may take from a request's first byte to the end of its head.",
+    )
+    body_timeout_s: Duration = Field(
+        60.0, alias="body_timeout", description="How long a client may take between two pieces of a request's body."
+    )
+    waiting_requests: Positive = Field(2000, description="How many may be under way in a web process.")
+    waiting_decisions: Positive = Field(200, description="How many may wait for a decision in a web process.")
+    sessions_per_minute: Annotated[int, Whole(0)] = Field(
+        6000, description="How many a tenant may begin; 0: any number."
+    )
+
+
+class Tracing(Section):
+    """Where traces go."""
+
+    random_sampling: Percent = Field(100.0, description="How many of a hundred requests are traced.")
+    opentracing_grpc_endpoint: Url | None = Field(None, description="The collector of OpenTelemetry.")
+
+
+class ConfigFile(Section):
+    """Models, who serves them, and how sessions are routed to them."""
+
+    model_config = ConfigDict(title="The config file of the gateway")
+
+    version: Version = Field("v0.4.0", description="The version of the file's format.")
+    listeners: Items[Listener] = Field((), description="Where the gateway listens; the first of type model counts.")
+    model_providers: Items[ModelProvider] = Field((), description="The models, and who serves them.")
+    model_aliases: dict[Text, Alias] = Field({}, description="Other names of models.")
+    routing_preferences: Items[RoutingPreference] = Field((), description="The routes that a first request may take.")
+    model_metrics_sources: Items[MetricSource] = Field(
+        (), description="What routes are ranked by: at most one source of a type."
+    )
+    overrides: Overrides = Field(default_factory=Overrides, description="Which provider serves the router model.")
+    routing: Routing = Field(default_factory=Routing, description="How sessions are pinned and decided.")
+    auth: Auth = Field(default_factory=Auth, description="Who may come in.")
+    limits: Limits = Field(default_factory=Limits, description="What a request or a process may take up.")
+    tracing: Tracing = Field(default_factory=Tracing, description="Where traces go.")

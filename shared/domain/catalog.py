@@ -1,4 +1,4 @@
-"""The models that are configured, and how a client's name for one is understood."""
+"""The configured models, and which of them a client's name means."""
 
 import msgspec
 

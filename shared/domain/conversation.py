@@ -1,4 +1,4 @@
-"""What the router reads of a conversation."""
+"""The part of a conversation that the router reads."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +9,7 @@ from shared.errors import BadRequest
 MAX_TOKENS = 2048
 MAX_MESSAGES = 16
 _BYTES_A_TOKEN = 4  # the estimate of the router protocol: len(utf-8 bytes) // 4
+_LEFT_OUT = "… "
 _ROLES = frozenset({"user", "assistant"})
 _NOT_TEXT = (UnicodeDecodeError, RecursionError)  # what msgspec raises besides its own errors
 
@@ -75,15 +76,19 @@ def cut(messages: Sequence[Message], tokens: int) -> list[Message]:
 
 
 def estimate(text: str) -> int:
-    """How many tokens a text has, about."""
+    """About how many tokens a text has."""
     return len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN
 
 
 def _shortened(text: str, tokens: int) -> str:
-    """The text's beginning and end, its middle left out: what is asked stands at either end."""
+    """The text's beginning and end with a mark between them: what is asked stands at either end.
+
+    The mark takes one token. A single one has no room for it.
+    """
     data = text.encode("utf-8", "replace")
-    half = tokens * _BYTES_A_TOKEN // 2
-    return data[:half].decode("utf-8", "ignore") + data[-half:].decode("utf-8", "ignore")
+    mark = _LEFT_OUT if tokens > 1 else ""
+    half = (tokens * _BYTES_A_TOKEN - len(mark.encode())) // 2
+    return data[:half].decode("utf-8", "ignore") + mark + data[-half:].decode("utf-8", "ignore")
 
 
 def _text_of(raw: msgspec.Raw, place: str) -> Message | None:

@@ -1,4 +1,4 @@
-"""A question that a request asks, and the decision it gets."""
+"""What a client wants routed, and the decision about it."""
 
 import msgspec
 
@@ -9,7 +9,7 @@ from shared.domain.sessions import Session
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """What ties a request to its traces: ids as in W3C Trace Context."""
+    """The ids that tie a request to its traces, as in W3C Trace Context."""
 
     request_id: str
     traceparent: str
@@ -20,8 +20,8 @@ class Trace(msgspec.Struct, frozen=True):
         return self.traceparent[3:35]
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request wants to know: which model shall answer it."""
+class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for which a model is to be chosen."""
 
     model: Model
     """The request's own model: what serves it when no route fits or something is away."""
@@ -45,6 +45,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     pinned: bool = False
     """True exactly when a pin that stood already decided."""
     pin: Pin | None = None
-    """What stands for the session now; None without a session, or when nothing could be pinned."""
+    """The session's pin as it stands now; None without a session, or when nothing could be pinned."""
     degraded: str | None = None
     """The part of the pool that was away: redis, router or queue."""

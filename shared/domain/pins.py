@@ -1,4 +1,4 @@
-"""What a session was given, and how that is written down."""
+"""The pin of a session, and how it is written in Redis."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     route_name: str | None
     models: tuple[str, ...] | None = None
     until: int | None = None
-    """When it ends for good, in seconds since the epoch: only where sessions slide and have a longest age."""
+    """When it ends for good, in seconds since the epoch; only where pins are renewed and have a longest age."""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -38,7 +38,7 @@ def decode(value: bytes) -> Pin:
 
 
 def candidates(pin: Pin, routes: Iterable[Route]) -> tuple[str, ...]:
-    """The pinned model, then what else may serve the session: from the pin itself, else from its route."""
+    """The pinned model, then the others that may serve the session: those of the pin, else those of its route."""
     route = next((route for route in routes if route.name == pin.route_name), None)
     others = pin.models or (route.models if route else ())
     return tuple(dict.fromkeys((pin.model_name, *others)))

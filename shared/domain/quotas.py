@@ -1,4 +1,4 @@
-"""What a tenant hears that begins too many sessions."""
+"""The error for a tenant that begins too many sessions."""
 
 from typing import NoReturn
 

@@ -7,21 +7,21 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.domain.health import Condition, by_fitness
-from shared.domain.routes import Prefer
+from shared.domain.cooldowns import Cooldown, by_fitness
+from shared.domain.routes import SOURCE_FOR, Prefer
 
 T = TypeVar("T")
 
 
 class Kind(enum.StrEnum):
-    """What can be known of a model."""
+    """What models can be ranked by."""
 
     COST = "cost"
     LATENCY = "latency"
 
 
-KIND_OF = {Prefer.CHEAPEST: Kind.COST, Prefer.FASTEST: Kind.LATENCY}
-"""What a preference ranks by; the declared order needs nothing."""
+KIND_OF = {prefer: Kind(source) for prefer, source in SOURCE_FOR.items()}
+"""The kind of figure that a preference ranks by; the declared order needs none."""
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -85,7 +85,7 @@ class Row(msgspec.Struct, frozen=True):
     model: str
     standing: Standing
     measure: Measure | None = None
-    """The figure it is ranked by; when that is too old, the figure that is."""
+    """The figure that it is ranked by, or would be if the figure were not too old."""
 
 
 def explain(
@@ -94,7 +94,7 @@ def explain(
     snapshot: Snapshot,
     *,
     since: float = -math.inf,
-    conditions: Mapping[str, Condition] = {},
+    cooldowns: Mapping[str, Cooldown] = {},
 ) -> tuple[Row, ...]:
     """The candidates, best first, and the reason of each.
 
@@ -105,7 +105,7 @@ def explain(
     measures = snapshot.measures(kind) if kind else {}
     rows = [_row(name, kind, _newest(name, measures, since), since) for name in models]
     rows.sort(key=_place)
-    cooling = {name: known for name in models if (known := conditions.get(name)) and known.cooling}
+    cooling = {name: known for name in models if (known := cooldowns.get(name)) and known.cooling}
     if not cooling:
         return tuple(rows)
     of = {row.model: row for row in rows}
@@ -119,7 +119,7 @@ def rank(models: Sequence[str], prefer: Prefer, snapshot: Snapshot, *, since: fl
 
 
 def facts_of(rows: Sequence[Row], now_s: float) -> dict[str, str | float]:
-    """The same for a trace: each candidate by its place, its value, its age in seconds and the reason."""
+    """The candidates as attributes of a trace: each with its place, value, age in seconds and reason."""
     facts: dict[str, str | float] = {}
     for place, row in enumerate(rows, 1):
         at = f"plano.rank.{place}"
@@ -131,7 +131,7 @@ def facts_of(rows: Sequence[Row], now_s: float) -> dict[str, str | float]:
 
 
 def known_of(name: str, figures: Mapping[str, T]) -> T | None:
-    """What is known of a model by its qualified name, else by its bare id."""
+    """The figure of a model: by its qualified name, else by its bare id."""
     return next((figures[key] for key in _keys(name) if key in figures), None)
 
 
@@ -140,7 +140,7 @@ def _keys(name: str) -> tuple[str, str]:
 
 
 def _newest(name: str, measures: Mapping[str, Measure], since: float) -> Measure | None:
-    """A model's figure: the first that counts, else one that is too old, else None."""
+    """A model's figure: the first that is new enough, else one that is too old, else None."""
     usable = [measure for key in _keys(name) if (measure := measures.get(key)) and math.isfinite(measure.value)]
     return next((measure for measure in usable if measure.as_of >= since), usable[0] if usable else None)
 

@@ -1,17 +1,17 @@
 """What a router may choose from: named routes and their candidate models."""
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 
 from shared.errors import BadRequest
 
 MAX_INLINE_BYTES = 32 * 1024
-"""A request's own routes travel through the queue and into the prompt: they have a limit."""
+"""The limit for a request's own routes, which travel through the queue and into the prompt."""
 
 NO_ROUTE = "other"
-"""The word a router answers with when nothing fits; no route may have it as its name."""
+"""The router's answer when no route fits; no route may have this name."""
 
 
 class Prefer(enum.StrEnum):
@@ -20,6 +20,10 @@ class Prefer(enum.StrEnum):
     CHEAPEST = "cheapest"
     FASTEST = "fastest"
     NONE = "none"
+
+
+SOURCE_FOR = {Prefer.CHEAPEST: "cost", Prefer.FASTEST: "latency"}
+"""The type of the metric source that a preference needs; the declared order needs none."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -49,10 +53,11 @@ _decode = msgspec.json.Decoder(list[_Preference]).decode
 _FIELD = "routing_preferences"
 
 
-def from_request(raw: bytes, qualify: Callable[[str], str]) -> tuple[Route, ...]:
+def from_request(raw: bytes, qualify: Callable[[str], str], sources: Collection[str]) -> tuple[Route, ...]:
     """The routes that a request brings along in `routing_preferences`; null counts as none.
 
-    `qualify` turns a model's name into its qualified one or raises UnknownModel.
+    `qualify` turns a model's name into its qualified one or raises UnknownModel. `sources` are the types of the
+    metric sources that are configured.
     Raises BadRequest, naming the place, for anything that is not a list of preferences.
     """
     if len(raw) > MAX_INLINE_BYTES:
@@ -68,16 +73,18 @@ def from_request(raw: bytes, qualify: Callable[[str], str]) -> tuple[Route, ...]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"{_FIELD} is not JSON: {error}", param=_FIELD) from None
     _refuse_odd_names(preferences)
-    return tuple(_route(entry, f"{_FIELD}[{n}]", qualify) for n, entry in enumerate(preferences))
+    return tuple(_route(entry, f"{_FIELD}[{n}]", qualify, sources) for n, entry in enumerate(preferences))
 
 
-def _route(entry: _Preference, place: str, qualify: Callable[[str], str]) -> Route:
+def _route(entry: _Preference, place: str, qualify: Callable[[str], str], sources: Collection[str]) -> Route:
     if not entry.models:
         raise BadRequest(f"{place}.models is empty; name at least one model", param=f"{place}.models")
     prefer = (entry.selection_policy and entry.selection_policy.prefer) or Prefer.NONE
+    param = f"{place}.selection_policy.prefer"
     if prefer not in list(Prefer):
-        param = f"{place}.selection_policy.prefer"
         raise BadRequest(f"{param} is {prefer!r}; it is one of {', '.join(Prefer)}", param=param)
+    if fault := prefer_fault(Prefer(prefer), sources):
+        raise BadRequest(f"{param} {fault}", param=param)
     models = []
     for n, name in enumerate(entry.models):
         try:
@@ -105,3 +112,11 @@ def name_fault(name: str, taken: Iterable[str]) -> str | None:
     if name in taken:
         return f"{name!r} is there twice; a route's name is unique"
     return None
+
+
+def prefer_fault(prefer: Prefer, sources: Collection[str]) -> str | None:
+    """Why a route cannot prefer this with metric sources of these types, or None."""
+    needed = SOURCE_FOR.get(prefer)
+    if needed is None or needed in sources:
+        return None
+    return f"is {prefer}, which needs a source of type {needed}; add one to model_metrics_sources"

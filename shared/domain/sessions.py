@@ -1,4 +1,4 @@
-"""Whose conversation a request belongs to."""
+"""The session that a request belongs to."""
 
 import msgspec
 
@@ -19,7 +19,7 @@ def identifier(value: str, *, header: str) -> str | None:
 
     Raises BadRequest when it is longer than 256 characters or holds control characters.
     """
-    text = value.strip(" \t")  # no more than HTTP does: a byte of a UTF-8 character may look like white space
+    text = value.strip(" \t")  # only what HTTP strips: as Latin-1, a byte of UTF-8 may look like white space
     if not text.isascii():
         text = _decoded(text)
     if not (text.isascii() and text.isprintable()) and any(map(_is_control, text)):

@@ -1,4 +1,4 @@
-"""Models that sit out, as the one process sees them."""
+"""Models that sit out, in memory mode."""
 
 import threading
 import time
@@ -6,37 +6,36 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shared.domain.health import Condition, sit_out_s
+from shared.domain.cooldowns import Cooldown, sit_out_s
 
 
 class MemoryCooldowns:
     """The same as the cooldown store, for one process."""
 
     def __init__(self) -> None:
-        self._records: dict[str, tuple[Condition, float]] = {}
+        self._records: dict[str, tuple[Cooldown, float]] = {}
         self._probes: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def conditions(self, models: Sequence[str]) -> dict[str, Condition]:
-        """What is known of those that have failed."""
+    def known(self, models: Sequence[str]) -> dict[str, Cooldown]:
+        """The cooldowns of those models that have failed."""
         now = time.time()
         with self._lock:
             known = {name: self._records[name] for name in models if name in self._records}
         return {
-            name: msgspec.structs.replace(condition, cooling=now < until)
-            for name, (condition, until) in known.items()
+            name: msgspec.structs.replace(cooldown, cooling=now < until) for name, (cooldown, until) in known.items()
         }
 
     def failed(self, model: str, why: str, retry_after_s: int | None) -> None:
-        """Let a model sit out; what fails while it does so already adds nothing."""
+        """Let a model sit out; a failure of one that does so already adds nothing."""
         now = time.time()
         with self._lock:
             known = self._records.get(model)
             if known and now < known[1]:
                 return
             failures = (known[0].failures if known else 0) + 1
-            condition = Condition(since=now, failures=failures, cooling=True, why=why)
-            self._records[model] = condition, now + sit_out_s(failures, retry_after_s)
+            cooldown = Cooldown(since=now, failures=failures, cooling=True, why=why)
+            self._records[model] = cooldown, now + sit_out_s(failures, retry_after_s)
             self._probes.pop(model, None)
 
     def recovered(self, model: str) -> None:

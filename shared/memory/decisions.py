@@ -1,27 +1,27 @@
-"""Decisions made in place, for a process that has no queue."""
+"""Decisions in memory mode, where there is no queue: the process makes them itself."""
 
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as BudgetSpent
 
-from shared.contract import Order, Verdict
 from shared.domain.sessions import Session
 from shared.errors import RouterDown, TooManyWaiting
+from shared.messages import DecisionRequest, DecisionResult
 
 
-class InPlace:
-    """Makes decisions itself, one a session at a time, and bounds how long they are waited for."""
+class DecisionsInPlace:
+    """Makes decisions in this process, one a session at a time, and limits the wait for each."""
 
-    def __init__(self, decide: Callable[[Order], Verdict], *, limit: int) -> None:
+    def __init__(self, decide: Callable[[DecisionRequest], DecisionResult], *, limit: int) -> None:
         self._decide = decide
         self._limit = limit
         self._waiting = 0
-        self._under_way: dict[Session, Future[Verdict]] = {}
+        self._under_way: dict[Session, Future[DecisionResult]] = {}
         self._lock = threading.Lock()
 
-    def ask(self, order: Order, budget_s: float) -> Verdict:
-        """What the decider makes of the order.
+    def ask(self, request: DecisionRequest, budget_s: float) -> DecisionResult:
+        """The result of a request.
 
         Raises TooManyWaiting, or RouterDown when there was no answer within `budget_s` seconds.
         """
@@ -29,9 +29,9 @@ class InPlace:
             if self._waiting >= self._limit:
                 raise TooManyWaiting(f"{self._limit} decisions are waiting already")
             self._waiting += 1
-            verdict = self._started(order)
+            result = self._started(request)
         try:
-            return verdict.result(budget_s)
+            return result.result(budget_s)
         except BudgetSpent:
             raise RouterDown(f"no decision within {budget_s * 1000:.0f} ms") from None
         finally:
@@ -39,25 +39,25 @@ class InPlace:
                 self._waiting -= 1
 
     def workers(self) -> int:
-        """This process decides for itself."""
+        """One: this process itself."""
         return 1
 
-    def _started(self, order: Order) -> Future[Verdict]:
-        verdict = self._under_way.get(order.session) if order.session else None
-        if verdict is None:
-            verdict = Future()
-            if order.session:
-                self._under_way[order.session] = verdict
-            threading.Thread(target=self._run, args=(order, verdict), name="decide", daemon=True).start()
-        return verdict
+    def _started(self, request: DecisionRequest) -> Future[DecisionResult]:
+        result = self._under_way.get(request.session) if request.session else None
+        if result is None:
+            result = Future()
+            if request.session:
+                self._under_way[request.session] = result
+            threading.Thread(target=self._run, args=(request, result), name="decide", daemon=True).start()
+        return result
 
-    def _run(self, order: Order, verdict: Future[Verdict]) -> None:
+    def _run(self, request: DecisionRequest, result: Future[DecisionResult]) -> None:
         try:
-            verdict.set_result(self._decide(order))
+            result.set_result(self._decide(request))
         except BaseException as error:
-            verdict.set_exception(error)
+            result.set_exception(error)
             raise
         finally:
-            if order.session:
+            if request.session:
                 with self._lock:
-                    self._under_way.pop(order.session, None)
+                    self._under_way.pop(request.session, None)

@@ -1,4 +1,4 @@
-"""Pins of one process: least recently used out first, each with a time to live."""
+"""Pins in memory mode, each with a time to live. When there are too many, the least recently used one goes."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 class MemoryPins:
-    """The same as the pin store, for one process and as long as it lives."""
+    """The same as PinStore, for one process. The pins end with the process."""
 
     def __init__(self, max_entries: int, ttl_s: float, *, sliding: bool = False) -> None:
         self._ttl_s = ttl_s
@@ -59,7 +59,7 @@ class MemoryPins:
             return True
 
     def peek(self, session: Session) -> tuple[Pin, int] | None:
-        """The session's pin and its ttl in seconds, untouched."""
+        """The session's pin and its ttl in seconds, or None; changes nothing."""
         with self._lock:
             entry = self._entries.get(session)
             return (entry.pin, int(entry.ends_at - time.monotonic())) if entry else None
@@ -74,7 +74,7 @@ class MemoryPins:
         return after, {keys.affinity(session): (entry.pin, int(entry.ends_at - now)) for session, entry in some}
 
     def put(self, session: Session, pin: Pin, ttl_s: int) -> None:  # noqa: ARG002 - one ttl for all here
-        """Pin the session to this, whatever stands."""
+        """Pin the session, in place of any pin that it has."""
         with self._lock:
             self._entries[session] = self._entry(pin)
 

@@ -1,4 +1,4 @@
-"""How many sessions a tenant may begin in a minute, counted by one process for itself."""
+"""How many sessions a tenant may begin in a minute, in memory mode."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from shared.domain.sessions import Session
 
 
 class MemorySessionQuota:
-    """The same as the store's, for one process; it forgets each minute with its end."""
+    """The same as SessionQuota, for one process. The counts of a minute are forgotten when it ends."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.time) -> None:
         """`limit` sessions a minute and tenant, 0 for any number."""

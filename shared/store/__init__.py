@@ -1,1 +1,1 @@
-"""All of Redis, and only here."""
+"""Everything that touches Redis."""

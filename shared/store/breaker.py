@@ -1,4 +1,4 @@
-"""A circuit breaker: while Redis is known to be away, nobody asks it."""
+"""A circuit breaker: while Redis is known to be away, no request asks it."""
 
 import logging
 import math
@@ -21,8 +21,8 @@ class CircuitOpen(redis.ConnectionError):
 class Breaker:
     """Knows whether one Redis is away.
 
-    It opens when the failure detector says that Redis is silent, or after two connections in a row that were refused
-    or closed. It closes when the failure detector has an answer again. Each change is logged once.
+    It opens when the failure detector says that Redis is silent, or when two connections in a row were refused or
+    closed. It closes when the failure detector has an answer again. Each change is logged once.
     """
 
     def __init__(self, name: str) -> None:
@@ -42,11 +42,11 @@ class Breaker:
         self._on_open.append(call)
 
     def on_demoted(self, call: Callable[[], object]) -> None:
-        """Have a function called when this Redis turns out to be no primary; it must not wait for anything."""
+        """Have a function called when this Redis refuses a write as a replica; it must not wait for anything."""
         self._on_demoted.append(call)
 
     def demoted(self) -> None:
-        """A write was refused, since this is a replica now: connections are made anew, once a second at most."""
+        """Note that a write was refused by a replica: all connections are made anew, once a second at most."""
         now = time.monotonic()
         if now - self._demoted_at >= DEMOTED_EVERY_S:
             self._demoted_at = now
@@ -55,18 +55,18 @@ class Breaker:
                 call()
 
     def succeeded(self) -> None:
-        """Redis has answered."""
+        """Note an answer of Redis."""
         self.answers += 1
         self._failures = 0
 
     def failed(self, error: Exception) -> None:
-        """A connection was refused or closed."""
+        """Note that a connection was refused or closed."""
         self._failures += 1
         if self._failures >= FAILURES_TO_OPEN:
             self.open(type(error).__name__)
 
     def open(self, why: str) -> None:
-        """Redis is away: wake whoever waits for it."""
+        """Open: wake whoever waits for Redis."""
         with self._lock:
             if self.is_open:
                 return
@@ -76,7 +76,7 @@ class Breaker:
             call()
 
     def close(self) -> None:
-        """Redis answers again."""
+        """Close: Redis answers again."""
         self._failures = 0
         with self._lock:
             if not self.is_open:

@@ -1,4 +1,4 @@
-"""How Redis is reached: a small pool of redis-py's connections. Their limits and redis-py's inside are only here."""
+"""A small pool of redis-py's connections, with their limits. Only this module uses redis-py's private names."""
 
 import select
 import socket
@@ -11,24 +11,25 @@ import redis
 from gevent import monkey
 from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
+from redis.exceptions import ReadOnlyError
 from redis.retry import Retry
 
 from shared.store.breaker import Breaker, CircuitOpen
 
 BACKSTOP_S = 2.0
-"""The longest that one answer is waited for. It is the failure detector that decides long before whether Redis is
-silent; this is for the case that it is wrong."""
+"""The longest wait for one answer. The failure detector decides long before that whether Redis is silent; this limit
+is for the case that it does not."""
 
-_poll = monkey.get_original("select", "poll")  # without waiting; gevent's own takes 100 µs where the system's takes 1
+_poll = monkey.get_original("select", "poll")  # gevent's own takes 100 µs, the system's 1 µs; we never wait in it
 _KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
 
 
 class _Connection(AbstractConnection):
-    """What our connections add to redis-py's own: they tell the breaker how it went."""
+    """What our connections add to redis-py's own: they tell the breaker of answers and failures."""
 
     pool: "FairPool"
     ready = False
-    """Whether it was ready to be used, and nobody has shut it: only then its end says something about Redis."""
+    """Whether it is connected and was not shut by us. Only then a failure of it counts as a failure of Redis."""
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         try:
@@ -43,7 +44,7 @@ class _Connection(AbstractConnection):
         try:
             answer = self._read(disable_decoding, options)
         except redis.ResponseError as error:
-            if "READONLY" in str(error):
+            if isinstance(error, ReadOnlyError) or "READONLY" in str(error):  # the latter in a script
                 self.pool.breaker.demoted()
             raise
         except BaseException as error:
@@ -61,24 +62,24 @@ class _Connection(AbstractConnection):
         except redis.TimeoutError:
             if not _readable(self):
                 raise
-        # The answer is there: this process was too busy to read it in time.
+        # The answer has arrived: this process was too busy to read it in time.
         return super().read_response(disable_decoding, disconnect_on_error=False, **options)
 
 
 class _Waiter:
-    """Somebody who waits for a connection."""
+    """One caller who waits for a connection."""
 
     def __init__(self) -> None:
         self.connection: _Connection | None = None
-        self.woken = threading.Lock()  # one for each: several that wait for one event lose a waiter under gevent
+        self.woken = threading.Lock()  # one for each waiter: of several on one event, gevent may never wake one
         self.woken.acquire()
 
 
 class FairPool(redis.ConnectionPool):
     """At most `max_connections` connections; one that is released goes to whoever has waited longest.
 
-    Nothing here bounds how long a connection is waited for: whoever holds one keeps it for a command, which is
-    bounded, and the breaker wakes everybody.
+    The wait for a connection has no limit of its own. It ends because a caller keeps a connection for one command,
+    whose time is limited, and because the breaker wakes all who wait.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class FairPool(redis.ConnectionPool):
         return connection
 
     def make_ready(self, connection: _Connection) -> None:
-        """Connect it, unless it is connected and neither closed nor left with something unread."""
+        """Connect it, unless it is connected, still open, and without anything unread."""
         if connection.is_connected:
             if not (connection.should_reconnect() or _readable(connection)):
                 return
@@ -125,10 +126,10 @@ class FairPool(redis.ConnectionPool):
             try:
                 connection.connect()
             except redis.TimeoutError:
-                # Connecting is tried again: the time-out may be due to this process, if it was busy.
+                # Try again: the time-out may be due to this process, if it was busy.
                 if self.breaker.is_open or time.monotonic() >= until:
                     raise
-            except (redis.ConnectionError, OSError, UnicodeError) as error:  # the last one for a name that is none
+            except (redis.ConnectionError, OSError, UnicodeError) as error:  # UnicodeError: an invalid host name
                 self.breaker.failed(error)
                 raise redis.ConnectionError(f"{type(error).__name__} while connecting") from error
             else:
@@ -136,7 +137,7 @@ class FairPool(redis.ConnectionPool):
                 connection.ready = True
 
     def release(self, connection: Any) -> None:
-        """Take a connection back, for whoever has waited longest."""
+        """Take a connection back, and give it to whoever has waited longest."""
         if connection.should_reconnect():
             connection.disconnect()
         with self._mutex:
@@ -150,30 +151,30 @@ class FairPool(redis.ConnectionPool):
                 self._idle.append(connection)
 
     def spare_connection(self) -> _Connection:
-        """A connection beside those of the pool, for its caller alone."""
+        """A connection beside those of the pool, which the caller alone uses."""
         connection = cast(_Connection, self.connection_class(**self.connection_kwargs))
         connection.pool = self
         return connection
 
     def connect_all(self) -> None:
-        """Connect as often as the pool may, so that no request need; raises redis.RedisError."""
+        """Open all connections of the pool, so that no request has to; raises redis.RedisError."""
         made: list[_Connection] = []
         try:
             for _ in range(self.max_connections):
                 made.append(self.get_connection())
-                made[-1].send_command("PING")  # its answer comes after what TLS sends by itself
+                made[-1].send_command("PING")  # its answer comes after the messages that TLS sends by itself
                 made[-1].read_response()
         finally:
             for connection in made:
                 self.release(connection)
 
     def waiting_since(self) -> float | None:
-        """When the oldest wait for an answer began, by the monotonic clock; None when nobody waits."""
+        """When the oldest wait that still lasts began, by the monotonic clock; None when nobody waits."""
         with self._mutex:
             return min(self._busy.values(), default=None)
 
     def interrupt(self) -> None:
-        """Wake whoever waits, for an answer or for a connection: they get a redis.ConnectionError."""
+        """Wake all who wait, for an answer or for a connection: they get a redis.ConnectionError."""
         with self._mutex:
             waiters, busy, idle = tuple(self._queue), tuple(self._busy), tuple(self._idle)
             self._queue.clear()
@@ -185,7 +186,7 @@ class FairPool(redis.ConnectionPool):
             connection.mark_for_reconnect()
 
     def leave(self) -> None:
-        """Connect anew from now on: this Redis is no primary any more, and another one may have taken its address."""
+        """Have each connection made anew when it is used next: another Redis may have become the primary."""
         with self._mutex:
             for connection in (*self._idle, *self._busy):
                 connection.mark_for_reconnect()
@@ -219,7 +220,7 @@ class FairPool(redis.ConnectionPool):
     def _handed_to(self, waiter: _Waiter) -> _Connection:
         try:
             waiter.woken.acquire()
-        except BaseException:  # whoever waits is to end
+        except BaseException:  # the caller is being ended
             with self._mutex:
                 if waiter in self._queue:
                     self._queue.remove(waiter)
@@ -237,7 +238,7 @@ def pool(url: str, breaker: Breaker, *, connections: int, silence_s: float, veri
         "socket_connect_timeout": silence_s,
         "retry": Retry(NoBackoff(), 0),  # left to itself redis-py would try ten times
         "protocol": 2,
-        "driver_info": None,  # two round trips less for each connection
+        "driver_info": None,  # saves two round trips for each connection
     }
     if not url.startswith("unix:"):
         options |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
@@ -247,7 +248,7 @@ def pool(url: str, breaker: Breaker, *, connections: int, silence_s: float, veri
 
 
 def _set_timeout(connection: AbstractConnection, seconds: float) -> None:
-    """Bound reading and writing on a connection that stands."""
+    """Limit each read and write on an open connection."""
     connection.socket_timeout = seconds
     sock = connection._sock  # noqa: SLF001 - redis-py sets it once, when it connects
     if sock:
@@ -255,8 +256,8 @@ def _set_timeout(connection: AbstractConnection, seconds: float) -> None:
 
 
 def _readable(connection: AbstractConnection) -> bool:
-    """Whether something waits to be read on a connection: an answer, or its end."""
-    sock = connection._sock  # noqa: SLF001 - redis-py's own look asks gevent's poll
+    """Whether something can be read on a connection: an answer, or its end."""
+    sock = connection._sock  # noqa: SLF001 - redis-py's own check uses gevent's poll, which is slow
     if sock is None:
         return True
     watch = _poll()
@@ -265,7 +266,7 @@ def _readable(connection: AbstractConnection) -> bool:
 
 
 def shut(connection: _Connection) -> None:
-    """End a connection that somebody else is using: whoever reads or writes on it wakes, and closes it."""
+    """End a connection that another caller is using: the caller is woken by an error, and closes it."""
     connection.ready = False
     sock = connection._sock  # noqa: SLF001 - disconnect() would take it away from under its user
     if sock is None:

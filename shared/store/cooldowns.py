@@ -7,51 +7,51 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.domain.health import Condition, sit_out_s
+from shared.domain.cooldowns import Cooldown, sit_out_s
 from shared.errors import StoreDown
 from shared.store import keys, scripts
 
 REMEMBERED_S = 600
-"""How long a failure counts towards the next one, after its time was served."""
+"""How long a failure counts towards the next one, after its cooldown has ended."""
 PROBE_S = 10
-"""How long a single request may take to find out whether a model is well again."""
+"""How long one request alone may try whether a model is well again."""
 
-_decode = msgspec.json.Decoder(Condition).decode
+_decode = msgspec.json.Decoder(Cooldown).decode
 
 
 class CooldownStore:
-    """Reads and writes who sits out. Every method raises StoreDown.
+    """Reads and writes which models sit out. Every method raises StoreDown.
 
-    Two keys a model: the cooldown itself, whose ttl is the time to sit out, and the record of its failures,
-    which outlives it; while there is a record but no cooldown, the model is on probation.
+    A model has two keys. The ttl of the first, the cooldown, is the time to sit out. The second is the record of its
+    failures, which lives longer. While there is a record but no cooldown, the model is on probation.
     """
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
         self._sit_out = client.register_script(scripts.read("sit_out.lua"))
 
-    def conditions(self, models: Sequence[str]) -> dict[str, Condition]:
-        """What is known of those that have failed, in one round trip."""
+    def known(self, models: Sequence[str]) -> dict[str, Cooldown]:
+        """The cooldowns of those models that have failed, in one round trip."""
         if not models:
             return {}
         records = [keys.failures(name) for name in models]
         sitting_out = [keys.cooldown(name) for name in models]
         values: Any = self._redis.mget(records + sitting_out)
-        known = zip(models, values[: len(models)], values[len(models) :], strict=True)
+        rows = zip(models, values[: len(models)], values[len(models) :], strict=True)
         return {
-            name: msgspec.structs.replace(_decode(record), cooling=cooldown is not None)
-            for name, record, cooldown in known
+            name: msgspec.structs.replace(_decode(record), cooling=sits_out is not None)
+            for name, record, sits_out in rows
             if record is not None
         }
 
     def failed(self, model: str, why: str, retry_after_s: int | None) -> None:
-        """Let a model sit out; what fails while it does so already adds nothing."""
+        """Let a model sit out; a failure of one that does so already adds nothing."""
         record: Any = self._redis.get(keys.failures(model))
         failures = (_decode(record).failures if record else 0) + 1
         ttl_s = sit_out_s(failures, retry_after_s)
-        condition = Condition(since=time.time(), failures=failures, cooling=True, why=why)
+        cooldown = Cooldown(since=time.time(), failures=failures, cooling=True, why=why)
         names = [keys.cooldown(model), keys.failures(model), keys.probe(model)]
-        self._sit_out(names, [msgspec.json.encode(condition), ttl_s, ttl_s + REMEMBERED_S])
+        self._sit_out(names, [msgspec.json.encode(cooldown), ttl_s, ttl_s + REMEMBERED_S])
 
     def recovered(self, model: str) -> None:
         """Forget a model's failures: it has answered."""
@@ -63,20 +63,20 @@ class CooldownStore:
 
 
 class RecentCooldowns:
-    """Who sat out when `look` was last called, for whoever ranks without asking Redis."""
+    """The cooldowns as `look` read them last, so that ranking need not ask Redis."""
 
     def __init__(self, store: CooldownStore, models: Sequence[str]) -> None:
         self._store = store
         self._models = tuple(models)
-        self._known: dict[str, Condition] = {}
+        self._known: dict[str, Cooldown] = {}
 
     def look(self) -> None:
-        """Read them; while Redis is away nobody is known to sit out."""
+        """Read the cooldowns; while Redis is away there are none."""
         try:
-            self._known = self._store.conditions(self._models)
+            self._known = self._store.known(self._models)
         except StoreDown:
             self._known = {}
 
-    def conditions(self, models: Sequence[str]) -> dict[str, Condition]:
-        """What is known of those that have failed."""
+    def known(self, models: Sequence[str]) -> dict[str, Cooldown]:
+        """The cooldowns of those models that have failed."""
         return {name: self._known[name] for name in models if name in self._known}

@@ -1,7 +1,8 @@
-"""The failure detector: the only one who decides that a Redis is silent."""
+"""The failure detector: nothing else decides that a Redis is silent."""
 
 import threading
 import time
+from collections.abc import Callable
 
 import redis
 
@@ -10,22 +11,25 @@ from shared.store.client import FairPool, shut
 
 LOOK_EVERY_S = 0.025
 ASK_AFTER_S = 0.05
-"""Redis is asked for a sign of life once somebody has waited for it this long."""
+"""After a wait of so long Redis is asked for a sign of life."""
 PROBE_EVERY_S = 0.25
 
 
 class FailureDetector:
     """Watches the waits of one pool, and opens its breaker when Redis gives no sign of life.
 
-    One thread looks every 25 ms whether somebody has waited since the last look, and nobody was answered; another one
-    sends PING, on a connection of its own, when that goes on. Only looks count, not what the clock says: a look that
-    comes late, since this process was busy, counts as one. So a slow Redis is only slow, a busy process only busy.
+    One thread looks every 25 ms. A look counts when somebody has been waiting since the look before, and Redis has
+    answered nobody in between. After 50 ms of such looks another thread sends PING, on a connection of its own; its
+    answer, too, is a sign of life. After `silence_s` seconds of such looks the breaker opens.
+
+    Each look counts for 25 ms at most. When this process is busy a look comes late, and its lateness does not count
+    against Redis. So a slow Redis is only slow, and a busy process is only busy.
     """
 
     def __init__(self, pool: FairPool, silence_s: float, *, blocks_s: float = 0.0) -> None:
-        """After `silence_s` seconds of waiting without a sign of life Redis is silent.
+        """After `silence_s` seconds of waiting without a sign of life Redis counts as silent.
 
-        `blocks_s` is how long a blocking command on this pool waits when all is well; such waits do not count.
+        `blocks_s` is how long a blocking command on this pool takes when all is well; that much of a wait is ignored.
         """
         self._pool = pool
         self._breaker = pool.breaker
@@ -33,11 +37,16 @@ class FailureDetector:
         self._blocks_s = blocks_s
         self._connection = pool.spare_connection()
         self._looked_at = time.monotonic()
+        self._others: list[Callable[[], bool]] = []
         self._answers = 0
         self._silent_s = 0.0
         self._asked = threading.Event()
         self._stopped = threading.Event()
         self._looks = Periodic(LOOK_EVERY_S, self.look, "redis-looks")
+
+    def also_watch(self, waits: Callable[[], bool]) -> None:
+        """Count as waiting, too, whenever this says that somebody waits for Redis without asking it."""
+        self._others.append(waits)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -47,19 +56,20 @@ class FailureDetector:
         self._looks.start()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._looks.stop()
         self._stopped.set()
         self._asked.set()
         self._connection.disconnect()
 
     def look(self) -> None:
-        """Count this look if somebody has waited since the last one."""
+        """Count this look if somebody has been waiting since the last one without a sign of life."""
         now, before = time.monotonic(), self._looked_at
         self._looked_at = now
         since = self._pool.waiting_since()
         heard, self._answers = self._breaker.answers != self._answers, self._breaker.answers
-        if heard or self._breaker.is_open or since is None or since + self._blocks_s > before:
+        waits = since is not None and since + self._blocks_s <= before
+        if heard or self._breaker.is_open or not (waits or any(each() for each in self._others)):
             self._silent_s = 0.0
             return
         self._silent_s += min(now - before, LOOK_EVERY_S)
@@ -84,7 +94,7 @@ class FailureDetector:
                 self._breaker.close()
 
     def _connect_anew(self) -> None:
-        """Whatever made Redis silent may have come over this connection, too."""
+        """Probe on a new connection: what made Redis silent may have ended this one, too."""
         shut(self._connection)
         self._asked.set()
 

@@ -1,4 +1,4 @@
-"""One Redis as a process reaches it: its connections, and who knows whether it is away."""
+"""One Redis as a process reaches it: its connections, its circuit breaker and its failure detector."""
 
 import contextlib
 
@@ -7,8 +7,8 @@ import redis
 from shared.errors import Away
 from shared.store.breaker import Breaker
 from shared.store.client import FairPool, pool
+from shared.store.commands import StoreClient
 from shared.store.detector import FailureDetector
-from shared.store.store_client import StoreClient
 
 
 class RedisEndpoint:
@@ -36,15 +36,15 @@ class RedisEndpoint:
         self.detector = FailureDetector(self.pool, silence_s, blocks_s=blocks_s)
 
     def client(self, error: type[Away]) -> StoreClient:
-        """A client whose errors are of this kind; all clients share the connections."""
+        """A client that raises errors of this kind; all clients share the connections."""
         return StoreClient(self.pool, error)
 
     def subscription_pool(self) -> FairPool:
-        """One connection besides, for a subscription."""
+        """A pool of one further connection, for a subscription."""
         return self._another_pool(1)
 
     def start(self) -> None:
-        """Begin to watch Redis, and connect, if it is there."""
+        """Begin to watch Redis, and open the connections, if it answers."""
         self.detector.start()
         with contextlib.suppress(redis.RedisError):
             self.pool.connect_all()

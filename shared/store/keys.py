@@ -26,20 +26,20 @@ AFFINITY = "plano:affinity:"
 METRICS_SNAPSHOT = "plano:metrics:snapshot"
 OBSERVED = "plano:metrics:observed"
 
-# Printable ASCII stays readable for redis-cli; what separates or escapes is percent-encoded,
-# so that two different tenant and session pairs never share a key.
+# Printable ASCII stays as it is, so that keys are readable in redis-cli. All else, and `:` and `%`, is
+# percent-encoded, so that two different pairs of tenant and session never share a key.
 _VERBATIM = "!\"#$&'()*+,/;<=>?@[\\]^`{|}"
 
 
 def affinity(session: Session) -> str:
-    """Where the session's pin stands."""
+    """The key of the session's pin."""
     if session.tenant is None:
         return AFFINITY + _escaped(session.id)
     return f"{AFFINITY}{_escaped(session.tenant)}:{_escaped(session.id)}"
 
 
 def decision_job(session: Session) -> str:
-    """The id of the one decision a session can have under way: RQ allows letters, digits, _ and - in it."""
+    """The id of the one decision that a session can have under way: a hash, since RQ allows few characters in it."""
     return "decide-" + hashlib.sha256(affinity(session).encode()).hexdigest()[:40]
 
 
@@ -49,28 +49,28 @@ def decided(process_id: str) -> str:
 
 
 def cooldown(model: str) -> str:
-    """That a model sits out."""
+    """The key that says that a model sits out."""
     return f"plano:cooldown:{model}"
 
 
 def failures(model: str) -> str:
-    """How a model has failed lately."""
+    """The key of the record of a model's failures."""
     return f"plano:failures:{model}"
 
 
 def probe(model: str) -> str:
-    """That somebody is trying whether a model is well again."""
+    """The key that says that a request is trying whether a model is well again."""
     return f"plano:probe:{model}"
 
 
 def sessions(tenant: str | None, minute: int) -> str:
-    """Where a tenant's new sessions of a minute are counted; `minute` since the epoch."""
+    """The key of the count of a tenant's new sessions in a minute; `minute` is counted from the epoch."""
     scope = "" if tenant is None else f"{_escaped(tenant)}:"
     return f"plano:sessions:{scope}{minute}"
 
 
 def replica(replica_id: str) -> str:
-    """Where a web process says that it lives."""
+    """The key of a web process's heartbeat."""
     return f"plano:replica:{replica_id}"
 
 

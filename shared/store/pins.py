@@ -21,7 +21,7 @@ class PinStore:
     """Reads, settles and drops pins. Each method is one round trip and raises StoreDown."""
 
     def __init__(self, client: redis.Redis, *, sliding_ttl_s: int | None = None) -> None:
-        """With `sliding_ttl_s` reading a pin renews it."""
+        """With `sliding_ttl_s`, reading a pin renews its ttl."""
         self._redis = client
         self._sliding_ttl_s = sliding_ttl_s
         self._drop_if_names = client.register_script(scripts.read("drop_if_names.lua"))
@@ -30,7 +30,7 @@ class PinStore:
         self._renew = client.register_script(scripts.read("renew.lua"))
 
     def get(self, session: Session) -> Pin | None:
-        """The session's pin, or None; a value that is no pin is dropped and counts as none."""
+        """The session's pin, or None. A value that is no pin is dropped, and the answer is None."""
         key = keys.affinity(session)
         if self._sliding_ttl_s:
             return self._read(key, self._renew([key], [self._sliding_ttl_s]))
@@ -39,7 +39,7 @@ class PinStore:
     def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
         """Pin the session unless it is pinned already; return the pin that stands."""
         key = keys.affinity(session)
-        # The second time is for a key that held no pin: reading it has dropped what it held.
+        # The second try is for a key whose value was no pin: the first one has dropped it.
         standing = self._claimed(key, pin, ttl_s) or self._claimed(key, pin, ttl_s)
         if standing is None:
             raise StoreDown(f"something that is no pin keeps being written to {key}")
@@ -55,21 +55,21 @@ class PinStore:
         return bool(self._drop_if_names([keys.affinity(session)], [seen.model_name]))
 
     def peek(self, session: Session) -> tuple[Pin, int] | None:
-        """The session's pin and its ttl in seconds, untouched; None when there is none, or what is there is none."""
+        """The session's pin and its ttl in seconds; None when there is no readable pin. Changes nothing."""
         key = keys.affinity(session)
         return self._seen([key]).get(key)
 
     def page(self, cursor: int, count: int) -> tuple[int, dict[str, tuple[Pin, int]]]:
         """About `count` pins by key, each with its ttl, from the cursor on; and the next cursor, 0 at the end.
 
-        This one is two round trips.
+        This method is two round trips.
         """
         found: Any = self._redis.scan(cursor, match=f"{keys.AFFINITY}*", count=count)
         after, names = found
         return int(after), self._seen([name.decode() for name in names])
 
     def put(self, session: Session, pin: Pin, ttl_s: int) -> None:
-        """Pin the session to this, whatever stands."""
+        """Pin the session, in place of any pin that it has."""
         self._redis.set(keys.affinity(session), codec.encode(pin), ex=ttl_s)
 
     def _seen(self, names: Sequence[str]) -> dict[str, tuple[Pin, int]]:
@@ -86,7 +86,7 @@ class PinStore:
         return seen
 
     def _claimed(self, key: str, pin: Pin, ttl_s: int) -> Pin | None:
-        # Redis before 7 has no SET … NX GET; a transaction of both is as atomic, and one round trip too.
+        # Redis before 7 has no SET … NX GET. A transaction of both commands is as atomic, and one round trip, too.
         with self._redis.pipeline() as together:
             together.set(key, codec.encode(pin), nx=True, ex=ttl_s)
             together.get(key)
@@ -94,7 +94,7 @@ class PinStore:
         return pin if claimed else self._read(key, value)
 
     def _read(self, key: str, value: Any) -> Pin | None:
-        """The pin in a value; None when there is none in it, and then the value is dropped."""
+        """The pin in a value, or None. A value that is no pin is dropped."""
         if value is None:
             return None
         try:

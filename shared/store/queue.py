@@ -1,4 +1,4 @@
-"""The job queue, as web and the clock see it: RQ, one decision a session and one refresh a source at a time."""
+"""The job queue, as web and the clock use it: one decision a session, and one refresh a source, at a time."""
 
 import contextlib
 import math
@@ -16,11 +16,11 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker_registration import get_keys
 
-from shared import contract
-from shared.contract import Announcement, Order, Verdict, adopted
+from shared import messages
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import QueueDown, RouterDown, TooManyWaiting
+from shared.messages import Announcement, DecisionRequest, DecisionResult, adopted
 from shared.store import keys
 from shared.store.results import Results, Waiter
 
@@ -29,15 +29,16 @@ REFRESH_LIMIT_S = 30
 """How long the refresh of one source may run; it may wait for a worker as long."""
 
 _LOOK_FIRST_S, _LOOK_LAST_S = 0.025, 0.1
-"""Who joined somebody else's job looks for the pin after the former, then less and less often, up to the latter."""
+"""A request that joined another one's job looks for the pin after the former, then ever later, up to the latter."""
 _HEAL_S = 0.25
-"""How often whoever asked looks for the pin, too, and for the job: an announcement or a job may have been lost."""
+"""How often the request that queued a job looks for the pin: an announcement may be lost. And how often each request
+looks for the job: it may be lost, too."""
 _LAST_WORD_S = 0.1
-"""How long the announcement of a job that has just ended may take to be read."""
+"""How long the announcement of a job that has just ended may take to arrive."""
 
 
 class Pins(Protocol):
-    """Where a decision becomes visible; raises StoreDown."""
+    """Keeps pins; raises StoreDown."""
 
     def get(self, session: Session) -> Pin | None:
         """The session's pin, or None."""
@@ -61,8 +62,8 @@ class DecisionQueue:
         self._waiting = 0
         self._count = threading.Lock()
 
-    def ask(self, order: Order, budget_s: float) -> Verdict:
-        """What a worker makes of the order; requests of one session, on any replica, share one job.
+    def ask(self, request: DecisionRequest, budget_s: float) -> DecisionResult:
+        """The result of a request. Requests of one session, on any replica, share one job.
 
         Raises QueueDown, StoreDown, TooManyWaiting, or RouterDown when no answer came within `budget_s` seconds.
         """
@@ -71,7 +72,7 @@ class DecisionQueue:
                 raise TooManyWaiting(f"{self._limit} decisions are waiting already")
             self._waiting += 1
         try:
-            return self._ask(order, budget_s)
+            return self._ask(request, budget_s)
         finally:
             with self._count:
                 self._waiting -= 1
@@ -81,55 +82,61 @@ class DecisionQueue:
         registered = get_keys(self._queue)
         return int(self._redis.exists(*registered)) if registered else 0
 
-    def warm_up(self) -> None:
-        """Ask once what RQ asks before its first job; raises QueueDown."""
-        self._queue.get_redis_server_version()
+    def start(self) -> None:
+        """Ask at once what RQ asks before its first job."""
+        with contextlib.suppress(QueueDown):  # then the first job asks
+            self._queue.get_redis_server_version()
 
-    def _ask(self, order: Order, budget_s: float) -> Verdict:
-        job_id = keys.decision_job(order.session) if order.session else f"decide-{uuid.uuid4().hex}"
-        order = msgspec.structs.replace(order, reply_to=self._results.channel)
+    def stop(self) -> None:
+        """There is nothing to end."""
+
+    def _ask(self, request: DecisionRequest, budget_s: float) -> DecisionResult:
+        job_id = keys.decision_job(request.session) if request.session else f"decide-{uuid.uuid4().hex}"
+        request = msgspec.structs.replace(request, reply_to=self._results.channel)
         until = time.monotonic() + budget_s
         with self._results.expect(job_id) as waiter:
-            ours = self._enqueue(job_id, order, until)
-            result = self._awaited(waiter, job_id, order, until, ours=ours)
+            ours = self._enqueue(job_id, request, until)
+            result = self._awaited(waiter, job_id, request, until, ours=ours)
         if result is None:
-            if ours:  # its worker is gone or far behind: let the session's next request be decided anew
-                with contextlib.suppress(QueueDown):  # then its own ttl does that
+            if ours:  # its worker is gone or far behind: the session's next request has to queue a new one
+                with contextlib.suppress(QueueDown):  # the job then ends by its own ttl
                     self._redis.delete(Job.key_for(job_id))
             raise RouterDown(f"no decision within {budget_s * 1000:.0f} ms")
         return result
 
-    def _awaited(self, waiter: Waiter, job_id: str, order: Order, until: float, *, ours: bool) -> Verdict | None:
-        """The result as it is announced, or as the pin says that it became; None when time is up."""
+    def _awaited(
+        self, waiter: Waiter, job_id: str, request: DecisionRequest, until: float, *, ours: bool
+    ) -> DecisionResult | None:
+        """The result, as it is announced or as the session's pin shows it; None when time is up."""
         looked_at = time.monotonic()
         for pause_s in _pauses(_HEAL_S if ours else _LOOK_FIRST_S, until):
-            found = waiter.wait(pause_s) or self._standing(waiter, order, ours=ours)
+            found = waiter.wait(pause_s) or self._standing(waiter, request, ours=ours)
             if not found and time.monotonic() - looked_at >= _HEAL_S:
                 looked_at = time.monotonic()
                 if not self._redis.exists(Job.key_for(job_id)):
-                    found = waiter.wait(_LAST_WORD_S) or self._standing(waiter, order, ours=ours)
+                    found = waiter.wait(_LAST_WORD_S) or self._standing(waiter, request, ours=ours)
                     if not found:  # the job has failed, or Redis has lost it
-                        self._enqueue(job_id, order, until)
+                        self._enqueue(job_id, request, until)
             if found:
                 return found
         return None
 
-    def _standing(self, waiter: Waiter, order: Order, *, ours: bool) -> Verdict | None:
-        """What the session's pin says, if it stands by now.
+    def _standing(self, waiter: Waiter, request: DecisionRequest, *, ours: bool) -> DecisionResult | None:
+        """The result that the session's pin shows, if there is a pin by now.
 
-        A job of `ours` has just made it, or found it there: its announcement, which says which, is on its way.
+        When the job is `ours`, it has just made that pin or found it. Its announcement says which, and is on its way.
         """
-        pin = self._pins.get(order.session) if order.session else None
+        pin = self._pins.get(request.session) if request.session else None
         if pin is None:
             return None
         announced = waiter.wait(_LAST_WORD_S) if ours else None
-        return announced or msgspec.structs.replace(adopted(pin, order), pinned=not ours)
+        return announced or msgspec.structs.replace(adopted(pin, request), pinned=not ours)
 
-    def _enqueue(self, job_id: str, order: Order, until: float) -> bool:
-        """Queue the job unless it is under way; return whether it was queued. It is dropped unrun when time is up."""
+    def _enqueue(self, job_id: str, request: DecisionRequest, until: float) -> bool:
+        """Queue the job unless it is under way; return whether it was queued. A worker drops it when time is up."""
         ttl_s = max(1, math.ceil(until - time.monotonic()))
-        asked = (msgspec.to_builtins(order),)
-        return _enqueued(self._queue, contract.DECIDE, asked, job_id, "a decision", timeout=ttl_s, ttl=ttl_s)
+        asked = (msgspec.to_builtins(request),)
+        return _enqueued(self._queue, messages.DECIDE, asked, job_id, "a decision", timeout=ttl_s, ttl=ttl_s)
 
 
 class RefreshQueue:
@@ -144,18 +151,18 @@ class RefreshQueue:
         Raises QueueDown.
         """
         job_id = refresh_job(kind, provider)
-        ttl_s = 2 * REFRESH_LIMIT_S  # when its worker is killed, the id is free again after that
+        ttl_s = 2 * REFRESH_LIMIT_S  # after that the id is free again, even if the worker was killed
         limit_s = REFRESH_LIMIT_S
-        return _enqueued(self._queue, contract.REFRESH_METRICS, (kind,), job_id, job_id, timeout=limit_s, ttl=ttl_s)
+        return _enqueued(self._queue, messages.REFRESH_METRICS, (kind,), job_id, job_id, timeout=limit_s, ttl=ttl_s)
 
 
 def refresh_job(kind: str, provider: str) -> str:
-    """The id of the one refresh a source can have under way, `refresh-cost-digitalocean`."""
+    """The id of the one refresh that a source can have under way: `refresh-cost-digitalocean`."""
     return f"refresh-{kind}-{provider.replace('.', '_')}"
 
 
-def announce(client: redis.Redis, job: Job, result: Verdict) -> None:
-    """Tell the process that queued a decision, now or with the rest of a pipeline; raises redis.RedisError."""
+def announce(client: redis.Redis, job: Job, result: DecisionResult) -> None:
+    """Announce a result to the process that queued the job, now or in a pipeline; raises redis.RedisError."""
     channel = str(job.args[0].get("reply_to", ""))
     client.publish(channel, msgspec.json.encode(Announcement(job.id, result)))
 
@@ -171,10 +178,11 @@ def _pauses(first_s: float, until: float) -> Iterator[float]:
 def _enqueued(
     queue: Queue, function: str, args: tuple[Any, ...], job_id: str, description: str, *, timeout: int, ttl: int
 ) -> bool:
-    """Queue a job unless one of its id is under way; return whether it was queued. Nothing is kept of its end.
+    """Queue a job unless one of its id is under way; return whether it was queued. Its result is not kept.
 
-    One round trip: RQ would first list the queue among all queues, which a worker's sign of life does. It
-    writes that to the pipeline it is given, and the job itself past it (RQ 2.12).
+    This is one round trip. RQ 2.12 would first add the queue to the list of queues, in a round trip of its own; a
+    worker's heartbeat does that for us. RQ writes it into the pipeline given here, which is never executed. The job
+    itself goes out by a script, past the pipeline.
     """
     try:
         queue.enqueue_call(

@@ -1,4 +1,4 @@
-"""Hears what workers announce: one channel and one subscription a process, however many requests wait."""
+"""Hears the results that workers announce, by one channel and one subscription a process."""
 
 import contextlib
 import logging
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import msgspec
 import redis
 
-from shared.contract import Announcement, Verdict
 from shared.errors import QueueDown
+from shared.messages import Announcement, DecisionResult
 from shared.store import keys
 from shared.store.client import FairPool
 
@@ -25,35 +25,35 @@ class Waiter:
     """One request that waits for a result."""
 
     def __init__(self) -> None:
-        self._woken = threading.Event()  # one for each: several that wait for one event lose a waiter under gevent
-        self._result: Verdict | None = None
+        self._woken = threading.Event()  # one for each waiter: of several on one event, gevent may never wake one
+        self._result: DecisionResult | None = None
         self._away = False
 
-    def wait(self, timeout_s: float) -> Verdict | None:
-        """The result, or None when there is none in time. Raises QueueDown as soon as Redis is known to be away."""
+    def wait(self, timeout_s: float) -> DecisionResult | None:
+        """The result, or None when none comes in time. Raises QueueDown as soon as Redis is known to be away."""
         self._woken.wait(timeout_s)
         if self._result is None and self._away:
             raise QueueDown("Redis went away")
         return self._result
 
-    def tell(self, result: Verdict) -> None:
-        """Here it is."""
+    def tell(self, result: DecisionResult) -> None:
+        """Wake the request with its result."""
         self._result = result
         self._woken.set()
 
     def give_up(self) -> None:
-        """Nothing will come."""
+        """Wake the request without a result, because Redis is away."""
         self._away = True
         self._woken.set()
 
 
 class Results:
-    """Tells waiting requests what workers announce to this process."""
+    """Hands the results that workers announce to the requests that wait for them."""
 
     def __init__(self, pool: FairPool) -> None:
-        """`pool` is for the subscription alone, which keeps its one connection."""
+        """`pool` has one connection, which the subscription keeps."""
         self.channel = keys.decided(uuid.uuid4().hex)
-        """Where workers announce what this process asked for."""
+        """Where workers announce the results of what this process asked for."""
         self._pool = pool
         self._waiters: dict[str, list[Waiter]] = {}
         self._lock = threading.Lock()
@@ -65,21 +65,25 @@ class Results:
         """Whether Redis delivers what is announced now."""
         return self._listening.is_set()
 
+    def anybody_waits(self) -> bool:
+        """Whether a request waits for a result."""
+        return bool(self._waiters)
+
     def start(self) -> None:
-        """Begin to listen; Redis, if it is there, delivers what is announced from now on."""
+        """Begin to listen. If Redis is there, it delivers what is announced from now on."""
         self._pool.breaker.on_open(self._give_up)
         self._pool.breaker.on_demoted(self._pool.interrupt)
         threading.Thread(target=self._listen, name="results", daemon=True).start()
         self._listening.wait(_START_S)
 
     def stop(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         self._stopped.set()
         self._pool.disconnect()
 
     @contextlib.contextmanager
     def expect(self, job_id: str) -> Iterator[Waiter]:
-        """Wait for a job's result, which may come from now on."""
+        """A waiter that is handed a job's result, whenever it comes within the block."""
         waiter = Waiter()
         with self._lock:
             self._waiters.setdefault(job_id, []).append(waiter)
@@ -93,7 +97,7 @@ class Results:
                     del self._waiters[job_id]
 
     def _listen(self) -> None:
-        """Subscribe, and again whenever the connection breaks. What is announced meanwhile is seen as a pin."""
+        """Subscribe, and again whenever the connection breaks. Who misses a result meanwhile finds the pin."""
         while not self._stopped.is_set():
             try:
                 with redis.Redis(connection_pool=self._pool).pubsub() as subscription:

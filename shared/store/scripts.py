@@ -1,4 +1,4 @@
-"""The Lua scripts, each a file beside this one in `lua/` that begins with its contract."""
+"""Reads the Lua scripts. Each is a file in `lua/`, and begins with its contract."""
 
 from importlib import resources
 

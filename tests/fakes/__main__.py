@@ -31,7 +31,7 @@ def main() -> None:
             try:
                 running.enter_context(stand_in)
             except OSError as fault:
-                sys.exit(f"port {stand_in.port}: {fault.strerror}")
+                sys.exit(f"port {stand_in.port}: {fault.strerror}; name another")
             sys.stdout.write(f"{type(stand_in).__name__.lower()} listens on {stand_in.url}\n")
             sys.stdout.flush()
         signal.sigwait(stops)

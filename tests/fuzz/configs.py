@@ -39,8 +39,21 @@ GOOD: dict[str, Any] = {
         "router": {"url": "http://router/v1", "api_key": f"rk-{SECRET}"},
     },
     "auth": {"keys": [{"name": "team", "key": "${KEY}", "tenant": "t", "models": ["fast"]}]},
-    "limits": {"body_bytes": 100, "nesting": 10, "head_timeout": "5s", "sessions_per_minute": 0},
+    "limits": {"body_bytes": 100, "headers": 10, "head_timeout": "5s", "sessions_per_minute": 0},
     "tracing": {"random_sampling": 5, "opentracing_grpc_endpoint": "http://localhost:4317"},
+}
+FORMER: dict[str, Any] = {
+    "version": "v0.3.0",
+    "listeners": {"egress_traffic": {"address": "0.0.0.0", "port": 12000, "timeout": "30s"}},
+    "llm_providers": [
+        {"model": "openai/*", "access_key": f"sk-{SECRET}"},
+        {"model": "plano/Arch-Router", "base_url": "http://router", "name": "router"},
+        {"model": "openai/a", "routing_preferences": [{"name": "code", "description": "write"}]},
+    ],
+    "model_aliases": {"fast": {"target": "gpt-4o"}},
+    "overrides": {"router_model": "router"},
+    "routing": {"session_cache": {"type": "memory", "url": f"redis://:{SECRET}@h"}, "session_max_entries": 5},
+    "prompt_caching": {"enabled": True},
 }
 TEXT = yaml.safe_dump(GOOD, sort_keys=False)
 ENV = {"KEY": f"env-{SECRET}"}
@@ -82,8 +95,8 @@ def garbled(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def changed(draw: st.DrawFn) -> bytes:
-    """A good file with values that are others, keys that are renamed, and entries that are gone or there twice."""
-    tree = copy.deepcopy(GOOD)
+    """A good or a former file with other values, renamed keys, and entries that are gone or there twice."""
+    tree = copy.deepcopy(draw(st.sampled_from([GOOD, FORMER])))
     for _ in range(draw(st.integers(1, 3))):
         places = list(_places(tree))
         holder, key = draw(st.sampled_from(places))

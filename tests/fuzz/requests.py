@@ -13,7 +13,7 @@ from shared.errors import BadRequest
 from shared.store import keys
 from tests.fuzz.target import outcome, target
 from tests.fuzz.texts import JSON, OBJECTS, STRINGS, damaged
-from web import wire
+from web.ops import tracing
 
 WSGI_TEXT = st.one_of(
     st.text(st.characters(max_codepoint=255), max_size=300),
@@ -63,12 +63,12 @@ def trace_ids(given: tuple[str, str]) -> None:
     """Whatever a client says, the ids that travel on are well formed, and its own only if they were."""
     environ: dict[str, Any] = {"HTTP_TRACEPARENT": given[0], "HTTP_X_REQUEST_ID": given[1]}
 
-    trace = wire.trace(environ)
+    trace = tracing.trace_of(environ)
 
     assert re.fullmatch(rf"00-{HEX}{{32}}-{HEX}{{16}}-{HEX}{{2}}", trace.traceparent)
     assert trace.trace_id != "0" * 32
     assert re.fullmatch(r"[\x21-\x7e]{1,128}", trace.request_id)
-    assert wire.trace(environ) is trace
+    assert tracing.trace_of(environ) is trace
 
 
 NAMES = st.sampled_from(['"a"', '"b"', '"c"', '"openai/a"', '"openai/z"', '"none"', '"other"', '" "', '"openai/*"'])
@@ -87,7 +87,7 @@ PREFERENCES = st.lists(
 @target(damaged(PREFERENCES) | damaged(JSON))
 def preferences(raw: bytes) -> None:
     """Inline preferences are routes to configured models, each with a name, or a bad request that says where."""
-    read = outcome(BadRequest, routes.from_request, raw, CATALOG.qualify)
+    read = outcome(BadRequest, routes.from_request, raw, CATALOG.qualify, ("cost", "latency"))
     if isinstance(read, BadRequest):
         assert str(read.param).startswith("routing_preferences")
         return

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from tests.fuzz.target import target
 from tests.fuzz.texts import OBJECTS, damaged, pieces, values
-from web.rewrite import Lines, Rewriter
+from web.dialects.chat import ChatReader
+from web.proxy.streams import Lines
 
 NAME = "openai/gpt-5.2"
 ENDS = st.sampled_from(["\n", "\r\n", "\r", "\n\n"])
@@ -34,7 +35,7 @@ def stream_cutting(chunks: list[bytes]) -> None:
 @target(CUT)
 def stream_untouched(chunks: list[bytes]) -> None:
     """A stream that keeps the provider's name passes byte for byte."""
-    rewriter = Rewriter(None, pinned=False)
+    rewriter = ChatReader(None, pinned=False)
 
     assert b"".join(map(rewriter.line, lines_of(chunks))) == b"".join(chunks)
 
@@ -42,7 +43,7 @@ def stream_untouched(chunks: list[bytes]) -> None:
 @target(pieces(STREAMS.map(str.encode)))
 def stream_renamed(chunks: list[bytes]) -> None:
     """In a stream only the values of `model` change, and only in lines of data."""
-    rewriter = Rewriter(NAME, pinned=True)
+    rewriter = ChatReader(NAME, pinned=True)
 
     for line in lines_of(chunks):
         told = rewriter.line(line)

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import redis
 
-from shared.contract import Order, Verdict
+from shared.messages import DecisionRequest, DecisionResult
+from shared.store.commands import StoreClient
 from shared.store.endpoint import RedisEndpoint
 from shared.store.queue import DecisionQueue
-from shared.store.store_client import StoreClient
 from tests.endpoints import PATIENT_S, Replica, connected, replica_on, serving
 from tests.fakes.delay import SlowProxy
 from tests.harness import RedisServer
+from tests.store.greenlets import Play, in_greenlets, in_threads
 from tests.store.queueing import BUDGET_S, MANY, Ask, NewQueue
 
 NewEndpoint = Callable[..., RedisEndpoint]
@@ -40,6 +41,13 @@ def new_replica() -> Iterator[NewReplica]:
     """Makes replicas that serve; they are ended at the end."""
     with contextlib.ExitStack() as made:
         yield lambda url, **options: made.enter_context(replica_on(url, **options))
+
+
+@pytest.fixture(params=[in_threads, in_greenlets], ids=["threads", "greenlets"])
+def play(request: pytest.FixtureRequest) -> Play:
+    """Plays a scene of the test's module, once among threads and once among greenlets."""
+    played: Play = request.param
+    return played
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +98,9 @@ def ask() -> Iterator[Ask]:
     """Asks in a thread of its own."""
     with ThreadPoolExecutor(MANY) as pool:
 
-        def begin(queue: DecisionQueue, asked: Order, budget_s: float = BUDGET_S) -> "Future[Verdict]":
+        def begin(
+            queue: DecisionQueue, asked: DecisionRequest, budget_s: float = BUDGET_S
+        ) -> "Future[DecisionResult]":
             return pool.submit(queue.ask, asked, budget_s)
 
         yield begin

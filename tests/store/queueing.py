@@ -7,26 +7,26 @@ import redis
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from shared.contract import Order, Verdict
 from shared.domain.conversation import Message
 from shared.domain.pins import Pin
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
+from shared.messages import DecisionRequest, DecisionResult
 from shared.store import keys
 from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue, announce, rq_queue
 
-VERDICT = Verdict(models=("openai/a", "openai/b"), route="code")
+RESULT = DecisionResult(models=("openai/a", "openai/b"), route="code")
 PIN = Pin(model_name="openai/a", route_name="code")
 BUDGET_S = 20.0
 MANY = 300
 
-Ask = Callable[..., "Future[Verdict]"]
+Ask = Callable[..., "Future[DecisionResult]"]
 NewQueue = Callable[..., DecisionQueue]
 
 
-def order(session_id: str | None = "s", text: str = "hello") -> Order:
-    return Order(
+def order(session_id: str | None = "s", text: str = "hello") -> DecisionRequest:
+    return DecisionRequest(
         model_name="openai/own",
         session=Session(session_id) if session_id else None,
         ttl_s=600,
@@ -46,7 +46,7 @@ def queued(store: redis.Redis) -> list[str]:
     return list(rq_queue(store).job_ids)
 
 
-def decide(store: redis.Redis, verdict: Verdict = VERDICT) -> None:
+def decide(store: redis.Redis, verdict: DecisionResult = RESULT) -> None:
     """What a worker does with every job: its id is free again when the verdict is announced."""
     for job in taken(store):
         announce(store, job, verdict)
@@ -65,3 +65,16 @@ def taken(store: redis.Redis) -> list[Job]:
         rq_queue(store).remove(job)
         store.delete(job.key)
     return jobs
+
+
+def work(store: redis.Redis) -> None:
+    """What a worker does, job after job, for ever: the session is pinned, and the id is free when it is announced."""
+    pins = PinStore(store)
+    while True:
+        _, job_id = store.execute_command("BLPOP", rq_queue(store).key, 0)
+        job = Job.fetch(job_id.decode(), connection=store, serializer=JSONSerializer)
+        pins.settle(Session(job.args[0]["session"]["id"]), PIN, 60)
+        with store.pipeline() as together:
+            together.delete(job.key)
+            announce(together, job, RESULT)
+            together.execute()

@@ -1,5 +1,9 @@
 """Who decides that a Redis is silent: one detector a process, by its own looks."""
 
+import logging
+import os
+import random
+import signal
 import socket
 import threading
 import time
@@ -8,14 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
+import gevent
 import pytest
+import redis
 
-from shared.errors import StoreDown
-from shared.store.store_client import StoreClient
-from tests.endpoints import CONNECTIONS
+from shared.errors import QueueDown, StoreDown
+from shared.store.commands import StoreClient
+from tests.endpoints import CONNECTIONS, replica_on, serving
 from tests.fakes.delay import SlowProxy
 from tests.harness import RedisServer, wait_until
 from tests.store.conftest import NewEndpoint
+from tests.store.counts import calls
+from tests.store.greenlets import in_greenlets
 
 
 def ask_all_the_time(client: StoreClient, for_s: float, threads: int) -> list[Exception]:
@@ -36,19 +44,154 @@ def ask_all_the_time(client: StoreClient, for_s: float, threads: int) -> list[Ex
         return [error for failures in askers.map(ask, range(threads)) for error in failures]
 
 
-@pytest.mark.parametrize("login", ["", ":secret@"])
-def test_a_slow_redis_is_not_silent_though_logging_in_takes_several_answers(
-    own_server: RedisServer, slow: SlowProxy, new_endpoint: NewEndpoint, login: str
+def freeze(url: str) -> dict[str, object]:
+    """What those hear who wait when Redis freezes, and how long the last of them waited."""
+
+    def hear() -> object:
+        with replica.results.expect("a job") as waiter:
+            return waiter.wait(10)
+
+    with replica_on(url, connections=2) as replica, redis.Redis.from_url(url) as own:
+        client = replica.endpoint.client(StoreDown)
+        hearing = gevent.spawn(hear)
+        wait_until(lambda: replica.results._waiters, what="who waits for a worker")
+        os.kill(own.info("server")["process_id"], signal.SIGSTOP)
+        begin = time.monotonic()
+        asking = [gevent.spawn(client.get, "k") for _ in range(8)]
+        gevent.joinall(asking, timeout=10)
+        hearing.join(timeout=10)
+        waited_s = time.monotonic() - begin
+    errors = [hearing.exception, *(each.exception for each in asking)]
+    return {"heard": [type(error).__name__ for error in errors], "waited_s": waited_s}
+
+
+def test_a_frozen_redis_wakes_whoever_waits_for_it(own_server: RedisServer) -> None:
+    """For an answer, for a connection or for what a worker finds out: the backstop would keep each for 2 s."""
+    seen = in_greenlets(freeze, own_server.url)
+
+    assert seen["heard"] == ["QueueDown"] + ["StoreDown"] * 8
+    assert 0.2 < seen["waited_s"] < 1
+
+
+def test_how_long_redis_may_be_silent_is_the_operators_choice(
+    own_server: RedisServer, new_endpoint: NewEndpoint
 ) -> None:
-    """The detector's own connection is made when it is first needed; what others hear meanwhile is a sign of life."""
+    client = new_endpoint(own_server.url, silence_s=0.7).client(StoreDown)
+    own_server.send(signal.SIGSTOP)
+    begin = time.monotonic()
+
+    with pytest.raises(StoreDown):
+        client.get("k")
+
+    assert 0.6 < time.monotonic() - begin < 1.5
+
+
+def test_a_thawed_redis_is_used_again(
+    own_server: RedisServer, new_endpoint: NewEndpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Within a quarter of a second or so, and by itself: nobody who is served may have to try."""
+    endpoint = new_endpoint(own_server.url)
+    client = endpoint.client(StoreDown)
+    with caplog.at_level(logging.INFO, "plano.redis"):
+        own_server.send(signal.SIGSTOP)
+        with pytest.raises(StoreDown):
+            client.get("k")
+
+        own_server.send(signal.SIGCONT)
+        begin = time.monotonic()
+        wait_until(lambda: not endpoint.breaker.is_open, what="the recovery")
+        took_s = time.monotonic() - begin
+        failures = ask_all_the_time(client, 0.3, 8)
+
+    assert took_s < 2
+    assert failures == []
+    assert [record.getMessage() for record in caplog.records] == ["redis is away: silent for 250 ms", "redis is back"]
+
+
+def test_nobody_notices_that_redis_was_frozen_for_150_ms(
+    own_server: RedisServer, new_endpoint: NewEndpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It writes a snapshot, or its machine is moved."""
+    client = new_endpoint(own_server.url).client(StoreDown)
+    with own_server.client() as own, ThreadPoolExecutor(1) as others, caplog.at_level(logging.INFO, "plano.redis"):
+        asking = others.submit(ask_all_the_time, client, 1.0, 16)
+        for _ in range(4):
+            own.execute_command("DEBUG", "SLEEP", "0.15")
+            own.ping()  # and whoever has asked meanwhile is answered before it sleeps again
+        failures = asking.result(10)
+
+    assert failures == []
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("delay_s", "login"), [(0.005, ""), (0.02, ""), (0.05, ""), (0.1, ""), (0.1, ":secret@")])
+def test_a_slow_redis_is_not_silent(
+    own_server: RedisServer, slow: SlowProxy, new_endpoint: NewEndpoint, delay_s: float, login: str
+) -> None:
+    """Nor when the detector has to log in first, which takes several answers: what others hear is a sign of life."""
     with own_server.client() as own:
         own.config_set("requirepass", "secret" if login else "")
     endpoint = new_endpoint(f"redis://{login}127.0.0.1:{slow.port}/1")
-    slow.delay = 0.1
+    slow.delay = delay_s
 
-    failures = ask_all_the_time(endpoint.client(StoreDown), 2.0, 32)
+    failures = ask_all_the_time(endpoint.client(StoreDown), 1.5, 32)
 
     assert failures == []
+
+
+def busy(url: str) -> dict[str, object]:
+    """What 32 hear in a process that has no time for them, in pieces of 100 to 300 ms, for three seconds."""
+    dice = random.Random(1)
+    failures: list[str] = []
+    pieces = 0
+    end = time.monotonic() + 3
+
+    def ask(client: StoreClient, n: int) -> None:
+        while time.monotonic() < end:
+            try:
+                client.get(f"k{n}")
+            except StoreDown as error:
+                failures.append(str(error))
+                return
+            gevent.sleep(dice.uniform(0, 0.02))
+
+    with serving(url) as endpoint:
+        asking = [gevent.spawn(ask, endpoint.client(StoreDown), n) for n in range(32)]
+        while time.monotonic() < end:
+            until = time.monotonic() + dice.uniform(0.1, 0.3)
+            while time.monotonic() < until:
+                pass
+            gevent.sleep(dice.choice([0, 0, 0.001, 0.02, 0.06]))
+            pieces += 1
+        gevent.joinall(asking, timeout=5, raise_error=True)
+        return {"failures": failures, "open": endpoint.breaker.is_open, "pieces": pieces > 5}
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.05])
+def test_a_busy_process_does_not_take_its_own_lateness_for_silence(
+    own_server: RedisServer,  # noqa: ARG001 - behind the proxy
+    slow: SlowProxy,
+    delay_s: float,
+) -> None:
+    """It split up to 59 of 200 sessions: those whose pins it did not wait for were routed anew."""
+    slow.delay = delay_s
+
+    seen = in_greenlets(busy, f"redis://127.0.0.1:{slow.port}")
+
+    assert seen == {"failures": [], "open": False, "pieces": True}
+
+
+@pytest.mark.parametrize(("blocks_s", "asks"), [(0.0, True), (1.0, False)])
+def test_whoever_waits_because_the_command_does_gives_no_reason_to_ask(
+    own_server: RedisServer, new_endpoint: NewEndpoint, blocks_s: float, asks: bool
+) -> None:
+    """A worker that has nothing to do waits for its next job all the time."""
+    client = new_endpoint(own_server.url, blocks_s=blocks_s).client(QueueDown)
+    with own_server.client() as own:
+        own.config_resetstat()
+        client.blpop(["nothing"], 0.4)
+
+        assert bool(calls(own, "ping")) == asks
 
 
 class LosingProxy:

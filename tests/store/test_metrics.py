@@ -5,9 +5,9 @@ import redis
 
 from shared.domain.ranking import EMPTY, Measure, Snapshot
 from shared.store import keys
-from shared.store.metrics import MetricsStore
-from shared.store.replicas import Replicas
-from shared.store.store_client import StoreClient
+from shared.store.commands import StoreClient
+from shared.store.snapshot import MetricsStore
+from shared.store.web_replicas import Replicas
 
 
 @pytest.fixture

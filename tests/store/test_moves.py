@@ -11,9 +11,9 @@ from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
+from shared.store.commands import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.pins import PinStore
-from shared.store.store_client import StoreClient
 
 SESSION = Session("s", "acme")
 KEY = "plano:affinity:acme:s"
@@ -106,8 +106,8 @@ def test_what_fails_at_once_is_one_failure(cooldowns: Any) -> None:
     with ThreadPoolExecutor(8) as requests:
         list(requests.map(lambda _: cooldowns.failed("a/b", "503", None), range(32)))
 
-    assert cooldowns.conditions(["a/b", "a/c"])["a/b"].failures == 1
-    assert list(cooldowns.conditions(["a/b", "a/c"])) == ["a/b"]
+    assert cooldowns.known(["a/b", "a/c"])["a/b"].failures == 1
+    assert list(cooldowns.known(["a/b", "a/c"])) == ["a/b"]
 
 
 def test_a_model_that_has_recovered_is_as_if_it_had_never_failed(cooldowns: Any) -> None:
@@ -116,7 +116,7 @@ def test_a_model_that_has_recovered_is_as_if_it_had_never_failed(cooldowns: Any)
 
     cooldowns.recovered("a/b")
 
-    assert cooldowns.conditions(["a/b"]) == {}
+    assert cooldowns.known(["a/b"]) == {}
     assert cooldowns.claim_probe("a/b")
 
 

@@ -8,14 +8,14 @@ import fakeredis
 import pytest
 import redis
 
-from shared.affinity import Pins
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.memory.pins import MemoryPins
+from shared.routing.affinity import Pins
 from shared.store import keys
+from shared.store.commands import StoreClient
 from shared.store.pins import PinStore
-from shared.store.store_client import StoreClient
 
 SESSION = Session("s-1", "team")
 KEY = keys.affinity(SESSION)

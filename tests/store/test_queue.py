@@ -9,14 +9,14 @@ import pytest
 import redis
 from rq.job import Job
 
-from shared.contract import Verdict
 from shared.errors import RouterDown, TooManyWaiting
+from shared.messages import DecisionResult
 from shared.store.queue import announce
 from tests.endpoints import Replica
 from tests.harness import wait_until
 from tests.store.queueing import (
     BUDGET_S,
-    VERDICT,
+    RESULT,
     Ask,
     NewQueue,
     decide,
@@ -39,7 +39,7 @@ def test_what_a_worker_announces_is_heard(store: redis.Redis, new_queue: NewQueu
 
     decide(store)
 
-    assert asked.result(5) == VERDICT
+    assert asked.result(5) == RESULT
 
 
 def test_two_replicas_that_ask_for_one_session_share_a_job_and_both_hear(
@@ -52,7 +52,7 @@ def test_two_replicas_that_ask_for_one_session_share_a_job_and_both_hear(
     assert queued(store) == [job_of("s")]
     settle_and_decide(store, "s")
 
-    assert [asked.result(5).models for asked in both] == [VERDICT.models] * 2
+    assert [asked.result(5).models for asked in both] == [RESULT.models] * 2
 
 
 def test_two_requests_of_one_replica_share_a_job_and_both_hear(
@@ -65,7 +65,7 @@ def test_two_requests_of_one_replica_share_a_job_and_both_hear(
     assert queued(store) == [job_of("s")]
     decide(store)
 
-    assert [asked.result(5) for asked in both] == [VERDICT, VERDICT]
+    assert [asked.result(5) for asked in both] == [RESULT, RESULT]
 
 
 def test_two_sessions_have_two_jobs_and_each_hears_its_own(store: redis.Redis, new_queue: NewQueue, ask: Ask) -> None:
@@ -75,7 +75,7 @@ def test_two_sessions_have_two_jobs_and_each_hears_its_own(store: redis.Redis, n
 
     names = {job_of(name): name for name in asked}
     for job in taken(store):
-        announce(store, job, Verdict(models=(f"openai/{names[job.id]}",)))
+        announce(store, job, DecisionResult(models=(f"openai/{names[job.id]}",)))
 
     assert {name: said.result(5).models for name, said in asked.items()} == {"s": ("openai/s",), "t": ("openai/t",)}
 
@@ -87,7 +87,7 @@ def test_requests_without_a_session_share_nothing(store: redis.Redis, new_queue:
 
     decide(store)
 
-    assert [asked.result(5) for asked in both] == [VERDICT, VERDICT]
+    assert [asked.result(5) for asked in both] == [RESULT, RESULT]
 
 
 def test_the_budget_ends_the_wait_and_frees_the_id(store: redis.Redis, new_queue: NewQueue) -> None:
@@ -112,7 +112,7 @@ def test_whoever_joined_a_job_does_not_take_it_from_the_others(
 
     assert store.exists(Job.key_for(job_of("s"))) == 1
     decide(store)
-    assert first.result(5) == VERDICT
+    assert first.result(5) == RESULT
 
 
 def test_a_job_lives_no_longer_than_its_budget(store: redis.Redis, new_queue: NewQueue, ask: Ask) -> None:
@@ -136,7 +136,7 @@ def test_there_is_a_limit_to_how_many_wait(store: redis.Redis, new_queue: NewQue
 
     assert len(queued(store)) == 2
     decide(store)
-    assert [asked.result(5) for asked in waiting] == [VERDICT, VERDICT]
+    assert [asked.result(5) for asked in waiting] == [RESULT, RESULT]
 
 
 def test_who_has_been_answered_waits_no_longer(new_queue: NewQueue) -> None:

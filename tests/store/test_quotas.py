@@ -10,8 +10,8 @@ import redis
 from shared.domain.sessions import Session
 from shared.errors import StoreDown, TooManySessions
 from shared.memory.quotas import MemorySessionQuota
+from shared.store.commands import StoreClient
 from shared.store.quotas import SessionQuota
-from shared.store.store_client import StoreClient
 from tests.endpoints import endpoint_to
 
 

@@ -1,10 +1,11 @@
-"""The balancers that deploy/ configures, run in front of replicas on this machine."""
+"""The balancers that deploy/ configures, run in front of replicas on this machine, and one that needs no program."""
 
 import contextlib
 import os
 import re
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +13,14 @@ from tests.fakes.ports import free_port
 from tests.harness import ROOT, STARTS_WITHIN_S, Process, wait_until
 from tests.system.asking import ready
 
-NAMES = ("haproxy", "nginx")
+NAMES = ("stand-in", "haproxy", "nginx")
+"""The first one is everywhere, the others are where they are installed."""
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin"
 
 
 def program(name: str) -> str | None:
     """Where a balancer is installed; None: nowhere."""
-    return shutil.which(name, path=_PATH)
+    return sys.executable if name == "stand-in" else shutil.which(name, path=_PATH)
 
 
 @contextlib.contextmanager
@@ -27,7 +29,7 @@ def balancer(name: str, folder: Path, replicas: list[int]) -> Iterator[tuple[int
     found = program(name)
     assert found, f"{name} is not installed"
     port = free_port()
-    write = {"haproxy": haproxy, "nginx": nginx}[name]
+    write = {"stand-in": stand_in, "haproxy": haproxy, "nginx": nginx}[name]
     process = Process([found, *write(folder, port, replicas)], folder / f"{name}.log", os.environ)
     try:
         wait_until(lambda: not process.alive or ready(port), within_s=STARTS_WITHIN_S, what=name)
@@ -35,7 +37,12 @@ def balancer(name: str, folder: Path, replicas: list[int]) -> Iterator[tuple[int
         yield port, process
     finally:
         if process.alive:
-            process.stop(signal.SIGKILL if name == "haproxy" else signal.SIGTERM)  # nginx has children to end
+            process.stop(signal.SIGTERM if name == "nginx" else signal.SIGKILL)  # nginx has children to end
+
+
+def stand_in(_: Path, port: int, replicas: list[int]) -> list[str]:
+    """The arguments of our own."""
+    return ["-m", "tests.fakes.balancer", "--port", str(port), *map(str, replicas)]
 
 
 def haproxy(folder: Path, port: int, replicas: list[int]) -> list[str]:
@@ -55,9 +62,9 @@ def haproxy(folder: Path, port: int, replicas: list[int]) -> list[str]:
     return ["-db", "-f", str(folder / "haproxy.cfg")]
 
 
-def deals_to(haproxy: Process, nth: int) -> bool:
-    """Whether the last that HAProxy said of a replica is not that it is down."""
-    said = re.findall(rf"Server ready/web{nth} is (UP|DOWN)", haproxy.text())
+def deals_to(front: Process, nth: int) -> bool:
+    """Whether the last that a balancer said of a replica is not that it is down; nginx says nothing."""
+    said = re.findall(rf"Server ready/web{nth} is (UP|DOWN)", front.text())
     return not said or said[-1] == "UP"
 
 

@@ -9,6 +9,7 @@ from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.router import Router
 from tests.harness import Pool, RedisServer, running
+from tests.system import balancers
 
 CONFIG = """
 version: v0.4.0
@@ -33,6 +34,15 @@ def config_text(provider: Provider, router: Router, **changes: object) -> str:
     """The config of a pool, with what the test wants otherwise."""
     usual = {"ttl": 600, "budget_ms": 2000, "tracing": "", "routing": "", "listener": ""}
     return CONFIG.format(**{"provider": provider.url, "router": router.url, **usual, **changes})
+
+
+@pytest.fixture(scope="module", params=balancers.NAMES)
+def balancer_name(request: pytest.FixtureRequest) -> str:
+    """Each of the balancers that this machine has."""
+    name: str = request.param
+    if not balancers.program(name):
+        pytest.skip(f"{name} is not installed")
+    return name
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A rolling restart: every replica behind HAProxy in turn, under plain requests and streams of pinned sessions."""
+"""A rolling restart: every replica behind a balancer in turn, under plain requests and streams of pinned sessions."""
 
 import signal
 import threading
@@ -25,18 +25,18 @@ _ENDS_WITHIN_S = DRAIN_DELAY_S + GRACEFUL_TIMEOUT_S + 5
 
 
 class Replicas:
-    """Three web processes behind HAProxy."""
+    """Three web processes behind a balancer."""
 
-    def __init__(self, pool: Pool, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, pool: Pool, folder: Path, stack: ExitStack, balancer_name: str) -> None:
         self._pool = pool
         self.ports = [free_port() for _ in range(3)]
         self._running: dict[int, Process] = {port: self._started(port) for port in self.ports}
-        self.front, _ = stack.enter_context(balancer("haproxy", folder, self.ports))
+        self.front, _ = stack.enter_context(balancer(balancer_name, folder, self.ports))
 
     def restart(self, port: int) -> float:
         """End one as a deployment does and start it anew; the seconds that its end took.
 
-        Returns once the new process has decided something: HAProxy sends it requests.
+        Returns once the new process has decided something: the balancer sends it requests.
         """
         began = time.monotonic()
         code = self._running[port].stop(signal.SIGTERM, within_s=_ENDS_WITHIN_S)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.system import balancers
 from tests.system.chaos.run import run
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS") or 60)
@@ -14,16 +13,14 @@ TURNS_PER_S = 10
 """Far fewer than any machine makes: it only says that the clients were not all stuck."""
 
 
-def test_no_fault_breaks_a_promise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if not balancers.program("haproxy"):
-        pytest.skip("haproxy is not installed")
+def test_no_fault_breaks_a_promise(balancer_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seed = int(os.environ.get("CHAOS_SEED") or 7)  # `make chaos` tries others
 
-    report = run(tmp_path, seed=seed, seconds=SECONDS)
+    report = run(tmp_path, balancer_name, seed=seed, seconds=SECONDS)
 
-    replay = f"python -m tests.system.chaos --seconds {SECONDS:g} --seed {seed}"
+    replay = f"python -m tests.system.chaos --balancer {balancer_name} --seconds {SECONDS:g} --seed {seed}"
     with capsys.disabled():
-        sys.stdout.write(f"\nseed {seed}: {report}\n")
+        sys.stdout.write(f"\nseed {seed}, behind {balancer_name}: {report}\n")
     assert not report.violations, f"replay with: {replay}\nlogs in {tmp_path}\n{report}"
     assert report.turns > SECONDS * TURNS_PER_S
     assert report.counts["pinned"] > report.turns / 4

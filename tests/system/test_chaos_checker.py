@@ -281,3 +281,11 @@ def test_a_schedule_leaves_every_route_a_model() -> None:
     assert {(step.part, step.kind) for step in plan.processes} >= {
         ("web", "kill"), ("web", "freeze"), ("worker", "kill"), ("redis", "freeze"), ("redis", "kill"),
     }  # fmt: skip
+
+
+def test_a_pin_that_was_perhaps_over_may_have_been_the_old_one_until_its_end() -> None:
+    """The seconds of a ttl are not exact: a failover in its last one moves the old pin, which then ends in time."""
+    moved = replace(PINNED, number=2, began=109, ended=109.5, model=C, pinned=False, fallback=(f"{B};503",))
+    anew = replace(PINNED, number=3, began=112, ended=113, model=B, pinned=False)
+
+    assert check(FIRST, PINNED, moved, anew) == []

@@ -15,14 +15,13 @@ from tests.fakes.ports import free_port
 from tests.harness import ROOT, still_running, wait_until
 
 DEMO = ROOT / "demos/model_affinity"
-NAMES = ("PORT", "PROVIDER_PORT", "ROUTER_PORT")
 
 
 @pytest.fixture
 def env() -> dict[str, str]:
-    """Free ports, no keys, and the programs of this Python first."""
-    ports = {name: str(free_port()) for name in NAMES}
-    return {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "HOME": "/nonexistent", "LANG": "C.UTF-8", **ports}
+    """A free port, no keys, and the programs of this Python first."""
+    path = f"{Path(sys.executable).parent}:{os.defpath}"
+    return {"PATH": path, "HOME": "/nonexistent", "LANG": "C.UTF-8", "PORT": str(free_port())}
 
 
 def test_it_prints_what_is_expected_and_stops_its_pool(env: dict[str, str], tmp_path: Path) -> None:

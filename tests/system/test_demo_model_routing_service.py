@@ -16,7 +16,7 @@ from tests.harness import ROOT, Process, wait_until
 DEMO = ROOT / "demos/model_routing_service"
 BIN = Path(sys.executable).parent
 CLEAN = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
-DOCUMENTED = {"PLANO_PORT": "12000", "SOURCES_PORT": "12104"}
+DOCUMENTED = {"PORT": "12000"}
 UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 TRACE_ID = re.compile(r'(?<="trace_id": ")[0-9a-f]{32}(?=")')
 

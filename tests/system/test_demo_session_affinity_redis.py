@@ -17,7 +17,6 @@ from tests.fakes.provider import Provider
 from tests.harness import ROOT, still_running, wait_until
 
 DEMO = ROOT / "demos/session_affinity_redis"
-NAMES = ("PORT", "PROVIDER_PORT", "ROUTER_PORT", "WEB_PORT_1", "WEB_PORT_2", "WEB_PORT_3")
 SBIN = "/usr/local/sbin:/usr/sbin"
 EXPECTED = (DEMO / "expected_output.txt").read_text()
 
@@ -28,13 +27,12 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """Free ports, no keys, the programs of this Python first, and no Docker engine."""
+    """A free port, no keys, the programs of this Python first, and no Docker engine."""
     docker = tmp_path / "docker"
     docker.write_text("#!/bin/sh\nexit 1\n")
     docker.chmod(0o755)
-    ports = {name: str(free_port()) for name in NAMES}
     path = f"{tmp_path}:{Path(sys.executable).parent}:{os.defpath}"
-    return {"PATH": path, "HOME": "/nonexistent", "LANG": "C.UTF-8", **ports}
+    return {"PATH": path, "HOME": "/nonexistent", "LANG": "C.UTF-8", "PORT": str(free_port())}
 
 
 @pytest.fixture

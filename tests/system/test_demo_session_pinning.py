@@ -18,7 +18,7 @@ from tests.harness import ROOT, STARTS_WITHIN_S, Process, wait_until
 
 DEMO = ROOT / "demos/session_pinning"
 BIN = Path(sys.executable).parent
-DOCUMENTED = {"PLANO_PORT": "12000", "AGENT_PORT": "8000", "STANDIN_PORT": "12101"}
+DOCUMENTED = {"PORT": "12000", "AGENT_PORT": "8000"}
 UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 Start = Callable[[str], Process]

@@ -1,4 +1,4 @@
-"""The Procfile as hosts run it, by honcho, three web replicas of it behind the balancers that deploy/ configures."""
+"""The Procfile as hosts run it, by honcho, three web replicas of it behind each balancer."""
 
 import contextlib
 import os
@@ -17,9 +17,8 @@ from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.router import Router
 from tests.harness import ROOT, STARTS_WITHIN_S, Process, RedisServer, wait_until
-from tests.system import balancers
 from tests.system.asking import DEEP, QUICK, ask, chat, decisions, pinned, ready
-from tests.system.balancers import balancer
+from tests.system.balancers import balancer, deals_to
 from tests.system.conftest import config_text
 
 HONCHO = str(Path(sys.executable).with_name("honcho"))
@@ -121,20 +120,19 @@ def hosts(
         made.stop()
 
 
-@pytest.fixture(scope="module", params=balancers.NAMES)
-def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, hosts: Hosts) -> Iterator[int]:
-    """The port of a balancer, once it deals requests out to every replica."""
-    _skip_without(request.param)
-    with balancer(request.param, tmp_path_factory.mktemp("front"), hosts.ports) as (port, _):
-        yield port
+@pytest.fixture(scope="module")
+def balancing(
+    balancer_name: str, tmp_path_factory: pytest.TempPathFactory, hosts: Hosts
+) -> Iterator[tuple[int, Process]]:
+    """The port of a balancer and its process, once it deals requests out to every replica."""
+    with balancer(balancer_name, tmp_path_factory.mktemp("front"), hosts.ports) as made:
+        yield made
 
 
 @pytest.fixture
-def haproxy(tmp_path: Path, hosts: Hosts) -> Iterator[tuple[int, Process]]:
-    """The port of HAProxy, and its process."""
-    _skip_without("haproxy")
-    with balancer("haproxy", tmp_path, hosts.ports) as front:
-        yield front
+def front(balancing: tuple[int, Process]) -> int:
+    """The balancer's port."""
+    return balancing[0]
 
 
 def test_a_session_keeps_its_model_whichever_replica_it_meets(
@@ -211,16 +209,23 @@ def test_a_replica_that_is_killed_costs_no_request_that_was_not_answered_yet(
     assert clients.faults == []
 
 
-def test_without_redis_haproxy_still_has_replicas(haproxy: tuple[int, Process], redis_server: RedisServer) -> None:
+def test_without_redis_a_balancer_still_has_replicas(
+    balancing: tuple[int, Process], balancer_name: str, hosts: Hosts, redis_server: RedisServer
+) -> None:
     """None of them is ready then; each of them serves."""
-    port, process = haproxy
+    port, process = balancing
+    checks = balancer_name != "nginx"
+
+    def dealt_to() -> list[bool]:
+        return [ready(at) or (checks and deals_to(process, nth)) for nth, at in enumerate(hosts.ports)]
+
     redis_server.send(signal.SIGSTOP)
     try:
-        wait_until(lambda: "ready has no server available" in process.text(), within_s=20, what="HAProxy's verdict")
+        wait_until(lambda: not any(dealt_to()), within_s=20, what="the balancer's verdict")
         without = [ask(port, "no-redis") for _ in range(6)]
     finally:
         redis_server.send(signal.SIGCONT)
-    wait_until(lambda: "Server ready/web0 is UP" in process.text(), within_s=20, what="the recovery")
+    wait_until(lambda: all(map(ready, hosts.ports)), within_s=20, what="the recovery")
 
     assert {(answer.status_code, answer.headers.get("x-plano-degraded")) for answer in without} == {(200, "redis")}
 
@@ -271,11 +276,6 @@ class _Clients:
                 if found != (200, self._models[session], True):
                     self.faults.append((session, found, answer.text))
             self._answers[session] += 1
-
-
-def _skip_without(name: str) -> None:
-    if not balancers.program(name):
-        pytest.skip(f"{name} is not installed")
 
 
 def _leaves(root: int) -> list[psutil.Process]:

@@ -9,19 +9,20 @@ import pytest
 
 from tests.fakes.provider import Provider
 from tests.harness import Pool, wait_until
-from tests.system import balancers
 from tests.system.rolling import DRAIN_DELAY_S, PROVIDER_PAUSE_S, Load, Replicas, pin_sessions
 
 
 def test_a_rolling_restart_loses_no_request_and_truncates_no_stream(
-    start: Callable[..., Pool], provider: Provider, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    start: Callable[..., Pool],
+    provider: Provider,
+    balancer_name: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if not balancers.program("haproxy"):
-        pytest.skip("haproxy is not installed")
     pool = start()
     pool.worker()
     with ExitStack() as stack:
-        replicas = Replicas(pool, tmp_path, stack)
+        replicas = Replicas(pool, tmp_path, stack, balancer_name)
         models = pin_sessions(replicas.front)
         provider.pause = PROVIDER_PAUSE_S
 
@@ -32,7 +33,9 @@ def test_a_rolling_restart_loses_no_request_and_truncates_no_stream(
             wait_until(lambda: load.streams >= streams + 4, what="streams after the last restart")
 
     with capsys.disabled():
-        sys.stdout.write(f"\nrolling restart: {load}; replicas took {[round(s, 1) for s in held_s]} s to end\n")
+        sys.stdout.write(
+            f"\nrolling restart behind {balancer_name}: {load}; the ends took {[round(s, 1) for s in held_s]} s\n"
+        )
     assert (load.lost, load.truncated, load.moved) == ([], [], [])
     assert len(set(models.values())) == 2
     assert max(held_s) > DRAIN_DELAY_S + 0.5, "no stream was under way when its replica stopped listening"

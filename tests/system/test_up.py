@@ -3,10 +3,8 @@
 import contextlib
 import json
 import re
-import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,45 +13,17 @@ import pytest
 import requests
 
 from tests.fakes.ports import free_port
-from tests.harness import ROOT, STARTS_WITHIN_S, Process, still_running, wait_until
+from tests.harness import Process, wait_until
+from tests.system.plano_up import MEMORY, REDIS, memory_pool, plano, pool_of_make_run, refused
 
-PLANO = str(Path(sys.executable).with_name("plano"))
-CLEAN = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
-MEMORY = """
-version: v0.4.0
-model_providers: [{model: openai/gpt-4o-mini, base_url: "http://127.0.0.1:9/v1", default: true}]
-routing: {session_cache: {type: memory}}
-"""
+QUESTION = {"messages": [{"role": "user", "content": "Review this complex analysis"}]}
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[tuple[Process, int]]:
     """The pool of `make run`, on ports of its own."""
-    with _pool(tmp_path) as running:
+    with pool_of_make_run(tmp_path) as running:
         yield running
-
-
-@contextlib.contextmanager
-def _pool(tmp_path: Path, more: str = "") -> Iterator[tuple[Process, int]]:
-    """The pool of `make run` with more lines in its Procfile, from when it says that it is ready."""
-    port, *stand_ins = (free_port() for _ in range(4))
-    config = (ROOT / "demos/local/config.yaml").read_text()
-    procfile = (ROOT / "demos/local/Procfile").read_text()
-    for fixed, free in zip(("12101", "12102", "12103"), stand_ins, strict=True):
-        config, procfile = config.replace(fixed, str(free)), procfile.replace(fixed, str(free))
-    (tmp_path / "config.yaml").write_text(config)
-    (tmp_path / "Procfile").write_text(procfile + more)
-    command = [PLANO, "up", str(tmp_path / "config.yaml"), "--also", str(tmp_path / "Procfile"), "--port", str(port)]
-    process = Process(command, tmp_path / "up.log", {**CLEAN, "PYTHONPATH": str(ROOT)})
-    try:
-        wait_until(
-            lambda: "plano is ready" in process.text() or not process.alive, within_s=STARTS_WITHIN_S, what="the pool"
-        )
-        assert process.alive, process.text()
-        yield process, port
-    finally:
-        if process.alive:
-            process.stop()
 
 
 def test_the_lines_it_suggests_work_as_printed(demo: tuple[Process, int]) -> None:
@@ -68,9 +38,29 @@ def test_the_lines_it_suggests_work_as_printed(demo: tuple[Process, int]) -> Non
     assert set(json.loads(shown[3])) == {"model_name", "route_name"}
 
 
+def test_its_redis_and_its_order_of_candidates_are_found_without_an_address(demo: tuple[Process, int]) -> None:
+    """The private Redis listens on a socket in a folder of its own."""
+    process, port = demo
+    requests.post(
+        f"http://localhost:{port}/v1/chat/completions", json=QUESTION, headers={"X-Session-Id": "s"}, timeout=9
+    )
+
+    pin = plano("redis", "GET", "plano:affinity:s", PORT=str(port))
+    order = plano("explain", "--route", "deep_reasoning", PORT=str(port))
+    process.stop()
+    gone = plano("redis", "GET", "plano:affinity:s", PORT=str(port))
+
+    assert json.loads(pin.stdout) == {"model_name": "openai/gpt-5.2", "route_name": "deep_reasoning"}
+    assert order.stdout.startswith("route deep_reasoning, prefer none: the declared order")
+    assert gone.returncode == 1
+    assert gone.stderr == (
+        "REDIS_URL: is not set, and no pool of `plano up` runs here; start one, or name its Redis\n"
+    )
+
+
 def test_it_is_not_ready_before_a_worker_is(tmp_path: Path) -> None:
     """The first request that somebody tries would wait for one, and then not be routed."""
-    with _pool(tmp_path, "worker: sleep 3 && exec python -m workers\n") as (_, port):
+    with pool_of_make_run(tmp_path, "worker: sleep 3 && exec python -m workers\n") as (_, port):
         said = requests.get(f"http://localhost:{port}/readyz", timeout=5).json()
 
     assert said["workers"] == 1
@@ -82,50 +72,123 @@ def test_two_web_processes_answer_at_the_one_port(demo: tuple[Process, int]) -> 
     wait_until(lambda: len(_web_processes(process.pid)) == 2, what="the second web process")
 
 
-def test_sigterm_stops_everything_it_started(demo: tuple[Process, int]) -> None:
-    process, port = demo
-    started = psutil.Process(process.pid).children(recursive=True)
-    kept_open = requests.Session()
-    kept_open.get(f"http://127.0.0.1:{port}/livez", timeout=5)
+def test_a_second_pool_of_make_run_runs_beside_the_first(demo: tuple[Process, int], tmp_path: Path) -> None:
+    """Only the port that users type is fixed: stand-ins take free ones."""
+    (tmp_path / "second").mkdir()
+    with pool_of_make_run(tmp_path / "second") as (second, _):
+        listening = [re.findall(r"\w+ listens on (\S+)", process.text()) for process in (demo[0], second)]
 
-    code = process.stop(signal.SIGTERM)
-
-    kept_open.close()
-    assert code == 0
-    assert still_running(started) == []
-    assert "SIGKILL" not in process.text()
+    assert [len(set(addresses)) for addresses in listening] == [3, 3]
+    assert not set(listening[0]) & set(listening[1])
 
 
-def test_a_taken_port_is_named_with_another_to_use(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("0.0.0.0", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        said = _run(tmp_path, MEMORY, "--port", str(port))
+def test_each_line_says_once_when_it_was(demo: tuple[Process, int]) -> None:
+    """What a process writes says it by itself; honcho's line about a process says what, not when."""
+    process, _ = demo
+
+    times = {line: len(re.findall(r"\d\d:\d\d:\d\d", line)) for line in process.text().splitlines()}
+
+    assert any("worker started" in line for line in times)
+    assert all(count == 1 for line, count in times.items() if re.search(r" (info|warning|error) [\w.]+: ", line))
+    assert max(times.values()) == 1, times
+
+
+def test_a_taken_port_is_named_with_another_to_type(tmp_path: Path) -> None:
+    """One that is free, whatever listens beside."""
+    port = free_port()
+    with _listening(port), _listening(port + 1):
+        said = refused(tmp_path, MEMORY, "--port", str(port))
 
     assert said.returncode == 1
-    assert f"port {port}: cannot be listened on" in said.stderr
-    assert f"--port {port + 1}" in said.stderr
+    assert f"port {port}: cannot be listened on (Address already in use)" in said.stderr
+    assert f"plano up --port {port + 2}, or make run PORT={port + 2}" in said.stderr
+
+
+def test_a_port_that_the_other_procfile_names_is_a_free_one(tmp_path: Path) -> None:
+    """The config can say where what it starts listens, too."""
+    config = MEMORY.replace("127.0.0.1:9/", "127.0.0.1:$SOME_PORT/")
+    printing = "printing: echo ports $SOME_PORT ${OTHER_PORT_2} $SET_PORT $PORT; sleep 60\n"
+
+    with memory_pool(tmp_path, printing, config, SET_PORT=str(given := free_port())) as (process, port):
+        some, other, *rest = wait_until(lambda: re.findall(r"\bports (.*)", process.text()))[0].split()
+
+    assert rest == [str(given), str(port)]
+    assert some != other
+    with _listening(int(some)), _listening(int(other)):
+        """Nobody does."""
+
+
+def test_a_port_that_a_variable_names_and_somebody_has_is_said(tmp_path: Path) -> None:
+    (tmp_path / "Procfile").write_text("one: sleep $SOME_PORT $OTHER_PORT\n")
+    with _listening(port := free_port()):
+        arguments = ("--also", str(tmp_path / "Procfile"))
+        said = refused(tmp_path, MEMORY, *arguments, SOME_PORT=str(port), OTHER_PORT="none")
+
+    assert said.returncode == 1
+    assert said.stderr == (
+        f"SOME_PORT: port {port} cannot be listened on (Address already in use); "
+        "use another, or unset it: then plano up takes a free one\n"
+        "OTHER_PORT: is 'none'; it is a whole number from 1 to 65535\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "QUEUE_REDIS_URL"])
+@pytest.mark.parametrize(
+    ("address", "shown", "why"),
+    [
+        ("redis://user:secret@127.0.0.1:{port}", "redis://***@127.0.0.1:{port}", "Connection refused"),
+        ("unix:///nonexistent/redis.sock", "unix:///nonexistent/redis.sock", "No such file or directory"),
+        ("redis://127.0.0.1:nowhere", "redis://127.0.0.1:nowhere", "it is no address of a Redis"),
+    ],
+)
+def test_a_redis_that_does_not_answer_is_named_with_the_cure(
+    tmp_path: Path, name: str, address: str, shown: str, why: str
+) -> None:
+    """The pool would start, and serve degraded without a word."""
+    port = free_port()
+
+    said = refused(tmp_path, REDIS, "--port", str(free_port()), **{name: address.format(port=port)})
+
+    assert said.returncode == 1
+    assert said.stderr == (
+        f"{name}: no Redis answers at {shown.format(port=port)} ({why}); start it, correct {name}, "
+        "or unset it: then plano up starts a Redis of its own\n"
+    )
+    assert said.stdout == ""
+
+
+def test_whatever_keeps_it_from_starting_is_said_at_once(tmp_path: Path) -> None:
+    with _listening(port := free_port()):
+        said = refused(tmp_path, REDIS, "--port", str(port), REDIS_URL=f"redis://127.0.0.1:{free_port()}")
+
+    assert [line.split(":")[0] for line in said.stderr.splitlines()] == [f"port {port}", "REDIS_URL"]
+
+
+def test_memory_mode_asks_no_redis(tmp_path: Path) -> None:
+    """It ends by the port, which is looked at together with Redis."""
+    with _listening(port := free_port()):
+        said = refused(tmp_path, MEMORY, "--port", str(port), REDIS_URL=f"redis://127.0.0.1:{free_port()}")
+
+    assert "REDIS_URL" not in said.stderr
 
 
 def test_memory_mode_refuses_a_second_web_process(tmp_path: Path) -> None:
-    said = _run(tmp_path, MEMORY, "--web", "2")
+    said = refused(tmp_path, MEMORY, "--web", "2")
 
     assert said.returncode == 1
     assert "--web: is 2" in said.stderr
 
 
 def test_a_missing_key_is_named_with_its_cure(tmp_path: Path) -> None:
-    said = _run(tmp_path, MEMORY.replace("default: true", "access_key: $SOME_KEY"))
+    said = refused(tmp_path, MEMORY.replace("default: true", "access_key: $SOME_KEY"))
 
     assert said.returncode == 1
     assert "$SOME_KEY is not set; export it or write it into .env" in said.stderr
 
 
-def _run(folder: Path, config: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    (folder / "config.yaml").write_text(config)
-    command = [PLANO, "up", str(folder / "config.yaml"), *arguments]
-    return subprocess.run(command, env=CLEAN, capture_output=True, text=True, timeout=20, check=False)
+def _listening(port: int) -> socket.socket:
+    """Somebody else's server."""
+    return socket.create_server(("0.0.0.0", port))
 
 
 def _shell(line: str) -> str:

@@ -1,5 +1,6 @@
 """Variables in the file, from the environment and from .env."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_wrong_value_from_a_variable_is_told_by_its_name(read: Read) -> None:
 def test_an_empty_variable_is_no_key(read: Read) -> None:
     (fault,) = faults(read, KEYED % "$A_KEY", A_KEY="")
 
-    assert fault.startswith("model_providers[0].access_key: is empty; it is a text of printable ASCII")
+    assert fault.startswith("model_providers[0].access_key: is empty, as $A_KEY is; it is a text of printable ASCII")
 
 
 def test_undefined_variables_are_named_with_their_place_and_cure(read: Read) -> None:
@@ -83,6 +84,13 @@ def test_an_undefined_variable_is_one_fault_whatever_it_stood_for(read: Read) ->
     text = "model_providers: [{model: custom/a, provider_interface: openai, base_url: $URL}]"
 
     assert len(faults(read, text)) == 1
+
+
+def test_an_unknown_setting_is_told_rather_than_its_variable(read: Read) -> None:
+    """Else setting the variable would reveal the other fault."""
+    assert faults(read, "model_providers: [{model: openai/a, acces_key: $NOWHERE}]") == (
+        "model_providers[0].acces_key: is not known; the nearest name is access_key",
+    )
 
 
 def test_a_default_value_in_braces_is_refused(read: Read) -> None:
@@ -145,6 +153,20 @@ def test_the_environment_goes_before_dotenv(read: Read, tmp_path: Path) -> None:
     config = read(KEYED % "$A_KEY", A_KEY="from-environment")
 
     assert access_key(config) == "from-environment"
+
+
+def test_dotenv_changes_no_environment(read: Read, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("A_KEY=sk-1\nPLANO_FROM_DOTENV=x", "utf-8")
+
+    read(KEYED % "$A_KEY")
+
+    assert "PLANO_FROM_DOTENV" not in os.environ
+
+
+def test_a_value_of_dotenv_is_taken_as_it_stands(read: Read, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OTHER=a\nA_KEY=sk-${OTHER}-$OTHER", "utf-8")
+
+    assert access_key(read(KEYED % "$A_KEY")) == "sk-${OTHER}-$OTHER"
 
 
 def test_a_broken_line_of_dotenv_is_named_but_not_shown(read: Read, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.config import load
-from shared.config.values import CacheType, Limits, Listener, Router, Routing, Tracing
+from shared.config.models import Limits, Listener, Routing, SessionCache, Tracing
 from shared.errors import ConfigError
 from tests.unit.config_files import Read, faults
 
@@ -51,9 +51,9 @@ def test_a_file_of_one_provider_is_enough(read: Read) -> None:
 
     assert [model.name for model in config.catalog.models] == ["openai/gpt-4o-mini"]
     assert config.routes == ()
-    assert config.listener == Listener("0.0.0.0", 12000, 300.0)
+    assert config.listener == Listener(address="0.0.0.0", port=12000, timeout=300.0)
     assert config.routing == Routing()
-    assert config.router == Router()
+    assert config.router is None
     assert config.limits == Limits()
     assert config.warnings == ()
 
@@ -61,21 +61,18 @@ def test_a_file_of_one_provider_is_enough(read: Read) -> None:
 def test_every_section_reaches_the_config(read: Read) -> None:
     config = read(SAMPLE, **ENV)
 
-    assert config.warnings == ()
-    assert config.listener == Listener("127.0.0.1", 12001, 300.0)
+    assert config.listener == Listener(name="egress", address="127.0.0.1", port=12001, timeout=300.0)
     assert config.routing == Routing(
-        session_ttl_s=60,
+        session_ttl_seconds=60,
         session_max_entries=10,
         session_ttl_mode="sliding",
-        cache_type=CacheType.REDIS,
-        cache_url="redis://:pass-redis@localhost:6379",
-        tenant_header="x-tenant-id",
+        session_cache=SessionCache(url="redis://:pass-redis@localhost:6379", tenant_header="x-tenant-id"),
         decision_timeout_ms=700,
         on_outage="reject",
         response_model="upstream",
     )
     assert config.limits == Limits(body_bytes=1000, waiting_decisions=5)
-    assert config.tracing == Tracing(endpoint="http://localhost:4317", random_sampling=50)
+    assert config.tracing == Tracing(opentracing_grpc_endpoint="http://localhost:4317", random_sampling=50)
 
 
 def test_models_are_stored_by_their_qualified_names(read: Read) -> None:
@@ -123,13 +120,13 @@ def test_every_fault_is_reported_at_once_with_its_path(read: Read) -> None:
 
     assert faults(read, text) == (
         "model_providers[0].access_key: $OPENAI_API_KEY is not set; export it or write it into .env beside the file",
-        "model_providers[1].base_url: is 'ftp://x'; it starts with http:// or https://",
+        "model_providers[1].base_url: is 'ftp://x'; it is a URL that starts with http:// or https://",
         (
             "model_providers[2].model: is 'gpt-4o'; "
             "it is provider/model, such as openai/gpt-4o, or provider/* for all of its models"
         ),
-        "routing.sesion_cache: is not known; the nearest name is session_cache",
         "routing.session_ttl_seconds: is 0; it is a whole number of at least 1",
+        "routing.sesion_cache: is not known; the nearest name is session_cache",
         "routing_preferences[0].name: is 'other', the router's word for no route; choose another",
         (
             "routing_preferences[0].models[0]: is 'openai/gpt-9', which is not configured; "

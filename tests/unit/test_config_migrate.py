@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.config.values import Listener
+from shared.config.models import Listener
 from shared.domain.routes import Route
 from tests.unit.config_files import Read, faults
 
@@ -76,6 +76,33 @@ def test_faults_under_the_deprecated_name_are_told_under_that_name(read: Read) -
     assert fault == "llm_providers[1].model: is 'openai/a', as in llm_providers[0]; keep one of them"
 
 
+def test_faults_in_the_legacy_map_of_listeners_are_told_there(read: Read) -> None:
+    text = "listeners: {egress_traffic: {port: 0, prt: 1}, egress: {}}\nmodel_providers: [{model: openai/a}]"
+
+    assert faults(read, text) == (
+        "listeners.egress: is not known; it is egress_traffic",
+        "listeners.egress_traffic.port: is 0; it is a whole number from 1 to 65535",
+        "listeners.egress_traffic.prt: is not known; the nearest name is port",
+    )
+
+
+def test_faults_of_an_inline_route_are_told_under_the_deprecated_name_too(read: Read) -> None:
+    text = """
+    version: v0.3.0
+    llm_providers:
+      - {model: openai/a, routing_preferences: [{name: a, description: d}, {name: b}, 5]}
+      - {model: openai/b, routing_preferences: many}
+    routing_preferences: [{name: a, description: d, models: [5]}]
+    """
+
+    assert faults(read, text) == (
+        "llm_providers[1].routing_preferences: is no list; it is a list of routes, each with name and description",
+        "routing_preferences[0].models[0]: is 5; it is a text that is not blank",
+        "llm_providers[0].routing_preferences[1].description: is missing; it is a text that is not blank",
+        "llm_providers[0].routing_preferences[2]: is 5; it is a mapping",
+    )
+
+
 def test_both_names_of_providers_at_once_are_refused(read: Read) -> None:
     text = "llm_providers: [{model: openai/a}]\nmodel_providers: [{model: openai/b}]"
 
@@ -92,7 +119,7 @@ def test_both_names_of_providers_at_once_are_refused(read: Read) -> None:
 def test_listeners_are_a_list_or_the_legacy_map(read: Read, listeners: str) -> None:
     config = read(f"listeners: {listeners}\nmodel_providers: [{{model: openai/a}}]")
 
-    assert config.listener == Listener("127.0.0.1", 8000, 300.0)
+    assert config.listener == Listener(name=config.listener.name, address="127.0.0.1", port=8000, timeout=300.0)
     assert config.warnings == ()
 
 
@@ -131,6 +158,19 @@ def test_everything_unserved_is_named_in_one_warning(read: Read) -> None:
             "listeners[1].max_retries, model_providers[0].http_host, overrides.use_agent_orchestrator, "
             "tracing.trace_arch_internal"
         ),
+    )
+
+
+def test_what_will_do_something_one_day_is_accepted_with_a_warning(read: Read) -> None:
+    text = """
+    model_providers: [{model: openai/a}]
+    prompt_caching: {enabled: true}
+    routing: {routing_budget: {max_cost_usd: 1}, route_on_user_only: true, llm_provider: a}
+    """
+
+    assert read(text).warnings == (
+        "ignored, as nothing here uses it: routing.llm_provider",
+        "does nothing yet: prompt_caching, routing.route_on_user_only, routing.routing_budget",
     )
 
 

@@ -26,6 +26,8 @@ def base_url(config: Config) -> str:
         ("openrouter", "https://openrouter.ai/api/v1"),
         ("vercel", "https://ai-gateway.vercel.sh/v1"),
         ("digitalocean", "https://inference.do-ai.run/v1"),
+        ("edenai", "https://api.edenai.run/v3/llm"),
+        ("xiaomi", "https://api.xiaomimimo.com/v1"),
     ],
 )
 def test_a_known_provider_has_a_url_and_an_interface(read: Read, name: str, url: str) -> None:
@@ -65,6 +67,13 @@ def test_a_model_server_of_ones_own_needs_a_url_only(read: Read) -> None:
     assert config.catalog.models[0].provider.interface == "openai"
 
 
+@pytest.mark.parametrize("name", ["amazon_bedrock", "arch", "chatgpt", "edenai", "plano", "qwen", "xiaomi"])
+def test_every_provider_of_the_reference_is_known_where_its_address_is_given(read: Read, name: str) -> None:
+    provider = read(f"model_providers: [{{model: {name}/a, base_url: 'http://h'}}]").catalog.models[0].provider
+
+    assert provider.base_url == "http://h/v1"
+
+
 def test_claude_is_a_synonym_of_the_anthropic_interface(read: Read) -> None:
     config = read("model_providers: [{model: my/a, base_url: 'http://h', provider_interface: claude}]")
 
@@ -84,7 +93,7 @@ def test_an_unknown_provider_needs_a_url_and_an_interface(read: Read) -> None:
 @pytest.mark.parametrize(
     ("url", "fault"),
     [
-        ("host:80", "is 'host:80'; it starts with http:// or https://"),
+        ("host:80", "is 'host:80'; it is a URL that starts with http:// or https://"),
         ("http://", "names no host; it is scheme://host, with port and path as needed"),
         ("http://h:99999", "has no valid host and port; a port is a number from 1 to 65535"),
         ("http://[::1", "has no valid host and port; a port is a number from 1 to 65535"),
@@ -142,11 +151,13 @@ def test_a_model_or_a_name_twice_is_refused(read: Read) -> None:
       - {model: openai/a, name: x}
       - {model: openai/a}
       - {model: openai/b, name: x}
+      - {model: openai/c, name: openai/b}
     """
 
     assert faults(read, text) == (
         "model_providers[1].model: is 'openai/a', as in model_providers[0]; keep one of them",
         "model_providers[2].name: is 'x', as in model_providers[0]; choose another",
+        "model_providers[3].name: is 'openai/b', another model; choose another",
     )
 
 
@@ -200,6 +211,31 @@ def test_an_alias_names_a_model_in_any_way(read: Read, target: str, name: str) -
     """
 
     assert read(text).catalog.qualify("fast.one") == name
+
+
+def test_a_bare_alias_target_may_be_any_model_of_the_only_wildcard(read: Read) -> None:
+    """As in the reference; the wildcard that serves the router model does not count."""
+    text = """
+    model_providers: [{model: openai/*}, {model: plano/*, base_url: "http://h"}, {model: mistral/small}]
+    model_aliases: {fast: {target: gpt-4o}, small: {target: small}}
+    overrides: {llm_routing_model: plano/Arch-Router}
+    """
+
+    catalog = read(text).catalog
+
+    assert catalog.get("fast").name == "openai/gpt-4o"
+    assert catalog.get("small").name == "mistral/small"
+
+
+def test_a_bare_alias_target_of_several_wildcards_is_ambiguous(read: Read) -> None:
+    text = "model_providers: [{model: openai/*}, {model: groq/*}]\nmodel_aliases: {fast: {target: gpt-4o}}"
+
+    assert faults(read, text) == (
+        (
+            "model_aliases.fast.target: is 'gpt-4o', which more than one wildcard may serve; "
+            "it is openai/gpt-4o or groq/gpt-4o"
+        ),
+    )
 
 
 def test_an_alias_of_nothing_or_of_an_alias_is_refused(read: Read) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.config.values import Router
+from shared.config.models import Router
 from tests.unit.config_files import Read, faults
 
 ONE = "model_providers: [{model: openai/a, default: true}]\n"
@@ -16,7 +16,7 @@ model_providers:
 
 
 def test_the_router_is_embedded_when_nothing_else_is_said(read: Read) -> None:
-    assert read(ONE).router == Router()
+    assert read(ONE).router is None
 
 
 @pytest.mark.parametrize("name", ["plano/hf.co/katanemo/Arch-Router", "hf.co/katanemo/Arch-Router", "router"])
@@ -41,20 +41,20 @@ def test_a_wildcard_may_serve_the_router_model(read: Read) -> None:
     overrides: {llm_routing_model: plano/Arch-Router}
     """
 
-    assert read(text).router == Router(url="http://h:1/v1", model="Arch-Router")
+    assert read(text).router == Router(url="http://h:1/v1")
 
 
 def test_the_former_name_of_the_router_model_is_read_with_a_warning(read: Read) -> None:
     config = read(f"{ROUTER}overrides: {{router_model: router}}")
 
-    assert config.router.url == "http://h:1/v1"
+    assert config.router == Router(url="http://h:1/v1", model="hf.co/katanemo/Arch-Router", api_key="sk-r")
     assert config.warnings == ("overrides.router_model is deprecated; rename it to llm_routing_model",)
 
 
 def test_embedded_wins_over_a_router_model(read: Read) -> None:
     config = read(f"{ROUTER}overrides: {{llm_routing_model: router}}\nrouting: {{router: embedded}}")
 
-    assert config.router == Router()
+    assert config.router is None
     assert [model.name for model in config.catalog.models] == ["openai/a"]
 
 
@@ -87,7 +87,7 @@ def test_a_prompt_file_is_looked_into(read: Read, tmp_path: Path, file: str, fau
     ("router", "fault"),
     [
         ("remote", ": is 'remote'; it is auto, embedded or a mapping"),
-        ("{model: a}", ".url: is missing; it starts with http:// or https://"),
+        ("{model: a}", ".url: is missing; it is a URL that starts with http:// or https://"),
         ("{url: 'http://'}", ".url: names no host; it is scheme://host, with port and path as needed"),
         ("{url: 'http://h', timeout_ms: 0}", ".timeout_ms: is 0; it is a whole number of at least 1"),
     ],
@@ -97,12 +97,33 @@ def test_a_router_that_cannot_work_is_refused(read: Read, router: str, fault: st
 
 
 def test_a_router_model_that_nothing_serves_is_refused(read: Read) -> None:
-    assert faults(read, f"{ONE}overrides: {{llm_routing_model: Plano-Orchestrator}}") == (
+    assert faults(read, f"{ONE}overrides: {{llm_routing_model: my/router}}") == (
         (
-            "overrides.llm_routing_model: is 'Plano-Orchestrator', which no provider serves; "
+            "overrides.llm_routing_model: is 'my/router', which no provider serves; "
             "name one of model_providers, or leave it out for the embedded router"
         ),
     )
+
+
+@pytest.mark.parametrize("name", ["Arch-Router", "Plano-Orchestrator", "plano/Plano-Orchestrator"])
+def test_a_router_model_that_the_reference_hosts_is_replaced_by_the_embedded_router(read: Read, name: str) -> None:
+    config = read(f"{ONE}overrides: {{llm_routing_model: {name}}}")
+
+    assert config.router is None
+    assert config.warnings == (
+        f"overrides.llm_routing_model: no provider serves {name}; the embedded router decides in its place",
+    )
+
+
+@pytest.mark.parametrize("model", ["Arch-Router", "Plano-Orchestrator"])
+@pytest.mark.parametrize("served", ["plano/*", "plano/{model}"])
+def test_a_router_model_may_be_named_without_its_provider(read: Read, model: str, served: str) -> None:
+    text = f"""
+    model_providers: [{{model: openai/a}}, {{model: {served.format(model=model)}, base_url: "http://h:1"}}]
+    overrides: {{llm_routing_model: {model}}}
+    """
+
+    assert read(text).router == Router(url="http://h:1/v1", model=model)
 
 
 def test_a_router_model_alone_answers_nobody(read: Read) -> None:

@@ -149,7 +149,7 @@ def test_there_is_one_source_of_a_type(read: Read) -> None:
     text = "model_metrics_sources: [{type: cost, provider: models.dev}, {type: cost, provider: digitalocean}]"
 
     assert faults(read, PROVIDERS + text) == (
-        "model_metrics_sources[1].type: is cost, as in model_metrics_sources[0]; keep one source of a type",
+        "model_metrics_sources[1].type: is 'cost', as in model_metrics_sources[0]; keep one source of a type",
     )
 
 

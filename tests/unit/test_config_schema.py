@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.config.values import CacheType, Limits, Routing
+from shared.config.models import Limits, Routing
 from tests.unit.config_files import Read, faults
 
 ONE = "model_providers: [{model: openai/a}]\n"
@@ -33,7 +33,7 @@ def test_any_other_duration_is_refused(read: Read, timeout: str) -> None:
     (fault,) = faults(read, f"{ONE}listeners: [{{timeout: {timeout}}}]")
 
     assert fault.startswith("listeners[0].timeout: is ")
-    assert fault.endswith("; it is a time above 0 such as 300s, 500ms, 5m, or a number of seconds")
+    assert fault.endswith("; it is a time above 0 and up to 24h, such as 300s, 500ms, 5m, or a number of seconds")
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,15 @@ def test_any_other_duration_is_refused(read: Read, timeout: str) -> None:
         ("session_cache: {type: db}", "session_cache.type: is 'db'; it is redis or memory"),
         (
             "session_cache: {url: 'http://h'}",
-            "session_cache.url: is 'http://h'; it starts with redis://, rediss:// or unix://",
+            "session_cache.url: is 'http://h'; it is a URL that starts with redis://, rediss:// or unix://",
         ),
         (
             "session_cache: {url: 'redis://h:x'}",
             "session_cache.url: has no valid host and port; a port is a number from 1 to 65535",
+        ),
+        (
+            "session_cache: {silence_ms: 49}",
+            "session_cache.silence_ms: is 49; it is a whole number from 50 to 60000",
         ),
         (
             "session_cache: {tenant_header: x tenant}",
@@ -73,21 +77,24 @@ def test_a_wrong_routing_setting_is_told_beside_the_right_kind(read: Read, setti
     ("text", "fault"),
     [
         ("listeners: [{port: 65536}]", "listeners[0].port: is 65536; it is a whole number from 1 to 65535"),
-        ("listeners: 12000", "listeners: is 12000; it is a list or a mapping"),
+        ("listeners: 12000", "listeners: is 12000; it is a list"),
         ("limits: {body_bytes: 0}", f"limits.body_bytes: is 0; {AT_LEAST_1}"),
         ("limits: {waiting_decisions: -1}", f"limits.waiting_decisions: is -1; {AT_LEAST_1}"),
         ("limits: 5", "limits: is 5; it is a mapping"),
         ("limits: []", "limits: is empty; it is a mapping"),
-        (f"limits: {{nesting: -0x{'f' * 5000}}}", f"limits.nesting: is a number of very many digits; {AT_LEAST_1}"),
+        (
+            f"limits: {{waiting_decisions: -0x{'f' * 5000}}}",
+            f"limits.waiting_decisions: is a number of very many digits; {AT_LEAST_1}",
+        ),
         ("limits: [1]", "limits: is a list; it is a mapping"),
         ("tracing: {random_sampling: 101}", "tracing.random_sampling: is 101; it is a number from 0 to 100"),
         (
             "tracing: {opentracing_grpc_endpoint: 'host:4317'}",
-            "tracing.opentracing_grpc_endpoint: is 'host:4317'; it starts with http:// or https://",
+            "tracing.opentracing_grpc_endpoint: is 'host:4317'; it is a URL that starts with http:// or https://",
         ),
         ("model_aliases: {a: {}}", "model_aliases.a.target: is missing; it is a text that is not blank"),
         ("model_aliases: {a: openai/a}", "model_aliases.a: is a text; it is a mapping"),
-        ("model_aliases: {1: {target: a}}", "model_aliases.1: is 1; it is a text"),
+        ("model_aliases: {1: {target: a}}", "model_aliases: has a key that is no text but int; put it in quotes"),
         (
             "model_aliases: {a: {target: 2024-01-01}}",
             "model_aliases.a.target: is a date; it is a text that is not blank",
@@ -102,9 +109,24 @@ def test_an_unknown_key_is_told_with_the_nearest_known_name(read: Read) -> None:
     text = "model_providers: [{model: openai/a, acces_key: b}]\ntracing: {zzz: 1}\nmodel_provider: []"
 
     assert faults(read, text) == (
-        "model_provider: is not known; the nearest name is model_providers",
         "model_providers[0].acces_key: is not known; the nearest name is access_key",
         "tracing.zzz: is not known; it is random_sampling or opentracing_grpc_endpoint",
+        "model_provider: is not known; the nearest name is model_providers",
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("session_ttl", "session_ttl_seconds"),
+        ("decision_timeout", "decision_timeout_ms"),
+        ("max_attempt", "max_attempts"),
+    ],
+)
+def test_the_nearest_name_is_one_that_begins_so(read: Read, written: str, meant: str) -> None:
+    """By likeness alone, session_ttl_mode would be the nearest of session_ttl."""
+    assert faults(read, f"{ONE}routing: {{{written}: 5}}") == (
+        f"routing.{written}: is not known; the nearest name is {meant}",
     )
 
 
@@ -171,9 +193,9 @@ def test_a_long_value_is_cut_in_the_fault(read: Read) -> None:
 def test_pins_may_live_in_memory(read: Read) -> None:
     routing = read(ONE + "routing: {session_cache: {type: memory}}").routing
 
-    assert routing.cache_type is CacheType.MEMORY
+    assert routing.session_cache.type == "memory"
 
 
 @pytest.mark.parametrize("url", ["redis://:p@h:6379/0", "rediss://h", "unix:///tmp/redis.sock?db=1"])
 def test_redis_is_found_by_its_url(read: Read, url: str) -> None:
-    assert read(ONE + f"routing: {{session_cache: {{url: '{url}'}}}}").routing.cache_url == url
+    assert read(ONE + f"routing: {{session_cache: {{url: '{url}'}}}}").routing.session_cache.url == url

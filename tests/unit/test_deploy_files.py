@@ -214,6 +214,15 @@ def test_compose_runs_the_whole_pool() -> None:
     assert all((ROOT / path).is_file() for path in mounted)
 
 
+def test_compose_gives_the_pool_every_key_of_the_env_file() -> None:
+    """A provider that config.yaml names needs no change of the Compose file; without an .env it starts as well."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    pool = [services[name] for name in ("web", "worker", "clock")]
+
+    assert all(service["env_file"] == [{"path": ".env", "required": False}] for service in pool)
+    assert all(service["environment"]["OPENAI_API_KEY"] is None for service in pool)  # the shell's own, if it has one
+
+
 # --- balancers ------------------------------------------------------------------------------------------------------
 
 
@@ -275,13 +284,24 @@ def test_every_variable_is_one_that_is_read() -> None:
 
 
 def test_the_processes_of_app_json_fit_into_the_smallest_redis_plan() -> None:
-    """20 connections; a web process takes 7 at most, a worker process 8, the clock 2."""
+    """20 connections. README and app.json say how many a process takes at most."""
     app = _app()
+    readme = " ".join((ROOT / "README.md").read_text().split())
     quantity = {name: process["quantity"] for name, process in app["formation"].items()}
-    web = quantity["web"] * int(app["env"]["WEB_CONCURRENCY"]["value"])
+    variable = app["env"]["WEB_CONCURRENCY"]
+    web = quantity["web"] * int(variable["value"])
 
     assert app["addons"] == [{"plan": "heroku-redis:mini"}]
-    assert 7 * web + 8 * quantity["worker"] + 2 * quantity["clock"] <= 20
+    assert 8 * web + 8 * quantity["worker"] + 2 * quantity["clock"] <= 20
+    assert "8 for a web process, 8 for a worker process and 2 for the clock" in variable["description"]
+    assert "8 connections to Redis for a web process, 8 for a worker process and 2 for the clock" in readme
+
+
+def test_a_port_has_one_name_in_all_demos() -> None:
+    files = [path for path in (ROOT / "demos").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    said = {name for path in files for name in re.findall(r"\b[A-Z]+_PORT\b", path.read_text())}
+
+    assert said == {"PROVIDER_PORT", "ROUTER_PORT", "SOURCES_PORT", "AGENT_PORT", "GATEWAY_PORT"}
 
 
 def test_the_python_of_the_image_is_that_of_the_other_hosts() -> None:

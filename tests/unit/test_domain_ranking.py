@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.health import Condition
+from shared.domain.cooldowns import Cooldown
 from shared.domain.ranking import EMPTY, Measure, Row, Snapshot, Standing, explain, facts_of, known_of, rank
 from shared.domain.routes import Prefer
 
@@ -77,14 +77,12 @@ def test_ranking_loses_and_invents_no_candidate(models: list[str], figures: dict
 
 def test_each_place_in_the_order_has_a_reason() -> None:
     known = {"a/x": Measure(1, 10.0), "y": Measure(2, 99.0, "models.dev"), "d/v": Measure(1, 99.0)}
-    conditions = {
-        "d/v": Condition(since=50, failures=1, cooling=True),
-        "b/y": Condition(since=50, failures=1, cooling=False),
+    cooldowns = {
+        "d/v": Cooldown(since=50, failures=1, cooling=True),
+        "b/y": Cooldown(since=50, failures=1, cooling=False),
     }
 
-    rows = explain(
-        ("a/x", "d/v", "c/z", "b/y"), Prefer.CHEAPEST, Snapshot(cost=known), since=50, conditions=conditions
-    )
+    rows = explain(("a/x", "d/v", "c/z", "b/y"), Prefer.CHEAPEST, Snapshot(cost=known), since=50, cooldowns=cooldowns)
 
     assert rows == (
         Row("b/y", Standing.RANKED, known["y"]),
@@ -95,9 +93,9 @@ def test_each_place_in_the_order_has_a_reason() -> None:
 
 
 def test_of_those_that_sit_out_the_least_recently_failed_is_first() -> None:
-    conditions = {name: Condition(since=since, failures=1, cooling=True) for name, since in (("a/x", 9), ("b/y", 5))}
+    cooldowns = {name: Cooldown(since=since, failures=1, cooling=True) for name, since in (("a/x", 9), ("b/y", 5))}
 
-    rows = explain(MODELS, Prefer.NONE, EMPTY, conditions=conditions)
+    rows = explain(MODELS, Prefer.NONE, EMPTY, cooldowns=cooldowns)
 
     assert [(row.model, row.standing) for row in rows] == [
         ("c/z", Standing.DECLARED),

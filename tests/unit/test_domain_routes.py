@@ -20,7 +20,7 @@ def qualify(name: str) -> str:
 
 
 def read(value: Any) -> tuple[Route, ...]:
-    return from_request(json.dumps(value).encode(), qualify)
+    return from_request(json.dumps(value).encode(), qualify, ("cost", "latency"))
 
 
 def without(field: str) -> dict[str, Any]:
@@ -45,7 +45,21 @@ def test_fields_that_nobody_knows_are_ignored() -> None:
 
 @pytest.mark.parametrize("raw", [b"null", b" null\n", b"[]"])
 def test_null_and_an_empty_list_are_no_routes(raw: bytes) -> None:
-    assert from_request(raw, qualify) == ()
+    assert from_request(raw, qualify, ()) == ()
+
+
+@pytest.mark.parametrize(("prefer", "source"), [("cheapest", "cost"), ("fastest", "latency")])
+def test_a_preference_needs_its_source(prefer: str, source: str) -> None:
+    """The same error as in the config file."""
+    raw = json.dumps([GOOD, GOOD | {"name": "b", "selection_policy": {"prefer": prefer}}]).encode()
+
+    with pytest.raises(BadRequest) as caught:
+        from_request(raw, qualify, {"cost", "latency"} - {source})
+
+    place = "routing_preferences[1].selection_policy.prefer"
+    wrong = f"is {prefer}, which needs a source of type {source}; add one to model_metrics_sources"
+    assert str(caught.value) == f"{place} {wrong}"
+    assert caught.value.param == place
 
 
 @pytest.mark.parametrize("policy", [None, {}, {"prefer": None}, {"prefer": ""}, {"prefer": "none"}])
@@ -118,7 +132,7 @@ def test_whatever_is_malformed_is_refused_with_its_place(value: Any, place: str)
 )
 def test_what_is_not_json_is_refused(raw: bytes) -> None:
     with pytest.raises(BadRequest) as caught:
-        from_request(raw, qualify)
+        from_request(raw, qualify, ())
 
     assert caught.value.param == HERE
 
@@ -145,9 +159,9 @@ def padded() -> Callable[[int], bytes]:
 
 
 def test_32_kib_are_allowed_and_one_byte_more_is_not(padded: Callable[[int], bytes]) -> None:
-    assert len(from_request(padded(MAX_INLINE_BYTES), qualify)) == 1
+    assert len(from_request(padded(MAX_INLINE_BYTES), qualify, ())) == 1
 
     with pytest.raises(BadRequest, match="32769 bytes; at most 32768") as caught:
-        from_request(padded(MAX_INLINE_BYTES + 1), qualify)
+        from_request(padded(MAX_INLINE_BYTES + 1), qualify, ())
 
     assert caught.value.param == HERE

@@ -3,21 +3,22 @@
 import pytest
 
 from shared.domain.catalog import Model, Provider
-from shared.domain.decisions import Decision, Question, Trace
-from shared.failover import Failover, OnFailure, Rules
+from shared.domain.decisions import Decision, RouteRequest, Trace
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
-from tests.harness import wait_until
+from shared.routing.failover import Failover, OnFailure, Rules
 
 PROVIDER = Provider(name="p", base_url="http://127.0.0.1:9/v1", interface="openai")
 NAMES = ("p/a", "p/b", "p/c", "p/d")
 MADE = Decision(models=NAMES, route="r")
 
 
-def question(allowed: frozenset[str] | None = None) -> Question:
+def request(allowed: frozenset[str] | None = None) -> RouteRequest:
     model = Model("p/a", "a", PROVIDER)
     trace = Trace("id", "00-" + "1" * 32 + "-" + "1" * 16 + "-01")
-    return Question(model=model, session=None, routes=(), inline=False, messages=b"[]", trace=trace, allowed=allowed)
+    return RouteRequest(
+        model=model, session=None, routes=(), inline=False, messages=b"[]", trace=trace, allowed=allowed
+    )
 
 
 def failover(cooldowns: MemoryCooldowns, **rules: object) -> Failover:
@@ -26,14 +27,14 @@ def failover(cooldowns: MemoryCooldowns, **rules: object) -> Failover:
 
 def looked(made: Failover, failed: set[str]) -> Failover:
     """The same, once it knows who has failed."""
-    made.candidates(question(), MADE)
-    wait_until(lambda: set(made.view) == failed, what="the look at the cooldowns")
+    made.look()
+    assert set(made.cooldowns) == failed
     return made
 
 
 def test_as_many_as_may_be_tried_in_the_decisions_order() -> None:
-    assert failover(MemoryCooldowns()).candidates(question(), MADE) == NAMES[:3]
-    assert failover(MemoryCooldowns(), max_attempts=2).candidates(question(), MADE) == NAMES[:2]
+    assert failover(MemoryCooldowns()).candidates(request(), MADE) == NAMES[:3]
+    assert failover(MemoryCooldowns(), max_attempts=2).candidates(request(), MADE) == NAMES[:2]
 
 
 def test_those_that_sit_out_come_last_the_least_recently_failed_first() -> None:
@@ -41,7 +42,7 @@ def test_those_that_sit_out_come_last_the_least_recently_failed_first() -> None:
     cooldowns.failed("p/b", "503", None)
     cooldowns.failed("p/a", "503", None)
 
-    names = looked(failover(cooldowns, max_attempts=4), {"p/a", "p/b"}).candidates(question(), MADE)
+    names = looked(failover(cooldowns, max_attempts=4), {"p/a", "p/b"}).candidates(request(), MADE)
 
     assert names == ("p/c", "p/d", "p/b", "p/a")
 
@@ -51,7 +52,7 @@ def test_when_all_sit_out_the_least_recently_failed_is_tried() -> None:
     for name in ("p/c", "p/a", "p/d", "p/b"):
         cooldowns.failed(name, "503", None)
 
-    names = looked(failover(cooldowns), set(NAMES)).candidates(question(), MADE)
+    names = looked(failover(cooldowns), set(NAMES)).candidates(request(), MADE)
 
     assert names == ("p/c", "p/a", "p/d")
 
@@ -60,7 +61,7 @@ def test_strict_tries_the_first_and_nothing_else() -> None:
     cooldowns = MemoryCooldowns()
     cooldowns.failed("p/a", "503", None)
 
-    names = looked(failover(cooldowns, on_failure=OnFailure.STRICT), {"p/a"}).candidates(question(), MADE)
+    names = looked(failover(cooldowns, on_failure=OnFailure.STRICT), {"p/a"}).candidates(request(), MADE)
 
     assert names == ("p/a",)
 
@@ -78,4 +79,4 @@ def test_the_default_is_for_sessions_without_a_route_and_keys_that_cover_it(
 ) -> None:
     made = failover(MemoryCooldowns(), default="p/a")
 
-    assert made.candidates(question(allowed), Decision(models=("p/b",), route=route)) == names
+    assert made.candidates(request(allowed), Decision(models=("p/b",), route=route)) == names

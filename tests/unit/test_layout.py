@@ -11,7 +11,7 @@ import pytest
 from tests.harness import ROOT
 
 PACKAGES = ("shared", "web", "workers")
-ACTIVE = {"web.wsgi", "web.gunicorn_conf", "workers.__main__", "workers.clock"}
+ACTIVE = {"web.wsgi", "web.server.gunicorn_conf", "workers.__main__", "workers.clock"}
 """What a process starts with: it may set the process up."""
 
 

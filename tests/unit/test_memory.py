@@ -6,19 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.contract import Order, Verdict
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import RouterDown, TooManyWaiting
-from shared.memory.decisions import InPlace
+from shared.memory.decisions import DecisionsInPlace
 from shared.memory.pins import MemoryPins
+from shared.messages import DecisionRequest, DecisionResult
 from tests.harness import wait_until
 
 BUDGET_S = 10.0
 
 
-def order(session_id: str | None = "s") -> Order:
-    return Order(
+def order(session_id: str | None = "s") -> DecisionRequest:
+    return DecisionRequest(
         model_name="openai/own",
         session=Session(session_id) if session_id else None,
         ttl_s=600,
@@ -34,14 +34,14 @@ class Slow:
     """Decides when it is let; each decision is another one."""
 
     def __init__(self) -> None:
-        self.asked: list[Order] = []
+        self.asked: list[DecisionRequest] = []
         self.go = threading.Event()
 
-    def decide(self, order: Order) -> Verdict:
+    def decide(self, order: DecisionRequest) -> DecisionResult:
         self.asked.append(order)
         number = len(self.asked)
         assert self.go.wait(10)
-        return Verdict(models=(f"openai/m{number}",))
+        return DecisionResult(models=(f"openai/m{number}",))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def slow() -> Iterator[Slow]:
 
 
 def test_requests_of_one_session_share_a_decision(slow: Slow) -> None:
-    decisions = InPlace(slow.decide, limit=10)
+    decisions = DecisionsInPlace(slow.decide, limit=10)
 
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(decisions.ask, order(), BUDGET_S) for _ in range(8)]
@@ -61,13 +61,13 @@ def test_requests_of_one_session_share_a_decision(slow: Slow) -> None:
         slow.go.set()
         heard = {said.result(5) for said in asked}
 
-    assert heard == {Verdict(models=("openai/m1",))}
+    assert heard == {DecisionResult(models=("openai/m1",))}
     assert len(slow.asked) == 1
 
 
 @pytest.mark.parametrize("sessions", [("s", "t"), (None, None)])
 def test_other_requests_share_nothing(slow: Slow, sessions: tuple[str | None, ...]) -> None:
-    decisions = InPlace(slow.decide, limit=10)
+    decisions = DecisionsInPlace(slow.decide, limit=10)
 
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(decisions.ask, order(name), BUDGET_S) for name in sessions]
@@ -80,7 +80,7 @@ def test_other_requests_share_nothing(slow: Slow, sessions: tuple[str | None, ..
 
 def test_a_session_is_decided_anew_once_its_decision_is_made(slow: Slow) -> None:
     slow.go.set()
-    decisions = InPlace(slow.decide, limit=10)
+    decisions = DecisionsInPlace(slow.decide, limit=10)
 
     first = decisions.ask(order(), BUDGET_S)
     wait_until(lambda: not decisions._under_way)
@@ -89,7 +89,7 @@ def test_a_session_is_decided_anew_once_its_decision_is_made(slow: Slow) -> None
 
 
 def test_the_budget_ends_the_wait(slow: Slow) -> None:
-    decisions = InPlace(slow.decide, limit=10)
+    decisions = DecisionsInPlace(slow.decide, limit=10)
 
     with pytest.raises(RouterDown, match="within 20 ms"):
         decisions.ask(order(), 0.02)
@@ -97,17 +97,17 @@ def test_the_budget_ends_the_wait(slow: Slow) -> None:
 
 def test_who_comes_after_a_spent_budget_hears_the_decision_that_is_still_made(slow: Slow) -> None:
     """A slow router is not asked a second time meanwhile."""
-    decisions = InPlace(slow.decide, limit=10)
+    decisions = DecisionsInPlace(slow.decide, limit=10)
     with pytest.raises(RouterDown):
         decisions.ask(order(), 0.02)
 
     slow.go.set()
 
-    assert decisions.ask(order(), BUDGET_S) == Verdict(models=("openai/m1",))
+    assert decisions.ask(order(), BUDGET_S) == DecisionResult(models=("openai/m1",))
 
 
 def test_there_is_a_limit_to_how_many_wait(slow: Slow) -> None:
-    decisions = InPlace(slow.decide, limit=1)
+    decisions = DecisionsInPlace(slow.decide, limit=1)
 
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(decisions.ask, order(), BUDGET_S)
@@ -122,7 +122,7 @@ def test_there_is_a_limit_to_how_many_wait(slow: Slow) -> None:
 
 
 def test_a_spent_budget_makes_room_again(slow: Slow) -> None:
-    decisions = InPlace(slow.decide, limit=1)
+    decisions = DecisionsInPlace(slow.decide, limit=1)
 
     for _ in range(3):
         with pytest.raises(RouterDown):
@@ -130,7 +130,7 @@ def test_a_spent_budget_makes_room_again(slow: Slow) -> None:
 
 
 def test_it_needs_no_worker(slow: Slow) -> None:
-    assert InPlace(slow.decide, limit=1).workers() == 1
+    assert DecisionsInPlace(slow.decide, limit=1).workers() == 1
 
 
 def pin(name: str) -> Pin:

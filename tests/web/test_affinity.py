@@ -9,6 +9,7 @@ import pytest
 import redis
 import requests
 
+from tests.fakes.provider import Provider
 from tests.fakes.router import Router
 from tests.web.gateway import CHAT, DECISION, REVIEW, SMALL_TALK, WRITE, Gateway, body
 
@@ -21,6 +22,11 @@ PREFERENCES: list[dict[str, Any]] = [
 def pin_of(cache: redis.Redis, session: str) -> Any:
     value = cache.get(f"plano:affinity:{session}")
     return value and json.loads(value)
+
+
+def _write_pin(cache: redis.Redis, session: str, model: str) -> None:
+    value = json.dumps({"model_name": model, "route_name": "deep_reasoning"})
+    cache.set(f"plano:affinity:{session}", value, ex=60)
 
 
 def test_the_first_request_is_routed_and_the_later_ones_are_pinned(
@@ -59,6 +65,35 @@ def test_a_pin_stands_in_redis_as_other_implementations_read_it(
 
     assert pin_of(cache, session) == {"model_name": "openai/gpt-5.2", "route_name": "deep_reasoning"}
     assert 0 < cache.ttl(f"plano:affinity:{session}") <= 600
+
+
+@pytest.mark.parametrize("written", ["gpt-5.2", "clever", "openai/gpt-5.2"])
+def test_a_pin_that_names_its_model_otherwise_is_understood(
+    web: Gateway, cache: redis.Redis, session: str, written: str
+) -> None:
+    """By its bare id or an alias, as another implementation may have written it; answers name it as ever."""
+    _write_pin(cache, session, written)
+
+    answer = web.chat(WRITE, session)
+    decision = web.decide(WRITE, session)
+
+    assert (answer.headers["x-plano-model"], answer.headers["x-plano-pinned"]) == ("openai/gpt-5.2", "true")
+    assert answer.json()["model"] == "openai/gpt-5.2"
+    assert decision.headers["x-plano-model"] == "openai/gpt-5.2"
+    assert decision.json()["models"] == ["openai/gpt-5.2", "openai/gpt-4o-mini"]
+    assert pin_of(cache, session)["model_name"] == written
+
+
+def test_a_pin_that_names_its_model_otherwise_moves_when_that_fails(
+    web: Gateway, cache: redis.Redis, provider: Provider, session: str
+) -> None:
+    _write_pin(cache, session, "gpt-5.2")
+    provider.behave("status", code=503, model="gpt-5.2")
+
+    answer = web.chat(WRITE, session)
+
+    assert answer.headers["x-plano-fallback"] == "openai/gpt-5.2;503"
+    assert pin_of(cache, session)["model_name"] == answer.headers["x-plano-model"] == "openai/gpt-4o-mini"
 
 
 def test_a_session_that_no_route_fits_is_pinned_to_its_own_model(

@@ -50,6 +50,11 @@ def preferences(*entries: Any) -> bytes:
             "cheapest",
         ),
         (
+            preferences({**ROUTE, "selection_policy": {"prefer": "cheapest"}}),
+            "routing_preferences[0].selection_policy.prefer",
+            "needs a source of type cost",
+        ),
+        (
             preferences({**ROUTE, "models": ["gpt-5.2", "openai/none"]}),
             "routing_preferences[0].models[1]",
             "openai/none",

@@ -13,7 +13,7 @@ from gevent.server import StreamServer
 from shared.errors import UpstreamTimeout
 from tests.fakes.provider import Provider
 from tests.harness import wait_until
-from web.upstream import Upstream
+from web.proxy.upstream import ROUNDS_KEPT, Upstream
 
 BODY = b'{"model":"gpt-5.2","messages":[{"role":"user","content":"quick facts"}]}'
 
@@ -55,16 +55,22 @@ def _ask(upstream: Upstream, url: str) -> None:
     answer.close()
 
 
+def a_minute(upstream: Upstream) -> None:
+    """All rounds of looking after idle connections that a minute has."""
+    for _ in range(ROUNDS_KEPT):
+        upstream.tend()
+
+
 def test_connections_that_nobody_needs_any_more_are_closed(
     upstream: Upstream, provider: Provider, ask: Callable[[int], None]
 ) -> None:
     ask(9)
-    upstream.tend(last_round=True)  # until here all nine were in use
+    a_minute(upstream)  # until here all nine were in use
     for _ in range(3):
         ask(1)
     assert provider.connected == 9
 
-    upstream.tend(last_round=True)
+    a_minute(upstream)
 
     wait_until(lambda: provider.connected == 1, what="the end of the spare ones")
     ask(1)

@@ -8,8 +8,7 @@ import msgspec
 import pytest
 import redis
 
-from shared.config import values
-from shared.contract import Order, Verdict
+from shared.config import models
 from shared.domain.conversation import Message
 from shared.domain.pins import Pin
 from shared.domain.ranking import Measure, Snapshot
@@ -17,18 +16,19 @@ from shared.domain.routes import Prefer, Route
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
+from shared.messages import DecisionRequest, DecisionResult
+from shared.store.commands import StoreClient
 from shared.store.cooldowns import CooldownStore
-from shared.store.metrics import MetricsStore
 from shared.store.pins import PinStore
-from shared.store.store_client import StoreClient
+from shared.store.snapshot import MetricsStore
 from tests.endpoints import endpoint_to
 from tests.fakes.ports import free_port
 from tests.fakes.router import Router
 from workers import jobs
 from workers import router as routers
 from workers.decide import Decider
-from workers.parts import Parts
-from workers.router.arch import ArchRouter
+from workers.router.arch_router import ArchRouter
+from workers.services import WorkerServices
 
 SESSION = Session("s", "team")
 CODE = Route("code", "programming, debugging", ("openai/a", "openai/b", "openai/c"))
@@ -43,8 +43,8 @@ def order(
     routes: tuple[Route, ...] = ROUTES,
     *,
     inline: bool = False,
-) -> Order:
-    return Order(
+) -> DecisionRequest:
+    return DecisionRequest(
         model_name="openai/own",
         session=session,
         ttl_s=TTL_S,
@@ -87,7 +87,7 @@ def metrics(client: StoreClient) -> MetricsStore:
 
 @pytest.fixture
 def decider(router: Router, pins: PinStore, metrics: MetricsStore) -> Iterator[Decider]:
-    asking = routers.build(values.Router(url=router.url))
+    asking = routers.build(models.Router(url=router.url))
     assert isinstance(asking, ArchRouter)
     yield Decider(router=asking, pins=pins, metrics=metrics, cooldowns=MemoryCooldowns())
     asking.close()
@@ -96,7 +96,7 @@ def decider(router: Router, pins: PinStore, metrics: MetricsStore) -> Iterator[D
 def test_the_routers_choice_is_settled(decider: Decider, pins: PinStore, store: redis.Redis) -> None:
     verdict = decider.decide(order())
 
-    assert verdict == Verdict(models=MODELS, route="code", pin=Pin(model_name="openai/a", route_name="code"))
+    assert verdict == DecisionResult(models=MODELS, route="code", pin=Pin(model_name="openai/a", route_name="code"))
     assert pins.get(SESSION) == Pin(model_name="openai/a", route_name="code")
     assert TTL_S - 5 <= store.ttl("plano:affinity:team:s") <= TTL_S
 
@@ -105,14 +105,14 @@ def test_no_route_pins_the_requests_own_model(decider: Decider, pins: PinStore) 
     """So that the session stays on one model all the same; the word of the router is never a model."""
     verdict = decider.decide(order("hello"))
 
-    assert verdict == Verdict(models=("openai/own",), pin=Pin(model_name="openai/own", route_name=None))
+    assert verdict == DecisionResult(models=("openai/own",), pin=Pin(model_name="openai/own", route_name=None))
     assert pins.get(SESSION) == Pin(model_name="openai/own", route_name=None)
 
 
 def test_a_route_that_the_router_made_up_is_no_route(decider: Decider, router: Router, pins: PinStore) -> None:
     router.answer = '{"route": "gardening"}'
 
-    assert decider.decide(order()) == Verdict(
+    assert decider.decide(order()) == DecisionResult(
         models=("openai/own",), pin=Pin(model_name="openai/own", route_name=None)
     )
     assert pins.get(SESSION) == Pin(model_name="openai/own", route_name=None)
@@ -121,7 +121,7 @@ def test_a_route_that_the_router_made_up_is_no_route(decider: Decider, router: R
 def test_without_a_session_nothing_is_pinned(decider: Decider, store: redis.Redis) -> None:
     verdict = decider.decide(order(session=None))
 
-    assert verdict == Verdict(models=MODELS, route="code")
+    assert verdict == DecisionResult(models=MODELS, route="code")
     assert store.keys("*") == []
 
 
@@ -131,7 +131,7 @@ def test_where_a_pin_stands_it_decides_whatever_the_router_says(decider: Decider
 
     verdict = decider.decide(order())
 
-    assert verdict == Verdict(
+    assert verdict == DecisionResult(
         models=("openai/b", "openai/a", "openai/c"),
         route="code",
         pinned=True,
@@ -165,7 +165,7 @@ def test_inline_routes_of_which_none_fits_leave_a_plain_pin(decider: Decider, pi
 def test_the_pins_candidates_decide_where_one_stands(decider: Decider, pins: PinStore) -> None:
     pins.settle(SESSION, Pin(model_name="x/1", route_name="mine", models=("x/1", "x/2")), TTL_S)
 
-    assert decider.decide(order()) == Verdict(
+    assert decider.decide(order()) == DecisionResult(
         models=("x/1", "x/2"),
         route="mine",
         pinned=True,
@@ -180,7 +180,7 @@ def test_a_router_that_fails_is_a_fault_and_pins_nothing(
     """A session that starts in an outage is routed as soon as that is over."""
     router.behave(fault)
 
-    assert decider.decide(order()) == Verdict(fault="router")
+    assert decider.decide(order()) == DecisionResult(fault="router")
     assert pins.get(SESSION) is None
 
     router.behave(None)
@@ -188,22 +188,22 @@ def test_a_router_that_fails_is_a_fault_and_pins_nothing(
 
 
 def test_a_router_that_nobody_reaches_is_a_fault(pins: PinStore, metrics: MetricsStore) -> None:
-    asking = routers.build(values.Router(url=f"http://127.0.0.1:{free_port()}/v1"))
+    asking = routers.build(models.Router(url=f"http://127.0.0.1:{free_port()}/v1"))
 
     verdict = Decider(router=asking, pins=pins, metrics=metrics, cooldowns=MemoryCooldowns()).decide(order())
 
-    assert verdict == Verdict(fault="router")
+    assert verdict == DecisionResult(fault="router")
     assert isinstance(asking, ArchRouter)
     asking.close()
 
 
 def test_a_redis_that_is_away_is_a_fault(router: Router, tmp_path: Path) -> None:
-    asking = routers.build(values.Router(url=router.url))
+    asking = routers.build(models.Router(url=router.url))
     away = endpoint_to(f"unix://{tmp_path / 'nobody.sock'}").client(StoreDown)
     decider = Decider(router=asking, pins=PinStore(away), metrics=MetricsStore(away), cooldowns=CooldownStore(away))
 
-    assert decider.decide(order()) == Verdict(fault="redis")
-    assert decider.decide(order(session=None)) == Verdict(models=MODELS, route="code")
+    assert decider.decide(order()) == DecisionResult(fault="redis")
+    assert decider.decide(order(session=None)) == DecisionResult(models=MODELS, route="code")
     assert isinstance(asking, ArchRouter)
     asking.close()
 
@@ -243,8 +243,8 @@ def test_an_order_that_went_through_the_queue_is_decided_the_same(decider: Decid
     """JSON in, JSON out."""
     sent = msgspec.json.decode(msgspec.json.encode(order(inline=True)))
 
-    said = jobs.decide(Parts(decider=decider), sent)
+    said = jobs.decide(WorkerServices(decider=decider), sent)
 
-    assert msgspec.convert(said, Verdict) == Verdict(
+    assert msgspec.convert(said, DecisionResult) == DecisionResult(
         models=MODELS, route="code", pin=Pin(model_name="openai/a", route_name="code", models=MODELS)
     )

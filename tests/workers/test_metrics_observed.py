@@ -7,23 +7,24 @@ import pytest
 import redis
 
 from shared import bootstrap
-from shared.config.values import MetricSource
-from shared.contract import Order
+from shared.config.models import MetricSource
 from shared.domain.conversation import Message
 from shared.domain.decisions import Decision
-from shared.domain.observed import Seen
+from shared.domain.latency import Sample
 from shared.domain.ranking import EMPTY, Kind, Measure, Snapshot
 from shared.domain.routes import Prefer, Route
+from shared.messages import DecisionRequest
 from shared.settings import Settings
 from shared.store import keys
-from shared.store.metrics import MetricsStore
-from shared.store.observed import ObservedStore
-from shared.store.store_client import StoreClient
-from workers.metrics.gaps import Gaps
+from shared.store.commands import StoreClient
+from shared.store.latency import LatencyStore
+from shared.store.snapshot import MetricsStore
+from workers import in_place
+from workers.metrics.missing import Gaps
 from workers.metrics.refresh import Refresher
 
 MODELS = ("acme/one", "acme/two")
-SOURCE = MetricSource(type="latency", provider="observed", refresh_interval_s=10)
+SOURCE = MetricSource(type="latency", provider="observed", refresh_interval=10)
 ROUTES = (Route("any", "anything", MODELS, Prefer.FASTEST), Route("cost", "cheap", ("acme/x",), Prefer.CHEAPEST))
 
 
@@ -38,8 +39,8 @@ class Uncounted:
 
 
 @pytest.fixture
-def seen(client: StoreClient) -> ObservedStore:
-    return ObservedStore(client, SOURCE.half_life_s, SOURCE.kept_s)
+def seen(client: StoreClient) -> LatencyStore:
+    return LatencyStore(client, SOURCE.half_life_s, SOURCE.kept_s)
 
 
 @pytest.fixture
@@ -48,14 +49,14 @@ def metrics(client: StoreClient) -> MetricsStore:
 
 
 def test_each_figure_is_as_old_as_the_models_last_answer(
-    store: redis.Redis, seen: ObservedStore, metrics: MetricsStore
+    store: redis.Redis, seen: LatencyStore, metrics: MetricsStore
 ) -> None:
     """However often it is read: a model that nobody asks must not look well known."""
     as_of = round(time.time() - 200, 3)
-    seen.add({"acme/one": Seen(0.6, 2)})
+    seen.add({"acme/one": Sample(0.6, 2)})
     store.hset(keys.OBSERVED, "acme/two", f"[0.5,1,{as_of}]")
 
-    Refresher([SOURCE], metrics, seen=seen).refresh(Kind.LATENCY)
+    Refresher([SOURCE], metrics, averages=seen).refresh(Kind.LATENCY)
 
     latency = metrics.snapshot().latency
     assert latency["acme/two"] == Measure(0.5, as_of, "observed")
@@ -64,9 +65,9 @@ def test_each_figure_is_as_old_as_the_models_last_answer(
 
 
 def test_a_pool_that_nobody_has_asked_yet_has_no_figures_and_no_fault(
-    seen: ObservedStore, metrics: MetricsStore, caplog: pytest.LogCaptureFixture
+    seen: LatencyStore, metrics: MetricsStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    refresher = Refresher([SOURCE], metrics, seen=seen)
+    refresher = Refresher([SOURCE], metrics, averages=seen)
     for _ in range(3):
         refresher.refresh(Kind.LATENCY)
 
@@ -75,11 +76,11 @@ def test_a_pool_that_nobody_has_asked_yet_has_no_figures_and_no_fault(
 
 
 def test_the_snapshot_outlives_the_half_lives_that_count(
-    store: redis.Redis, seen: ObservedStore, metrics: MetricsStore
+    store: redis.Redis, seen: LatencyStore, metrics: MetricsStore
 ) -> None:
-    seen.add({"acme/one": Seen(0.6, 2)})
+    seen.add({"acme/one": Sample(0.6, 2)})
 
-    Refresher([SOURCE], metrics, seen=seen).refresh(Kind.LATENCY)
+    Refresher([SOURCE], metrics, averages=seen).refresh(Kind.LATENCY)
 
     assert 9 * 300 - 5 <= store.ttl(keys.METRICS_SNAPSHOT) <= 9 * 300
 
@@ -94,10 +95,10 @@ def test_a_candidate_without_data_is_warned_of_once(caplog: pytest.LogCaptureFix
 
 
 def test_a_refresh_warns_of_candidates_that_its_source_does_not_know(
-    seen: ObservedStore, metrics: MetricsStore, caplog: pytest.LogCaptureFixture
+    seen: LatencyStore, metrics: MetricsStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    seen.add({"acme/two": Seen(0.6, 2)})
-    refresher = Refresher([SOURCE], metrics, seen=seen, routes=ROUTES)
+    seen.add({"acme/two": Sample(0.6, 2)})
+    refresher = Refresher([SOURCE], metrics, averages=seen, routes=ROUTES)
     for _ in range(2):
         refresher.refresh(Kind.LATENCY)
 
@@ -130,12 +131,14 @@ model_providers: [{model: acme/*, base_url: "http://127.0.0.1:1/v1", provider_in
 model_metrics_sources: [{type: latency, provider: observed}]
 routing: {session_cache: {type: memory}}
 """)
-    web = bootstrap.web(Settings(config=config), {}, Uncounted())
-    assert web.observed
-    web.observed.add({"acme/one": Seen(0.6, 1), "acme/two": Seen(0.1, 1)})
+    web = bootstrap.web(Settings(config=config), {}, Uncounted(), lambda: in_place.build)
+    assert web.latencies
+    web.latencies.add({"acme/one": Sample(0.6, 1), "acme/two": Sample(0.1, 1)})
+    for each in web.background:
+        each.start()
 
     verdict = web.decisions.ask(
-        Order(
+        DecisionRequest(
             model_name="acme/one",
             session=None,
             ttl_s=60,

@@ -10,8 +10,7 @@ import pytest
 import redis
 
 from shared import bootstrap
-from shared.config.values import MetricSource, max_ages_s
-from shared.contract import Order
+from shared.config.models import MetricSource, max_ages_s
 from shared.domain.conversation import Message
 from shared.domain.decisions import Decision, Trace
 from shared.domain.ranking import EMPTY, Kind, Measure, Price, Snapshot, rank
@@ -19,14 +18,16 @@ from shared.domain.routes import Prefer, Route
 from shared.errors import StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
+from shared.messages import DecisionRequest
 from shared.settings import Settings
 from shared.store import keys
-from shared.store.metrics import MetricsStore, RecentSnapshot
-from shared.store.store_client import StoreClient
+from shared.store.commands import StoreClient
+from shared.store.snapshot import MetricsStore, RecentSnapshot
 from tests.endpoints import endpoint_to
 from tests.fakes.router import Router
 from tests.fakes.sources import Sources
 from tests.harness import RedisServer
+from workers import in_place
 from workers.decide import Decider
 from workers.metrics.fetch import Fetch
 from workers.metrics.refresh import Refresher
@@ -81,15 +82,15 @@ def metrics(client: StoreClient) -> MetricsStore:
 
 @pytest.fixture
 def sources(pages: Sources) -> tuple[MetricSource, ...]:
-    cost = MetricSource(type="cost", provider="models.dev", url=pages.models_dev, refresh_interval_s=HOUR)
+    cost = MetricSource(type="cost", provider="models.dev", url=pages.models_dev, refresh_interval=HOUR)
     latency = MetricSource(
-        type="latency", provider="prometheus", url=pages.prometheus, query="ttft", refresh_interval_s=60
+        type="latency", provider="prometheus", url=pages.prometheus, query="ttft", refresh_interval=60
     )
     return cost, latency
 
 
-def order(prefer: Prefer, models: tuple[str, ...] = MODELS) -> Order:
-    return Order(
+def order(prefer: Prefer, models: tuple[str, ...] = MODELS) -> DecisionRequest:
+    return DecisionRequest(
         model_name=models[0],
         session=None,
         ttl_s=60,
@@ -370,9 +371,11 @@ model_metrics_sources:
   - {{type: cost, provider: digitalocean, url: "{pages.digitalocean}", model_aliases: {{acme/two: acme/three}}}}
 routing: {{session_cache: {{type: memory}}, router: {{url: "{router.url}", model: Arch-Router}}}}
 """)
-    web = bootstrap.web(Settings(config=config), {}, Uncounted())
+    web = bootstrap.web(Settings(config=config), {}, Uncounted(), lambda: in_place.build)
     assert pages.calls == 0, "a server forks after it is built"
 
+    for each in web.background:
+        each.start()
     cheapest, fastest = (web.decisions.ask(order(prefer), 5).models for prefer in (Prefer.CHEAPEST, Prefer.FASTEST))
 
     assert cheapest == ("acme/two", "acme/three", "acme/one")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.config.values import MetricSource
+from shared.config.models import MetricSource
 from shared.domain.ranking import Price
 from shared.errors import SourceFailed
 from tests.fakes.ports import free_port
@@ -38,7 +38,8 @@ def pages(server: Sources) -> Iterator[Sources]:
 
 def source(name: str, pages: Sources, **limits: Any) -> Source:
     urls = {"digitalocean": pages.digitalocean, "models.dev": pages.models_dev, "prometheus": pages.prometheus}
-    config = MetricSource(type="any", provider=name, url=urls[name], query="avg by (model_name) (ttft)")
+    query = "avg by (model_name) (ttft)"
+    config = MetricSource.model_validate({"type": "cost", "provider": name, "url": urls[name], "query": query})
     return SOURCES[name](config, Fetch(**limits))
 
 
@@ -161,7 +162,7 @@ def test_an_answer_that_is_not_what_the_source_promises_is_an_error(
 @pytest.mark.parametrize("name", NAMES)
 def test_a_source_that_is_down_is_an_error_without_its_credentials(name: str) -> None:
     url = f"http://user:secret@127.0.0.1:{free_port()}/api.json?token=secret"
-    config = MetricSource(type="any", provider=name, url=url, query="secret")
+    config = MetricSource.model_validate({"type": "cost", "provider": name, "url": url, "query": "secret"})
 
     with pytest.raises(SourceFailed, match=r"http://127\.0\.0\.1:\d+/") as caught:
         SOURCES[name](config, Fetch()).read()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import values
+from shared.config import models
 from shared.domain.conversation import Message
 from shared.domain.decisions import Trace
 from shared.domain.routes import Route
@@ -21,7 +21,7 @@ from tests.fakes.ports import free_port
 from tests.fakes.router import Router
 from tests.harness import wait_until
 from workers.router import build
-from workers.router.arch import ArchRouter
+from workers.router.arch_router import ArchRouter
 from workers.router.prompt import Prompt
 
 ROUTES = (
@@ -49,8 +49,8 @@ def make() -> Iterator[Make]:
     made: list[ArchRouter] = []
 
     def new(url: str, *, timeout_ms: int = 3000, api_key: str | None = None, pool_size: int = 8) -> ArchRouter:
-        config = values.Router(url=url, model="Arch-Router", api_key=api_key, timeout_ms=timeout_ms)
-        made.append(ArchRouter(url, config, Prompt.load(), pool_size=pool_size))
+        config = models.Router(url=url, model="Arch-Router", api_key=api_key, timeout_ms=timeout_ms)
+        made.append(ArchRouter(config, Prompt.load(), pool_size=pool_size))
         return made[-1]
 
     yield new
@@ -323,7 +323,7 @@ def test_a_router_that_was_away_is_asked_again(server: Router, make: Make) -> No
 def test_a_config_with_a_url_asks_that_router(server: Router, tmp_path: Path) -> None:
     own = tmp_path / "own.txt"
     own.write_text("OWN <routes>{routes}</routes> <conversation>{conversation}</conversation>", "utf-8")
-    router = build(values.Router(url=server.url, model="mine", prompt_file=str(own)))
+    router = build(models.Router(url=server.url, model="mine", prompt_file=str(own)))
 
     route = router.choose(ROUTES, ASKED, TRACE)
 

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.config import values
 from shared.domain.conversation import Message
 from shared.domain.decisions import Trace
 from shared.domain.routes import Route
@@ -214,7 +213,7 @@ def test_many_may_ask_at_once() -> None:
 
 
 def test_a_config_without_a_url_means_the_embedded_router() -> None:
-    router = build(values.Router())
+    router = build(None)
 
     assert router.choose(OFFICE, [Message("user", "Translate this into French")], TRACE) == "translation"
 

@@ -1,9 +1,9 @@
-"""Where prices and latencies come from: one small module a source."""
+"""The sources of prices and latencies, one small module each."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from shared.config.values import OBSERVED, MetricSource
+from shared.config.models import OBSERVED, MetricSource
 from workers.metrics.digitalocean import DigitalOcean
 from workers.metrics.fetch import Fetch
 from workers.metrics.models_dev import ModelsDev
@@ -13,13 +13,13 @@ from workers.metrics.reading import Reading
 
 
 class Source(Protocol):
-    """Says what is known of models."""
+    """Knows figures about models."""
 
     def read(self) -> Reading:
-        """Its figures, by its own names of the models.
+        """The source's figures, by its own names of the models.
 
-        Raises SourceFailed for anything that is not what the source promises, and when there is not one figure;
-        only of the pool itself there may be none yet. Raises StoreDown where the source is Redis.
+        Raises SourceFailed when the answer is not what the source promises, or has no usable figure. Only the source
+        `observed` may have none; it raises StoreDown.
         """
         ...
 
@@ -32,8 +32,8 @@ SOURCES: Mapping[str, Callable[[MetricSource, Fetch], Source]] = {
 """Every source that is read over HTTP, by its name in the config file."""
 
 
-def build(source: MetricSource, fetch: Fetch, seen: Averages) -> Source:
+def build(source: MetricSource, fetch: Fetch, averages: Averages) -> Source:
     """The source that the config file names."""
     if source.provider == OBSERVED:
-        return Observed(source, seen)
+        return Observed(source, averages)
     return SOURCES[source.provider](source, fetch)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shared.config.values import MetricSource
+from shared.config.models import MetricSource
 from shared.domain.ranking import Price
 from workers.metrics.fetch import Fetch
 from workers.metrics.reading import Reading

@@ -17,16 +17,16 @@ T = TypeVar("T")
 _CHUNK_BYTES = 64 * 1024
 _HEADERS = {
     "accept": "application/json",
-    "accept-encoding": "identity",  # what is sent is what is kept: a small answer cannot become a large one
+    "accept-encoding": "identity",  # uncompressed, so that a small answer cannot unpack to a large one
     "user-agent": "plano-affinity",
 }
 
 
 class Fetch(msgspec.Struct, frozen=True, kw_only=True):
-    """How long an answer may take, and how large it may be.
+    """Fetches documents, with limits for time and size.
 
-    `total_s` is looked at after each piece of the body; what may come late beyond it is one piece, and
-    headers sent byte by byte, which only the time limit of the job ends.
+    `total_s` is checked after each piece of the body, so that the last piece may come later. It is not checked while
+    the headers arrive: headers that come byte by byte are ended by the time limit of the job.
     """
 
     connect_s: float = 5.0
@@ -37,7 +37,7 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
     def json(self, url: str, shape: type[T], params: Mapping[str, str] | None = None) -> T:
         """The document at the address, which must have the shape.
 
-        Raises SourceFailed; its text shows neither credentials nor what the document holds.
+        Raises SourceFailed, whose text shows neither credentials nor the document's content.
         """
         at = _shown(url)
         try:
@@ -50,7 +50,7 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
         limits = (min(self.connect_s, self.total_s), min(self.silence_s, self.total_s))
         try:
             with requests.Session() as session:
-                session.trust_env = False  # neither proxies nor credentials of the machine's user
+                session.trust_env = False  # no proxies from the environment, no credentials from .netrc
                 with session.get(
                     url, params=params, headers=_HEADERS, timeout=limits, stream=True, allow_redirects=False
                 ) as response:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shared.config.values import MetricSource
+from shared.config.models import MetricSource
 from shared.domain.ranking import Price
 from workers.metrics.fetch import Fetch
 from workers.metrics.reading import Reading
@@ -18,7 +18,7 @@ class _Cost(msgspec.Struct):
     cache_read: float | None = None
 
     def price(self) -> Price | None:
-        """None unless both input and output have a price."""
+        """The price; None unless both input and output have one."""
         if self.input is None or self.output is None:
             return None
         return Price(self.input, self.output, self.cache_read)

@@ -1,15 +1,15 @@
-"""Latencies that the pool has seen itself."""
+"""Latencies that the pool itself has measured."""
 
 import time
 from typing import Protocol
 
-from shared.config.values import MetricSource
-from shared.domain.observed import Average
+from shared.config.models import MetricSource
+from shared.domain.latency import Average
 from workers.metrics.reading import Reading
 
 
 class Averages(Protocol):
-    """Where web processes write down what they see; raises StoreDown."""
+    """Keeps the latencies that web processes measure; raises StoreDown."""
 
     def averages(self, since: float) -> dict[str, Average]:
         """The average of each model that has answered since then."""
@@ -19,12 +19,12 @@ class Averages(Protocol):
 class Observed:
     """Time to first byte by qualified name, each figure as old as the model's last answer."""
 
-    def __init__(self, source: MetricSource, seen: Averages) -> None:
+    def __init__(self, source: MetricSource, averages: Averages) -> None:
         self._kept_s = source.kept_s
-        self._seen = seen
+        self._measured = averages
 
     def read(self) -> Reading:
         """The averages; empty when no model has answered lately. Raises StoreDown."""
-        averages = self._seen.averages(time.time() - self._kept_s)
+        averages = self._measured.averages(time.time() - self._kept_s)
         values = {name: average.value for name, average in averages.items()}
         return Reading(values, as_of={name: average.as_of for name, average in averages.items()})

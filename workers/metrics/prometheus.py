@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from shared.config.values import MetricSource
+from shared.config.models import MetricSource
 from shared.errors import SourceFailed
 from workers.metrics.fetch import Fetch
 from workers.metrics.reading import Reading
@@ -33,7 +33,7 @@ class _Answer(msgspec.Struct):
 
 
 class Prometheus:
-    """What the query says now, by the label `model_name`."""
+    """The result of the query at this moment, by the label `model_name`."""
 
     def __init__(self, source: MetricSource, fetch: Fetch) -> None:
         self._url = f"{(source.url or '').rstrip('/')}/api/v1/query"
@@ -58,7 +58,7 @@ class Prometheus:
 
 
 def _slowness(value: float) -> float:
-    """NaN is what a query says of a model that nobody asked: any other series of it counts."""
+    """The value for comparisons. NaN, which a query gives for a model that nobody asked, is less than any other."""
     return -math.inf if math.isnan(value) else value
 
 

@@ -1,4 +1,4 @@
-"""What a source said, without what cannot be ranked by."""
+"""The figures that a source gave, without those that are unusable."""
 
 import logging
 import math
@@ -15,21 +15,21 @@ log = logging.getLogger("plano.metrics")
 T = TypeVar("T")
 
 _PLACES = 9
-"""Prices are rounded to so many decimals: what costs the same must not differ by how it was added up."""
+"""Prices are rounded to so many decimals, so that equal prices do not differ by an error of rounding."""
 _SHOWN = 3
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """Figures of models, by the source's own names; of prices also what the figures are made of."""
+    """Figures of models, by the source's own names. A cost comes with the prices that it is the sum of."""
 
     values: dict[str, float]
     prices: dict[str, Price] = {}
     as_of: dict[str, float] = {}
-    """When a figure was measured, in seconds since the epoch, where that was not just now."""
+    """When a figure was measured, in seconds since the epoch, if that was before it was read."""
 
     @classmethod
     def of_latencies(cls, latencies: Mapping[str, float]) -> "Reading":
-        """Seconds per model, without those that are no number or negative.
+        """Seconds per model, without figures that are negative or not finite.
 
         Raises SourceFailed when none is left.
         """
@@ -39,9 +39,9 @@ class Reading(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_prices(cls, prices: Mapping[str, Price]) -> "Reading":
-        """Input + output per model, without those that are no number or negative.
+        """Input + output per model, without prices that are negative or not finite.
 
-        A price of zero is one: the source says that the model is free. Raises SourceFailed when none is left.
+        Zero counts as a price: the source says that the model is free. Raises SourceFailed when none is left.
         """
         sound = {name: _sound(price) for name, price in prices.items() if _priced(price)}
         _warn_of(prices.keys() - sound.keys())
@@ -49,11 +49,11 @@ class Reading(msgspec.Struct, frozen=True):
         return cls(_some(values), sound)
 
     def named(self, aliases: Mapping[str, str]) -> "Reading":
-        """The same with our names added: `aliases` leads from the source's name of a model to ours."""
+        """The same with our names added; `aliases` has the source's names of models, and ours."""
         return Reading(*(_aliased(figures, aliases) for figures in (self.values, self.prices, self.as_of)))
 
     def measures(self, as_of: float, source: str) -> dict[str, Measure]:
-        """The figures, each with its time and source; `as_of` is the time of those that have none of their own."""
+        """The figures, each with its time and source; `as_of` is for those without a time of their own."""
         return {name: Measure(value, self.as_of.get(name, as_of), source) for name, value in self.values.items()}
 
 

@@ -5,21 +5,21 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from shared.config.values import HALF_LIFE_S, MetricSource
+from shared.config.models import HALF_LIFE_S, MetricSource
 from shared.domain.ranking import EMPTY, Kind, Snapshot
 from shared.domain.routes import Route
 from shared.errors import SourceFailed, StoreDown
-from shared.memory.observed import MemoryObserved
+from shared.memory.latency import MemoryLatencies
 from workers.metrics import build
 from workers.metrics.fetch import Fetch
-from workers.metrics.gaps import Gaps
+from workers.metrics.missing import Gaps
 from workers.metrics.observed import Averages
 
 log = logging.getLogger("plano.metrics")
 
 
 class Store(Protocol):
-    """Where the snapshot stands; raises StoreDown."""
+    """Keeps the snapshot; raises StoreDown."""
 
     def snapshot(self) -> Snapshot:
         """What was measured last."""
@@ -39,20 +39,20 @@ class Refresher:
         store: Store,
         fetch: Fetch | None = None,
         *,
-        seen: Averages | None = None,
+        averages: Averages | None = None,
         routes: Sequence[Route] = (),
     ) -> None:
-        """`seen` is what the source `observed` reads; candidates of the `routes` without data are warned of."""
+        """The source `observed` reads `averages`; the log warns of candidates of `routes` without data."""
         self._sources = {Kind(source.type): source for source in sources}
         self._store = store
         self._fetch = fetch or Fetch()
-        self._seen = seen or MemoryObserved(HALF_LIFE_S)
+        self._measured = averages or MemoryLatencies(HALF_LIFE_S)
         self._gaps = Gaps(routes)
         self._counts: dict[Kind, int] = {}
         self._ttl_s = max((source.kept_s for source in sources), default=1)
 
     def refresh(self, kind: Kind) -> None:
-        """Replace all figures of a kind by what its source says; when it fails, those that stand stay."""
+        """Replace all figures of a kind by those of its source; when the source fails, the old ones stay."""
         source = self._sources.get(kind)
         if source is None:
             log.warning("this worker's config has no source of type %s", kind)
@@ -62,12 +62,12 @@ class Refresher:
         except (SourceFailed, StoreDown) as error:
             log.warning("%s from %s: %s; %s", kind, source.provider, error, self._standing(kind))
         else:
-            if count != self._counts.get(kind):  # some sources are read often
+            if count != self._counts.get(kind):  # a line for each reading would be too many
                 log.info("%s from %s: %d models", kind, source.provider, count)
             self._counts[kind] = count
 
     def _renew(self, kind: Kind, source: MetricSource) -> int:
-        reading = build(source, self._fetch, self._seen).read().named(source.model_aliases)
+        reading = build(source, self._fetch, self._measured).read().named(source.model_aliases)
         measures = reading.measures(time.time(), source.provider)
         if measures:
             self._store.update(lambda standing: standing.renewed(kind, measures, reading.prices), self._ttl_s)

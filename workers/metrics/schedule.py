@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from shared.config.values import MetricSource
+from shared.config.models import MetricSource
 from shared.domain.ranking import Kind, Snapshot
 
 TICK_S = 1.0
-"""How often to look what is due."""
+"""How often the clock looks which sources are due."""
 RETRY_S = 60.0
-"""After so long a refresh that brought nothing is asked for again."""
+"""After so long a refresh without an effect is asked for again."""
 
 
 class Schedule:

@@ -1,13 +1,13 @@
-"""Who chooses a route: a router model over HTTP, or the embedded router."""
+"""Chooses a route: by a router model over HTTP, or by the embedded router."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from shared.config import values
+from shared.config.models import Router as RouterModel
 from shared.domain.conversation import Message
 from shared.domain.decisions import Trace
 from shared.domain.routes import Route
-from workers.router.arch import POOL_SIZE, ArchRouter
+from workers.router.arch_router import POOL_SIZE, ArchRouter
 from workers.router.embedded import EmbeddedRouter
 from workers.router.prompt import Prompt
 
@@ -20,11 +20,13 @@ class Router(Protocol):
         ...
 
 
-def build(config: values.Router, *, pool_size: int = POOL_SIZE) -> Router:
+def build(config: RouterModel | None, *, pool_size: int = POOL_SIZE) -> Router:
     """The router that the config asks for; `pool_size` is how many calls to a router model may be in flight.
+
+    Without a router model it is the embedded router.
 
     Raises ConfigError for a prompt file that cannot be used.
     """
-    if config.url is None:
+    if config is None:
         return EmbeddedRouter()
-    return ArchRouter(config.url, config, Prompt.load(config.prompt_file), pool_size=pool_size)
+    return ArchRouter(config, Prompt.load(config.prompt_file), pool_size=pool_size)

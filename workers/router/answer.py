@@ -1,4 +1,4 @@
-"""What the router model's answer means."""
+"""Reads the router model's answer."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ from shared.domain.routes import NO_ROUTE
 from shared.errors import RouterDown
 
 MAX_LENGTH = 4096
-"""An answer is one short object; what is longer is none, and is not parsed."""
+"""The longest answer that is parsed; a valid one is a short object."""
 
 _FENCE = "```"
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+-]*")
@@ -19,9 +19,9 @@ _UNESCAPED = re.compile(r"\{\s*'route'\s*:\s*'(.*)'\s*\}", re.DOTALL)
 
 
 def route_of(content: str, names: Sequence[str]) -> str | None:
-    """The route that an answer names, the first known one of a list; None when it names none of ours.
+    """The route that an answer names, or None when it names no known one. Of a list the first known one counts.
 
-    An answer is `{"route": …}`, as JSON or as a Python literal, in a code fence or not; raises RouterDown for
+    An answer is `{"route": …}`, as JSON or as a Python literal, with or without a code fence. Raises RouterDown for
     anything else.
     """
     if len(content) > MAX_LENGTH:
@@ -42,7 +42,7 @@ def _unfenced(content: str) -> str:
 
 
 def _chosen(text: str, names: Sequence[str]) -> Any:
-    """What stands under `route`."""
+    """The value of `route`."""
     answer = _parsed(text)
     if isinstance(answer, dict) and "route" in answer:
         return answer["route"]

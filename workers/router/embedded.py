@@ -23,17 +23,18 @@ if TYPE_CHECKING:
 THRESHOLD = 0.1
 
 EARLIER_WEIGHT = 0.4
-"""What the user's message before the last one counts: it places "and in Italian?" and hides no new wish."""
+"""The weight of the user's message before the last one: enough to place "and in Italian?", too little to hide a new
+wish."""
 
-_END_CHARS = 60  # a long text is read at its ends: the wish stands there, between them what it is about
-_KEPT_ROUTES = 1024  # a vector is 1 KiB, a description has a handful
+_END_CHARS = 60  # of a long text only the two ends are read: the wish usually stands at one of them
+_KEPT_ROUTES = 1024  # a vector takes 1 KiB, and a description has a handful of them
 _CLAUSES = re.compile(r"[,;.]| and | or ")
 
 
 class EmbeddedRouter:
     """Ranks the routes by static word vectors: no network, no model server, under a millisecond.
 
-    Safe to share between threads: after the start only the memo changes, and that is functools' own.
+    It may be shared between threads: after the start only its cache changes, which is functools' own.
     """
 
     def __init__(self, *, threshold: float = THRESHOLD) -> None:
@@ -58,8 +59,8 @@ class EmbeddedRouter:
         return question
 
     def _describe(self, name: str, description: str) -> "Vectors":
-        """One row for the route as a whole, then one for each clause of its description."""
-        import numpy as np  # noqa: PLC0415  # heavy; only a process that routes by itself pays for it
+        """The vectors of a route: one for the route as a whole, then one for each clause of its description."""
+        import numpy as np  # noqa: PLC0415  # heavy: only a process that uses this router imports it
 
         clauses = [clause for clause in _CLAUSES.split(description) if clause.strip()]
         whole = f"{name.replace('_', ' ')} {description}"
@@ -80,7 +81,7 @@ def _load() -> "WordLlamaInference":
         guard
     )  # wordllama 0.4.0 calls logging.basicConfig on import, which does nothing to a root with a handler
     try:
-        import wordllama  # noqa: PLC0415  # 0.3 s and 80 MB, for the process that routes by itself
+        import wordllama  # noqa: PLC0415  # 0.3 s and 80 MB: only a process that uses this router imports it
     finally:
         root.removeHandler(guard)
     folder = Path(wordllama.__file__).parent
@@ -88,7 +89,7 @@ def _load() -> "WordLlamaInference":
 
 
 def _score(near: "Vectors") -> float:
-    """Half for the description as a whole, half for what is nearest in it; both are cosines."""
+    """The mean of two cosines: that of the description as a whole, and that of its nearest clause."""
     return float(near[0] + near.max()) / 2
 
 

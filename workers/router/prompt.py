@@ -1,4 +1,4 @@
-"""What the router model is told: the routes, the conversation, and what to answer."""
+"""The prompt for the router model: the routes, the conversation, and how to answer."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from shared.errors import ConfigError
 ROUTES = "{routes}"
 CONVERSATION = "{conversation}"
 
-_LEAST_TOKENS = 256  # what the conversation gets however long the routes are
+_LEAST_TOKENS = 256  # the conversation gets so many, however long the routes are
 _PLACEHOLDER = re.compile(r"(\{routes\}|\{conversation\})")
 _OUR_TAG = re.compile(r"<(?=/?(?:routes|conversation)\b)", re.IGNORECASE)
 
@@ -44,20 +44,20 @@ class Prompt:
     def render(self, routes: Sequence[Route], messages: Sequence[Message]) -> str:
         """The prompt for this conversation, cut so that all of it stays within 2048 tokens.
 
-        However much room the routes take, the newest message is there in part.
+        However much room the routes take, at least a part of the newest message is in it.
         """
         named = _json([{"name": route.name, "description": route.description} for route in routes])
         room = MAX_TOKENS - estimate(self._filled(named, ""))
         return self._filled(named, _fitting(messages, room))
 
     def _filled(self, routes: str, conversation: str) -> str:
-        """Both places at once: what is put into one is never searched for the other."""
+        """The text with both places filled at once, so that neither value is searched for the other's place."""
         values = {ROUTES: routes, CONVERSATION: conversation}
         return "".join(values.get(part, part) for part in self._parts)
 
 
 def _fitting(messages: Sequence[Message], room: int) -> str:
-    """The newest messages as JSON; quotes and escapes count too, so what is written is measured again."""
+    """The newest messages as JSON that fits. Quotes and escapes count, too, so the JSON itself is measured."""
     tokens = max(room, _LEAST_TOKENS)
     while True:
         text = _json([{"role": turn.role, "content": turn.content} for turn in cut(messages, tokens)])
@@ -68,14 +68,14 @@ def _fitting(messages: Sequence[Message], room: int) -> str:
 
 
 def _json(value: Any) -> str:
-    """Compact JSON without any of our tags: `<` is escaped in them, which leaves the value the same."""
+    """Compact JSON without any of our tags: in them `<` is escaped, and the value stays the same."""
     return _OUR_TAG.sub(r"\\u003c", _encoded(value).decode())
 
 
 def _encoded(value: Any) -> bytes:
     try:
         return msgspec.json.encode(value)
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON can escape and UTF-8 cannot hold
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape but UTF-8 cannot hold
         return msgspec.json.encode([{key: _whole(text) for key, text in entry.items()} for entry in value])
 
 

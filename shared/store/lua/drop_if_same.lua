@@ -1,4 +1,4 @@
--- Drop a value that is no pin, only if it still is what the caller saw.
+-- Drop a value that is no pin, but only if it is still the value that the caller saw.
 -- KEYS[1] pin   ARGV[1] the value that was seen, byte for byte
 -- Returns 1 when it was dropped, 0 when something else stands.
 -- A script because Redis has no compare-and-delete.

@@ -1,6 +1,6 @@
 -- Move a session to another model only if its pin still names the one that the caller saw.
 -- KEYS[1] pin   ARGV[1] the model's name as it was seen   ARGV[2] the new pin
--- Returns what stands afterwards, or nothing where there is no pin: one that has run out is not brought back.
+-- Returns the value that stands afterwards, or nothing when there is no pin: a pin that has expired is not restored.
 -- The pin keeps its ttl. A script because Redis has no compare-and-set.
 local value = redis.call("GET", KEYS[1])
 if not value then

@@ -1,8 +1,8 @@
--- Fold what one process has seen of some models into the averages of all processes.
+-- Add what one process has measured of some models to the averages of all processes.
 -- KEYS[1] observed   ARGV[1] half-life in seconds   ARGV[2] ttl in seconds
 -- then for each model ARGV[n] its name   ARGV[n+1] seconds to the first byte, added up   ARGV[n+2] how many answers
--- Returns nothing. A script because Redis cannot multiply: what stands is decayed and added to as one. It is
--- Average.plus of shared/domain/observed.py, by the clock of Redis, which is the same for all processes.
+-- Returns nothing. A script because Redis cannot multiply: the old average is decayed and added to in one step. The
+-- formula is that of Average.plus in shared/domain/latency.py. The clock is that of Redis, so that all processes agree.
 local function average(value)
   local readable, it = pcall(cjson.decode, value or "")
   if not readable or type(it) ~= "table" then

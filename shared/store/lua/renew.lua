@@ -1,7 +1,7 @@
--- Read a pin and let it live on, but never longer than its absolute end.
+-- Read a pin and renew its ttl, but never beyond the time at which it ends for good.
 -- KEYS[1] pin   ARGV[1] ttl in seconds
--- Returns the pin, or nothing. A script because the pin itself says when it ends for good (`until`, in seconds
--- since the epoch), and reading and renewing must be one step: a late renewal would bring an old target back.
+-- Returns the pin, or nothing. A script because the pin itself says when it ends for good (`until`, in seconds since the
+-- epoch), and because reading and renewing must be one step: a late renewal could lengthen another pin.
 local value = redis.call("GET", KEYS[1])
 if not value then
   return false

@@ -1,4 +1,4 @@
--- Replace a value only if it still is what the caller saw.
+-- Replace a value only if it is still the value that the caller saw.
 -- KEYS[1] key   ARGV[1] the value that was seen, byte for byte, empty for none   ARGV[2] new   ARGV[3] ttl in seconds
 -- Returns 1 when it was replaced, 0 when something else stands.
 -- A script because Redis has no compare-and-set.

@@ -16,13 +16,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.system.chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="of load and faults (%(default)s)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000), help="a schedule's")
+    parser.add_argument("--balancer", choices=balancers.NAMES, default="stand-in", help="  [%(default)s]")
     asked = parser.parse_args()
-    if not balancers.program("haproxy"):
-        sys.exit("haproxy is not installed")
+    if not balancers.program(asked.balancer):
+        sys.exit(f"{asked.balancer} is not installed")
     folder = Path(tempfile.mkdtemp(prefix="plano-chaos-"))
     sys.stdout.write(f"seed {asked.seed}, {asked.seconds:g} s, logs in {folder}\n")
     sys.stdout.flush()
-    report = run(folder, seed=asked.seed, seconds=asked.seconds)
+    report = run(folder, asked.balancer, seed=asked.seed, seconds=asked.seconds)
     sys.stdout.write(f"{report}\n")
     if report.violations:
         return 1

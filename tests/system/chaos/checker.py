@@ -129,8 +129,8 @@ class _Walk:
         self._seen = turn.began
 
     def _forget(self, turn: Turn) -> None:
-        """Another pin may stand since; where it names the same model it may just as well be the old one."""
-        if not (turn.pinned and turn.model in (self._standing or ())):
+        """Another pin may stand since. Where the answer fits the old one, it may just as well be that, to the end."""
+        if self._unexplained(turn, self._standing or frozenset()):
             self._made = self._seen
         self._standing = None
 

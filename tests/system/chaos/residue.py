@@ -33,7 +33,7 @@ class Level:
     outside: int
     """Connections to model servers and to the router."""
     others: int
-    """All its other file descriptors, but for connections that clients keep: HAProxy lets go of them by and by."""
+    """All its other file descriptors, but for connections that clients keep: a balancer lets go of them by and by."""
 
     @property
     def part(self) -> str:

@@ -32,13 +32,13 @@ class Report:
         return "\n".join(lines)
 
 
-def run(folder: Path, *, seed: int, seconds: float) -> Report:
+def run(folder: Path, balancer_name: str, *, seed: int, seconds: float) -> Report:
     """Break a pool for so long; `folder` keeps its logs and what happened.
 
     Three things are held against it: what its clients saw, what it left behind, and what it still holds.
     """
     with ExitStack() as stack:
-        world = World(folder, stack)
+        world = World(folder, stack, balancer_name)
         world.warm_up()
         before = residue.levels(world)
         clients = Clients(

@@ -1,4 +1,4 @@
-"""The pool under test: three replicas behind HAProxy, two workers, Redis, a model server for each model."""
+"""The pool under test: three replicas behind a balancer, two workers, Redis, a model server for each model."""
 
 import contextlib
 import os
@@ -58,7 +58,7 @@ routing:
 class World:
     """What can be broken, and the one who does it."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, balancer_name: str) -> None:
         """Starts all of it; `stack` ends it."""
         self.folder = folder
         self.faults = Faults()
@@ -82,7 +82,7 @@ class World:
         self.ports = [free_port() for _ in range(REPLICAS)]
         self.web = [self._pool.web(port) for port in self.ports]
         self.workers = [self._pool.worker() for _ in range(WORKERS)]
-        self.front, self._haproxy = stack.enter_context(balancer("haproxy", folder, self.ports))
+        self.front, self._balancer = stack.enter_context(balancer(balancer_name, folder, self.ports))
 
     @property
     def processes(self) -> list[Process]:
@@ -125,9 +125,9 @@ class World:
                 self.redis.send(signal.SIGCONT)
             case "web":
                 self._break_process(step, self.web, wait, partial(self._pool.web, self.ports[step.target]))
-                # HAProxy may not have noticed that it was away, and the replica not yet have a new child.
+                # The balancer may not have noticed that it was away, and the replica not yet have a new child.
                 back = partial(self._dealt_to, step.target)
-                wait_until(back, within_s=_STARTS_WITHIN_S, what="HAProxy's return to the replica")
+                wait_until(back, within_s=_STARTS_WITHIN_S, what="the balancer's return to the replica")
             case "worker":
                 self._break_process(step, self.workers, wait, self._registered_worker)
 
@@ -156,7 +156,7 @@ class World:
 
     def _dealt_to(self, nth: int) -> bool:
         """Whether a replica is ready and gets requests."""
-        return ready(self.ports[nth]) and deals_to(self._haproxy, nth)
+        return ready(self.ports[nth]) and deals_to(self._balancer, nth)
 
     def _registered_worker(self) -> Process:
         """A new worker that RQ knows of; RQ 2.12 writes each one's process number down when it registers."""

@@ -10,14 +10,14 @@ from typing import NamedTuple
 import pytest
 import redis
 
-from shared.config.values import MetricSource
-from shared.contract import Order
+from shared.config.models import MetricSource
 from shared.domain.conversation import Message
 from shared.domain.ranking import EMPTY, Kind
 from shared.domain.routes import Prefer, Route
 from shared.errors import QueueDown, StoreDown
-from shared.store.metrics import MetricsStore
+from shared.messages import DecisionRequest
 from shared.store.queue import REFRESH_LIMIT_S, DecisionQueue, RefreshQueue
+from shared.store.snapshot import MetricsStore
 from tests.endpoints import PATIENT_S, endpoint_to, replica_on, serving
 from tests.fakes.ports import free_port
 from tests.fakes.router import Router
@@ -28,8 +28,8 @@ from workers.metrics.schedule import Schedule
 
 MODELS = ("acme/one", "acme/two")
 TURNED = MODELS[::-1]
-COST = MetricSource(type="cost", provider="models.dev", refresh_interval_s=60)
-LATENCY = MetricSource(type="latency", provider="prometheus", refresh_interval_s=60)
+COST = MetricSource(type="cost", provider="models.dev", refresh_interval=60)
+LATENCY = MetricSource(type="latency", provider="prometheus", refresh_interval=60)
 
 
 class Running(NamedTuple):
@@ -93,8 +93,8 @@ routing: {{router: {{url: "{router.url}", model: Arch-Router}}}}
 """
 
 
-def order(prefer: Prefer) -> Order:
-    return Order(
+def order(prefer: Prefer) -> DecisionRequest:
+    return DecisionRequest(
         model_name=MODELS[0],
         session=None,
         ttl_s=60,

@@ -192,7 +192,7 @@ def test_too_much_is_refused(narrow: Gateway, provider: Provider, sent: bytes, s
         SENT.decode().encode("utf-16"),
         b"[" * 60_000,
         b'{"a":' * 12_000,
-        SENT[:-1] + b', "a": ' + b"[" * 20 + b"]" * 20 + b"}",
+        SENT[:-1] + b', "a": ' + b"[" * 2000 + b"]" * 2000 + b"}",
         SENT[:-1] + b', "a": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001,
         SENT[:-1] + b', "model": 5}',
         b'{"messages": ' + b"9" * 60_000 + b"}",

@@ -12,12 +12,12 @@ import redis
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from shared import contract
-from shared.contract import Order, Verdict
+from shared import messages
 from shared.domain.conversation import Message
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
 from shared.errors import RouterDown
+from shared.messages import DecisionRequest, DecisionResult
 from shared.store import keys
 from shared.store.queue import DecisionQueue, rq_queue
 from tests.endpoints import PATIENT_S, Replica, replica_on
@@ -40,8 +40,8 @@ SLOW_S = 0.3
 MANY = 64
 
 
-def order(session_id: str, reply_to: str = "") -> Order:
-    return Order(
+def order(session_id: str, reply_to: str = "") -> DecisionRequest:
+    return DecisionRequest(
         model_name="openai/own",
         session=Session(session_id),
         ttl_s=600,
@@ -171,11 +171,11 @@ def test_a_job_that_raises_is_announced_as_a_fault_and_leaves_nothing(
     no_order = {"not": "an order", "reply_to": replica.results.channel}
     with replica.results.expect(job_id) as waiter:
         rq_queue(store).enqueue_call(
-            contract.DECIDE, args=(no_order,), job_id=job_id, timeout=5, ttl=5, result_ttl=0, failure_ttl=0
+            messages.DECIDE, args=(no_order,), job_id=job_id, timeout=5, ttl=5, result_ttl=0, failure_ttl=0
         )
         heard = waiter.wait(5)
 
-    assert heard == Verdict(fault="router")
+    assert heard == DecisionResult(fault="router")
     assert store.exists(Job.key_for(job_id)) == 0
     wait_until(lambda: not leftovers(store), what="the end of the job's traces")
     assert queue.ask(order("broken"), BUDGET_S).models == ROUTED
@@ -194,7 +194,7 @@ def test_a_job_that_takes_longer_than_its_limit_is_ended(
         heard = waiter.wait(2.5)  # the router's own limit is 3 s
     router.release()
 
-    assert heard == Verdict(fault="router")
+    assert heard == DecisionResult(fault="router")
     assert store.exists(key_of("long")) == 0
     assert queue.ask(order("next"), BUDGET_S).models == ROUTED
 

@@ -1,0 +1,139 @@
+"""The objects that each kind of process is built on."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from shared.config import Config
+from shared.domain.latency import Sample
+from shared.domain.pins import Pin
+from shared.domain.ranking import EMPTY, Snapshot
+from shared.domain.sessions import Session
+from shared.memory.cooldowns import MemoryCooldowns
+from shared.memory.latency import MemoryLatencies
+from shared.memory.pins import MemoryPins
+from shared.messages import DecisionRequest, DecisionResult
+from shared.routing.affinity import Affinity, Decisions
+from shared.routing.failover import Failover
+from shared.settings import Settings
+from shared.store.commands import StoreClient
+from shared.store.cooldowns import CooldownStore, RecentCooldowns
+from shared.store.endpoint import RedisEndpoint
+from shared.store.latency import LatencyStore
+from shared.store.pins import PinStore
+from shared.store.queue import RefreshQueue
+from shared.store.snapshot import MetricsStore, RecentSnapshot
+from shared.store.web_replicas import Replicas
+from shared.tracing import Tracing
+
+
+class Background(Protocol):
+    """Work that runs beside the requests."""
+
+    def start(self) -> None:
+        """Begin; in a server, only after it has forked."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+class Metrics(Protocol):
+    """Knows the prices and latencies of the models."""
+
+    def snapshot(self) -> Snapshot:
+        """What was measured last."""
+
+
+class Latencies(Protocol):
+    """Keeps the latencies that the pool itself has measured; raises StoreDown."""
+
+    def add(self, samples: Mapping[str, Sample]) -> None:
+        """Add what this process has measured to the averages."""
+
+
+class AdminPins(Protocol):
+    """Pins as an operator sees and changes them; every method may raise StoreDown."""
+
+    def peek(self, session: Session) -> tuple[Pin, int] | None:
+        """The session's pin and its ttl in seconds, or None; changes nothing."""
+
+    def page(self, cursor: int, count: int) -> tuple[int, dict[str, tuple[Pin, int]]]:
+        """About `count` pins by key, each with its ttl, from the cursor on; and the next cursor, 0 at the end."""
+
+    def put(self, session: Session, pin: Pin, ttl_s: int) -> None:
+        """Pin the session, in place of any pin that it has."""
+
+    def drop(self, session: Session, seen: Pin) -> bool:
+        """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
+
+
+class WebBase(msgspec.Struct, frozen=True, kw_only=True):
+    """The objects that a web process is built on."""
+
+    settings: Settings
+    config: Config
+    affinity: Affinity
+    decisions: Decisions
+    pins: AdminPins
+    redis: StoreClient | None
+    """The pins' Redis; None in memory mode."""
+    background: tuple[Background, ...]
+    """To be started once in each process that serves."""
+    replicas: Replicas | None
+    tracing: Tracing
+    failover: Failover
+    prices: Metrics
+    latencies: Latencies | None
+    """None: the config has no metric source of the kind `observed`."""
+
+
+class WorkerBase(msgspec.Struct, frozen=True, kw_only=True):
+    """The objects that a worker process is built on."""
+
+    config: Config
+    pins: PinStore
+    metrics: MetricsStore
+    cooldowns: CooldownStore
+    latencies: LatencyStore | None
+    queue_redis: RedisEndpoint
+    background: tuple[Background, ...]
+    snapshot: RecentSnapshot
+    recent_cooldowns: RecentCooldowns
+    tracing: Tracing
+
+
+class ClockBase(msgspec.Struct, frozen=True, kw_only=True):
+    """The objects that a clock process is built on."""
+
+    config: Config
+    metrics: RecentSnapshot
+    queue: RefreshQueue
+    background: tuple[Background, ...]
+
+
+class ViewBase(msgspec.Struct, frozen=True, kw_only=True):
+    """The objects that a command is built on which only reads."""
+
+    config: Config
+    metrics: MetricsStore
+    cooldowns: CooldownStore
+
+
+class InPlace(NamedTuple):
+    """What makes the decisions in memory mode, where there are no workers."""
+
+    decide: Callable[[DecisionRequest], DecisionResult]
+    metrics: Metrics
+    background: tuple[Background, ...]
+
+
+BuildInPlace = Callable[[Config, MemoryPins, MemoryCooldowns, MemoryLatencies, Tracing], InPlace]
+
+
+class NoMetrics:
+    """The prices and latencies of a pool that measures none."""
+
+    def snapshot(self) -> Snapshot:
+        """An empty snapshot."""
+        return EMPTY

@@ -1,0 +1,59 @@
+"""The messages between web and workers: the names of jobs, and the values that travel through the queue."""
+
+import msgspec
+
+from shared.domain.conversation import Message
+from shared.domain.pins import Pin, candidates
+from shared.domain.routes import Route
+from shared.domain.sessions import Session
+
+DECIDE = "workers.jobs.decide"
+"""The job that asks the router, ranks and settles: takes a DecisionRequest, announces a DecisionResult."""
+
+REFRESH_METRICS = "workers.jobs.refresh_metrics"
+"""The job that renews one kind of the snapshot: takes `cost` or `latency`; the worker's config names the source."""
+
+
+class DecisionRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a worker needs for one decision. It carries the routes, so that the asking replica's config counts."""
+
+    model_name: str
+    """The request's own model, for when no route fits."""
+    session: Session | None
+    ttl_s: int
+    """How long the pin will live, in seconds."""
+    until: int | None = None
+    """When the pin will end for good, in seconds since the epoch, however often it is used."""
+    routes: tuple[Route, ...]
+    inline: bool
+    messages: tuple[Message, ...]
+    request_id: str
+    traceparent: str
+    reply_to: str = ""
+    """The channel on which the asking process hears the result."""
+
+
+class DecisionResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The result of a request: the ranked models, or why there is no decision."""
+
+    models: tuple[str, ...] = ()
+    """Best first; empty when there is a fault."""
+    route: str | None = None
+    pinned: bool = False
+    """Whether a pin that stood before decided."""
+    pin: Pin | None = None
+    """The session's pin as it stands now."""
+    fault: str | None = None
+    """The part of the pool that was away: redis or router. None: there is a decision."""
+
+
+def adopted(pin: Pin, request: DecisionRequest) -> DecisionResult:
+    """The result of a request whose session is pinned already: the pin decides."""
+    return DecisionResult(models=candidates(pin, request.routes), route=pin.route_name, pinned=True, pin=pin)
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """What a worker announces to the process that asked."""
+
+    job_id: str
+    result: DecisionResult

@@ -1,0 +1,205 @@
+"""Which model answers a request: the session's pin decides, else a new decision, which becomes the pin."""
+
+import logging
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+
+from shared.domain import conversation
+from shared.domain.catalog import Catalog
+from shared.domain.decisions import Decision, RouteRequest
+from shared.domain.pins import Pin, candidates
+from shared.domain.routes import Route
+from shared.domain.sessions import Session
+from shared.errors import Away, NotAllowed, Overdue, Overloaded, RouterDown, StoreDown, TooManyWaiting, Unavailable
+from shared.messages import DecisionRequest, DecisionResult
+from shared.tracing import OFF, Tracing
+
+log = logging.getLogger("plano.events")
+
+
+class Pins(Protocol):
+    """Keeps pins; every method may raise StoreDown."""
+
+    def get(self, session: Session) -> Pin | None:
+        """The session's pin, or None."""
+
+    def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
+        """Pin the session unless it is pinned already; return the pin that stands."""
+
+    def drop(self, session: Session, seen: Pin) -> bool:
+        """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
+
+
+class Decisions(Protocol):
+    """Has decisions made."""
+
+    def ask(self, request: DecisionRequest, budget_s: float) -> DecisionResult:
+        """The result of a request, which may take `budget_s` seconds; raises Away."""
+
+    def workers(self) -> int:
+        """How many processes decide; raises Away."""
+
+
+class Recorder(Protocol):
+    """Counts what happens."""
+
+    def decided(self, decision: Decision) -> None:
+        """Count a decision."""
+
+    def degraded(self, part: str) -> None:
+        """Count a request for which a part of the pool was away."""
+
+
+class Quota(Protocol):
+    """Limits how many sessions a tenant may begin."""
+
+    def admit(self, session: Session | None) -> None:
+        """Count a session that is about to be pinned; raises TooManySessions, or StoreDown."""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How long pins live, how long decisions may take, and what to do when something is away."""
+
+    session_ttl_s: int
+    session_max_age_s: int | None = None
+    decision_budget_s: float
+    reject_on_outage: bool
+
+
+class Affinity:
+    """Finds the model for a request; holds no state between requests."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        routes: tuple[Route, ...],
+        pins: Pins,
+        decisions: Decisions,
+        policy: Policy,
+        recorder: Recorder,
+        quota: Quota,
+        tracing: Tracing = OFF,
+    ) -> None:
+        self._catalog = catalog
+        self._routes = routes
+        self._pins = pins
+        self._decisions = decisions
+        self._policy = policy
+        self._recorder = recorder
+        self._quota = quota
+        self._tracing = tracing
+
+    def resolve(self, request: RouteRequest) -> Decision:
+        """The decision for a request: by the session's pin, else a new one, to which the session is then pinned.
+
+        When a part of the pool is away, the decision is the request's own model, unpinned, and names that part.
+
+        Raises Unavailable instead if the operator chose to reject. Raises BadRequest for an unreadable conversation,
+        TooManySessions when the session's tenant has begun too many, and NotAllowed when the session is pinned to a
+        model that the client's key does not cover.
+        """
+        try:
+            decision = _within_allowed(self._pinned(request) or self._decided(request), request.allowed)
+        except Away as away:
+            if isinstance(away, Overdue):
+                log.exception("a decision was overdue")
+            self._recorder.degraded(away.part)
+            if self._policy.reject_on_outage:
+                overloaded = isinstance(away, TooManyWaiting)
+                raise (Overloaded if overloaded else Unavailable)(str(away)) from away
+            decision = Decision(models=(request.model.name,), degraded=away.part)
+        self._recorder.decided(decision)
+        return decision
+
+    def _pinned(self, request: RouteRequest) -> Decision | None:
+        if request.session is None:
+            return None
+        with self._tracing.span("redis.pin", request.trace.traceparent, {}):
+            pin = self._pins.get(request.session)
+        if pin is None:
+            return None
+        if self._catalog.find(pin.model_name) is None:
+            self._pins.drop(request.session, pin)  # its model is not in this config, so the pin is void
+            return None
+        return Decision(models=self._candidates(pin), route=pin.route_name, pinned=True, pin=pin)
+
+    def _candidates(self, pin: Pin) -> tuple[str, ...]:
+        return self._configured(candidates(pin, self._routes))
+
+    def _configured(self, models: Iterable[str]) -> tuple[str, ...]:
+        """The qualified names of those that are configured: a pin may name them by an alias or a bare id."""
+        found = map(self._catalog.find, models)
+        return tuple(dict.fromkeys(model.name for model in found if model))
+
+    def _decided(self, request: RouteRequest) -> Decision:
+        messages = conversation.read(request.messages) if request.routes else []
+        self._quota.admit(request.session)
+        if not messages:
+            return self._own(request)
+        with self._tracing.span("plano.decide", request.trace.traceparent, {}) as span:
+            decision_request = DecisionRequest(
+                model_name=request.model.name,
+                session=request.session,
+                ttl_s=self._policy.session_ttl_s,
+                until=self._until(),
+                routes=request.routes,
+                inline=request.inline,
+                messages=tuple(messages),
+                request_id=request.trace.request_id,
+                traceparent=span.traceparent,
+            )
+            try:
+                result = self._decisions.ask(decision_request, self._policy.decision_budget_s)
+            except RouterDown:
+                return self._settled_meanwhile(request)
+        return self._by_result(result, request)
+
+    def _own(self, request: RouteRequest) -> Decision:
+        """The request's own model, pinned all the same, for a request without routes or without readable messages."""
+        if request.session is None:
+            return Decision(models=(request.model.name,))
+        proposed = Pin(model_name=request.model.name, route_name=None, until=self._until())
+        standing = self._pins.settle(request.session, proposed, self._policy.session_ttl_s)
+        if standing == proposed:
+            return Decision(models=(request.model.name,), pin=proposed)
+        return self._adopted(candidates(standing, self._routes), standing, request, pinned=True)
+
+    def _until(self) -> int | None:
+        """When a pin that is made now ends for good; None when use can renew it without end."""
+        max_age_s = self._policy.session_max_age_s
+        return int(time.time()) + max_age_s if max_age_s else None
+
+    def _settled_meanwhile(self, request: RouteRequest) -> Decision:
+        """What the session's pin says after a wait in vain: the result may have been announced while nobody heard."""
+        standing = self._pinned(request)
+        if standing is None:
+            raise RouterDown("no decision was heard in time")
+        return standing
+
+    def _by_result(self, result: DecisionResult, request: RouteRequest) -> Decision:
+        if result.fault == StoreDown.part:
+            raise StoreDown("a worker could not reach Redis")
+        if result.fault:
+            raise RouterDown(result.fault)
+        if result.pin:
+            return self._adopted(result.models, result.pin, request, pinned=result.pinned)
+        return Decision(models=result.models, route=result.route)
+
+    def _adopted(self, models: tuple[str, ...], pin: Pin, request: RouteRequest, *, pinned: bool) -> Decision:
+        """The decision by a pin; the request's own model when a replica with another config made the pin."""
+        if self._catalog.find(pin.model_name) is None:
+            return Decision(models=(request.model.name,))
+        return Decision(models=self._configured(models), route=pin.route_name, pinned=pinned, pin=pin)
+
+
+def _within_allowed(decision: Decision, allowed: frozenset[str] | None) -> Decision:
+    """The decision without the models that the client's key does not cover."""
+    if allowed is None:
+        return decision
+    if decision.models[0] not in allowed:
+        raise NotAllowed(f"The session's model {decision.models[0]} is not covered by this API key")
+    return msgspec.structs.replace(decision, models=tuple(name for name in decision.models if name in allowed))

@@ -1,0 +1,151 @@
+"""What happens when a model fails: which model is asked next, and what becomes of the pin."""
+
+import enum
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from shared.domain.cooldowns import Cooldown, by_fitness
+from shared.domain.decisions import Decision, RouteRequest
+from shared.domain.pins import Pin
+from shared.domain.sessions import Session
+from shared.errors import StoreDown
+
+log = logging.getLogger("plano.events")
+
+LOOK_EVERY_S = 0.5
+"""How often a process reads the cooldowns. A request uses what was read last."""
+
+
+class OnFailure(enum.StrEnum):
+    """What a session does when its model fails."""
+
+    MOVE = "move"
+    BORROW = "borrow"
+    STRICT = "strict"
+
+
+class Cooldowns(Protocol):
+    """Knows which models sit out; every method may raise StoreDown."""
+
+    def known(self, models: Sequence[str]) -> dict[str, Cooldown]:
+        """What is known of those that have failed."""
+
+    def failed(self, model: str, why: str, retry_after_s: int | None) -> None:
+        """Let a model sit out."""
+
+    def recovered(self, model: str) -> None:
+        """Forget a model's failures."""
+
+    def claim_probe(self, model: str) -> bool:
+        """Whether the caller is the one that may try a model on probation."""
+
+
+class Movable(Protocol):
+    """Moves pins; raises StoreDown."""
+
+    def move(self, session: Session, seen: Pin, to: Pin) -> Pin | None:
+        """Move the session if its pin still names the model that was seen; return what stands afterwards."""
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator chose for the case that a model fails."""
+
+    on_failure: OnFailure = OnFailure.MOVE
+    max_attempts: int = 3
+    default: str | None = None
+    """The model that sessions without a route may fall back on."""
+
+
+class Failover:
+    """Decides which candidates a request tries, by the cooldowns that were read last."""
+
+    def __init__(self, cooldowns: Cooldowns, pins: Movable, models: Sequence[str], rules: Rules) -> None:
+        """`models` are those whose cooldowns are read: every configured one."""
+        self._store = cooldowns
+        self._pins = pins
+        self._models = tuple(models)
+        self._rules = rules
+        self.cooldowns: Mapping[str, Cooldown] = {}
+        """The models that have failed lately."""
+
+    def candidates(self, request: RouteRequest, decision: Decision) -> tuple[str, ...]:
+        """The models to try, in this order; never empty.
+
+        Models that have failed come last. When the preferred one's cooldown is over, a single request tries it first.
+        """
+        names = self._eligible(request, decision)
+        if len(names) == 1 or not self.cooldowns:
+            return names[: self._rules.max_attempts]
+        ordered = by_fitness(names, self.cooldowns)
+        for name in names:
+            known = self.cooldowns.get(name)
+            if known is None:
+                break
+            if not known.cooling and self._may_probe(name):
+                ordered = (name, *(other for other in ordered if other != name))
+                break
+        return ordered[: self._rules.max_attempts]
+
+    def look(self) -> None:
+        """Read the cooldowns of all models; while Redis is away there are none."""
+        try:
+            self.cooldowns = self._store.known(self._models)
+        except StoreDown:
+            self.cooldowns = {}
+
+    def failed(self, model: str, why: str, retry_after_s: int | None) -> None:
+        """Let a model sit out that gave no usable answer: here at once, on other replicas within half a second."""
+        log.warning("model failed model=%s outcome=%s", model, why)
+        try:
+            self._store.failed(model, why, retry_after_s)
+        except StoreDown:
+            return  # a cooldown is never in one process alone: replicas would try candidates in different orders
+        self.cooldowns = {**self.cooldowns, model: Cooldown(since=time.time(), failures=1, cooling=True, why=why)}
+
+    def answered(self, request: RouteRequest, decision: Decision, model: str) -> None:
+        """Note that a model has answered: forget its failures, and move the session if another model was pinned."""
+        try:
+            if model in self.cooldowns:
+                self._store.recovered(model)
+                self.cooldowns = {name: known for name, known in self.cooldowns.items() if name != model}
+                log.info("model recovered model=%s", model)
+            if model != decision.models[0]:
+                self._move(request, decision, model)
+        except StoreDown:
+            # The breaker logs the outage once. A line for each request would say nothing more.
+            log.debug("a pin could not be moved to model=%s: redis is away", model)
+
+    def _eligible(self, request: RouteRequest, decision: Decision) -> tuple[str, ...]:
+        names = decision.models
+        if self._rules.on_failure is OnFailure.STRICT:
+            return names[:1]
+        default = self._rules.default
+        allowed = request.allowed is None or default in request.allowed
+        if default and allowed and decision.route is None and default not in names:
+            return (*names, default)
+        return names
+
+    def _may_probe(self, name: str) -> bool:
+        try:
+            return self._store.claim_probe(name)
+        except StoreDown:
+            return False
+
+    def _move(self, request: RouteRequest, decision: Decision, model: str) -> None:
+        pin = decision.pin
+        if request.session is None or pin is None or self._rules.on_failure is not OnFailure.MOVE:
+            return
+        moved = msgspec.structs.replace(pin, model_name=model)
+        standing = self._pins.move(request.session, pin, moved)
+        log.info(
+            "pin moved session=%s tenant=%s from=%s to=%s standing=%s",
+            request.session.id,
+            request.session.tenant,
+            pin.model_name,
+            model,
+            standing.model_name if standing else None,
+        )

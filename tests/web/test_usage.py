@@ -1,0 +1,202 @@
+"""What answers took and used, on its way to the counters and to Redis."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.domain.latency import Sample
+from shared.domain.ranking import Price, Snapshot
+from shared.errors import StoreDown
+from web.dialects import chat
+from web.dialects.chat import ChatReader
+from web.dialects.dialect import Usage
+from web.ops.usage import MOST_NAMES, UsageRecorder
+
+
+class Counted:
+    """Counters that can be read."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[tuple[str, str], dict[str, int]] = {}
+        self.usd: dict[tuple[str, str], float] = {}
+
+    def used(self, model: str, tenant: str, tokens: Mapping[str, int]) -> None:
+        self.tokens[model, tenant] = dict(tokens)
+
+    def spent(self, model: str, tenant: str, usd: float) -> None:
+        self.usd[model, tenant] = usd
+
+
+class Known:
+    """Prices that stand."""
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(prices={"a/x": Price(2, 8, 0.5), "y": Price(3, 15)})
+
+
+class Shared:
+    """What the pool was told."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        self.heard: list[dict[str, Sample]] = []
+        self._away = away
+
+    def add(self, samples: Mapping[str, Sample]) -> None:
+        if self._away:
+            raise StoreDown("away")
+        self.heard.append(dict(samples))
+
+
+def usage(prompt: Any, output: Any, cached: Any = None) -> Usage | None:
+    details = None if cached is None else {"cached_tokens": cached, "audio_tokens": 0}
+    said = {"prompt_tokens": prompt, "completion_tokens": output, "prompt_tokens_details": details, "odd": [1]}
+    return chat.read_usage(msgspec.Raw(json.dumps(said).encode()))
+
+
+@pytest.fixture
+def counted() -> Counted:
+    return Counted()
+
+
+def recorder_of(counted: Counted, shared: Shared | None = None, **names: Sequence[str]) -> UsageRecorder:
+    """One that publishes when the test says so."""
+    return UsageRecorder(counted, Known(), shared, **names)
+
+
+@pytest.fixture
+def recorder(counted: Counted) -> UsageRecorder:
+    return recorder_of(counted, models=["a/x"], tenants=["team"])
+
+
+def test_tokens_are_counted_by_kind_and_priced_by_kind(recorder: UsageRecorder, counted: Counted) -> None:
+    for _ in range(2):
+        recorder.answered("a/x", "team", 0.1, usage(1000, 100, 600))
+
+    recorder.publish()
+
+    assert counted.tokens == {("a/x", "team"): {"input": 800, "cached": 1200, "output": 200}}
+    assert counted.usd == {("a/x", "team"): pytest.approx((800 * 2 + 1200 * 0.5 + 200 * 8) / 1e6)}
+
+
+def test_cached_input_without_a_price_costs_what_input_does(recorder: UsageRecorder, counted: Counted) -> None:
+    """Found by its bare id, as the ranking finds it."""
+    recorder.answered("b/y", None, 0.1, usage(1000, 0, 600))
+
+    recorder.publish()
+
+    assert counted.usd == {("b/y", ""): pytest.approx(1000 * 3 / 1e6)}
+
+
+def test_tokens_of_a_model_without_a_price_are_counted_too(recorder: UsageRecorder, counted: Counted) -> None:
+    recorder.answered("c/z", "team", 0.1, usage(7, 3))
+
+    recorder.publish()
+
+    assert counted.tokens == {("c/z", "team"): {"input": 7, "cached": 0, "output": 3}}
+    assert counted.usd == {}
+
+
+def test_each_answer_is_counted_once(recorder: UsageRecorder, counted: Counted) -> None:
+    recorder.answered("a/x", "team", 0.1, usage(7, 3))
+    recorder.publish()
+    counted.tokens.clear()
+
+    recorder.publish()
+
+    assert counted.tokens == {}
+
+
+@pytest.mark.parametrize("said", [b"null", b"7", b"[]", b'"x"', b'{"prompt_tokens":-1}', b'{"prompt_tokens":"1"}'])
+def test_what_is_no_usage_is_passed_over(recorder: UsageRecorder, counted: Counted, said: bytes) -> None:
+    recorder.answered("a/x", "team", 0.1, chat.read_usage(msgspec.Raw(said)))
+
+    recorder.publish()
+
+    assert counted.tokens == {}
+
+
+def test_more_cached_tokens_than_there_were_count_as_all(recorder: UsageRecorder, counted: Counted) -> None:
+    recorder.answered("a/x", "team", 0.1, usage(10, None, 99))
+
+    recorder.publish()
+
+    assert counted.tokens["a/x", "team"] == {"input": 0, "cached": 10, "output": 0}
+
+
+def test_tenants_that_clients_name_are_counted_up_to_a_limit(recorder: UsageRecorder, counted: Counted) -> None:
+    """Each has counters of its own for as long as the process lives; the config's are always among them."""
+    for n in range(MOST_NAMES + 50):
+        recorder.answered("a/x", f"tenant-{n}", 0.1, usage(1, 1))
+    recorder.answered("a/x", "team", 0.1, usage(1, 1))
+
+    recorder.publish()
+
+    assert len(counted.tokens) == MOST_NAMES + 2
+    assert counted.tokens["a/x", "other"]["input"] == 50
+    assert counted.tokens["a/x", "team"]["input"] == 1
+
+
+def test_models_that_clients_name_are_counted_up_to_a_limit(counted: Counted) -> None:
+    shared = Shared()
+    recorder = recorder_of(counted, shared)
+    for n in range(MOST_NAMES + 50):
+        recorder.answered(f"wild/{n}", None, 0.1, usage(1, 1))
+
+    recorder.publish()
+
+    assert len(counted.tokens) == MOST_NAMES + 1
+    assert len(shared.heard[0]) == MOST_NAMES
+
+
+def test_waits_are_collected_and_told_at_once(counted: Counted) -> None:
+    shared = Shared()
+    recorder = recorder_of(counted, shared)
+    for model, waited_s in (("a/x", 0.25), ("b/y", 0.5), ("a/x", 0.75)):
+        recorder.answered(model, None, waited_s, None)
+
+    recorder.publish()
+    recorder.publish()
+
+    assert shared.heard == [{"a/x": Sample(1.0, 2), "b/y": Sample(0.5, 1)}]
+
+
+def test_a_redis_that_is_away_costs_what_was_seen_and_nothing_else(counted: Counted) -> None:
+    recorder = recorder_of(counted, Shared(away=True))
+    recorder.answered("a/x", None, 0.1, usage(7, 3))
+
+    recorder.publish()
+
+    assert counted.tokens == {("a/x", ""): {"input": 7, "cached": 0, "output": 3}}
+
+
+@pytest.mark.parametrize(("model", "pinned"), [("a/x", False), (None, False), (None, True)])
+def test_the_usage_of_a_whole_answer_is_found_whatever_is_rewritten(model: str | None, pinned: bool) -> None:
+    reader = ChatReader(model, pinned=pinned)
+    reader.whole(b'{"model":"x","usage":{"prompt_tokens":3}}')
+
+    assert reader.usage() == Usage(input=3)
+
+
+@pytest.mark.parametrize("model", ["a/x", None])
+def test_of_a_stream_the_last_usage_counts(model: str | None) -> None:
+    """Some providers send a running total with each chunk."""
+    reader = ChatReader(model, pinned=False)
+    lines = [
+        b'data: {"model":"x","usage":%b}\n' % said
+        for said in (b"null", b'{"prompt_tokens":1}', b'{"prompt_tokens":2}', b"null")
+    ]
+    sent = [reader.line(line) for line in [*lines, b"data: [DONE]\n", b': "usage"\n']]
+
+    assert reader.usage() == Usage(input=2)
+    assert model or sent[:-2] == lines
+
+
+def test_an_answer_without_usage_has_none() -> None:
+    reader = ChatReader("a/x", pinned=False)
+    reader.whole(b'{"model":"x"}')
+    reader.line(b'data: {"model":"x"}\n')
+
+    assert reader.usage() is None

@@ -1,0 +1,49 @@
+"""Who sends a request: the client's key, and the tenant that its sessions belong to."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+
+from shared.config.models import AccessKey
+from shared.domain.sessions import identifier
+from shared.errors import BadRequest, Denied
+
+_BEARER = "bearer "
+
+
+class Access:
+    """Checks clients' keys, of which it knows only the digests, and reads the header that names the tenant."""
+
+    def __init__(self, keys: Sequence[AccessKey], tenant_header: str | None) -> None:
+        self._keys = keys
+        self.tenant_header = (tenant_header or "").lower()
+        self._tenant_variable = "HTTP_" + tenant_header.upper().replace("-", "_") if tenant_header else ""
+
+    def key(self, environ: Mapping[str, str]) -> AccessKey | None:
+        """The client's key; None when no keys are configured. Raises Denied."""
+        if not self._keys:
+            return None
+        credential = environ.get("HTTP_AUTHORIZATION", "")
+        if not credential.lower().startswith(_BEARER):
+            raise Denied("No API key was given; send it as `Authorization: Bearer <key>`")
+        digest = hashlib.sha256(credential[len(_BEARER) :].strip().encode("latin-1")).digest()
+        # Every key is compared, each in constant time, so that the time it takes tells nothing about the keys.
+        found = [key for key in self._keys if hmac.compare_digest(key.digest, digest)]
+        if not found:
+            raise Denied("The API key is not known here")
+        return found[0]
+
+    def tenant(self, environ: Mapping[str, str], key: AccessKey | None) -> str | None:
+        """The tenant: the key's own, else the header's; None when neither names one.
+
+        Raises BadRequest when a header is configured and the request lacks it.
+        """
+        if key and key.tenant:
+            return key.tenant
+        name = self.tenant_header
+        if not name:
+            return None
+        tenant = identifier(environ.get(self._tenant_variable, ""), header=name)
+        if tenant is None:
+            raise BadRequest(f"The header {name} is missing; it names the tenant", param=name)
+        return tenant

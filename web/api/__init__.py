@@ -1,0 +1,1 @@
+"""The endpoints: each view parses, asks, answers."""

@@ -1,0 +1,17 @@
+"""The gateway itself: a request in, the chosen model's answer out."""
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from web.api import client_request, deciding
+from web.dialects import chat
+from web.services import current_services
+
+bp = Blueprint("chat", __name__)
+
+
+@bp.post("/v1/chat/completions")
+def complete() -> ResponseReturnValue:
+    """Route or reuse the pin, and relay to the model."""
+    asked = client_request.read(request.environ, chat)
+    return current_services().relay.answer(asked, deciding.decide(asked.route))

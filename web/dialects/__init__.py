@@ -1,0 +1,1 @@
+"""One module a client API: whatever knows its fields stands here, and nowhere else."""

@@ -1,0 +1,167 @@
+"""The OpenAI Chat Completions API."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import quote
+
+import msgspec
+
+from shared.domain.catalog import Model
+from shared.errors import BadRequest
+from web.dialects import body
+from web.dialects.body import Fields
+from web.dialects.dialect import Usage
+from web.dialects.errors import ErrorInfo
+
+name = "chat"
+
+_PATH = "/chat/completions"
+_AZURE_API_VERSION = "2024-10-21"  # Azure OpenAI's stable version, when base_url names none
+_LONGEST_NAME = 256
+_SOME_LIST = re.compile(rb"\s*\[\s*[^\]\s]")
+_NULL = msgspec.Raw(b"null")
+_TRUE = msgspec.Raw(b"true")
+_USAGE = b'"usage"'
+_text = msgspec.json.Decoder(str | None).decode
+
+
+def model(fields: Fields) -> str | None:
+    """The model that a request names; raises BadRequest."""
+    try:
+        said = _text(fields.get("model", _NULL)) or None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadRequest("model is not a string; send the name of a model", param="model") from None
+    if said and len(said) > _LONGEST_NAME:  # a provider with a wildcard takes any name, for the pin and for headers
+        raise BadRequest(f"model has {len(said)} characters; at most {_LONGEST_NAME} are allowed", param="model")
+    return said
+
+
+def messages(fields: Fields) -> bytes:
+    """The conversation as JSON, not yet decoded; raises BadRequest when it is missing or empty."""
+    found = bytes(fields.get("messages", b""))
+    if not _SOME_LIST.match(found):
+        raise BadRequest("messages is missing or empty; send at least one message", param="messages")
+    return found
+
+
+def upstream_url(model: Model) -> str:
+    """Where the model's provider takes chat completions."""
+    base, _, query = model.provider.base_url.partition("?")
+    if model.provider.name == "azure_openai":
+        deployment = quote(model.id, safe="")  # where the provider has a wildcard, the client has chosen it
+        return f"{base}/openai/deployments/{deployment}{_PATH}?{query or 'api-version=' + _AZURE_API_VERSION}"
+    return base + _PATH
+
+
+def credential(model: Model, environ: Mapping[str, str]) -> dict[str, str]:
+    """The client's own key where it is passed through, else the provider's."""
+    provider = model.provider
+    if provider.passthrough_auth:
+        client = environ.get("HTTP_AUTHORIZATION")
+        return {"authorization": client} if client else {}
+    if not provider.access_key:
+        return {}
+    if provider.name == "azure_openai":
+        return {"api-key": provider.access_key}
+    return {"authorization": f"Bearer {provider.access_key}"}
+
+
+def upstream_body(fields: Fields, model: Model) -> bytes:
+    """The client's body with the model's name as the provider knows it."""
+    return body.encode({**fields, "model": msgspec.Raw(body.encode(model.id))})
+
+
+def error(info: ErrorInfo) -> bytes:
+    """`{"error": {"message", "type", "param", "code"}}`."""
+    return body.encode(
+        {"error": {"message": info.message, "type": info.type, "param": info.param, "code": info.code}}
+    )
+
+
+def error_event(info: ErrorInfo) -> bytes:
+    """The error as the last event of a stream, after the end of a line that may have broken off."""
+    return b"\n\ndata: " + error(info) + b"\n\n"
+
+
+class ChatReader:
+    """Reads one answer as it passes; everything but the model's name stays byte for byte as it came."""
+
+    def __init__(self, model_name: str | None, *, pinned: bool) -> None:
+        """With `model_name` None the answer keeps the provider's name; `pinned` marks an answer that is no stream."""
+        self._model = msgspec.Raw(body.encode(model_name)) if model_name else None
+        self._pinned = pinned
+        self._usage: msgspec.Raw | None = None
+
+    def whole(self, data: bytes) -> bytes:
+        """A complete JSON answer, changed; data that is no JSON object is returned as it is."""
+        untouched = self._model is None and not self._pinned
+        if untouched and _USAGE not in data:
+            return data
+        fields = body.parsed(data)
+        if fields is None:
+            return data
+        self._usage = fields.get("usage")
+        if untouched:
+            return data
+        if self._model is not None and "model" in fields:
+            fields["model"] = self._model
+        if self._pinned:
+            fields["x_plano_pinned"] = _TRUE
+        return body.encode(fields)
+
+    def line(self, line: bytes) -> bytes:
+        """One line of an event stream, its end included; only data that names a model changes."""
+        renamed = self._model is not None and b'"model"' in line
+        if not (renamed or _USAGE in line) or not line.startswith(b"data:"):
+            return line
+        content = line[5:]
+        fields = body.parsed(content)
+        if fields is None:
+            return line
+        usage = fields.get("usage", _NULL)
+        if bytes(usage) != b"null":
+            self._usage = usage
+        if self._model is None or "model" not in fields:
+            return line
+        fields["model"] = self._model
+        start = content[: len(content) - len(content.lstrip(b" "))]
+        end = content[len(content.rstrip(b"\r\n")) :]
+        return b"data:" + start + body.encode(fields) + end
+
+    def usage(self) -> Usage | None:
+        """What the answer said it used; None when it said nothing readable."""
+        return None if self._usage is None else read_usage(self._usage)
+
+
+reader = ChatReader
+
+_Tokens = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: _Tokens | None = None
+
+
+class _Usage(msgspec.Struct):
+    """`usage` of the Chat Completions API, where cached tokens are counted among the prompt's, too."""
+
+    prompt_tokens: _Tokens | None = None
+    completion_tokens: _Tokens | None = None
+    prompt_tokens_details: _Details | None = None
+
+
+_decode_usage = msgspec.json.Decoder(_Usage | None).decode
+
+
+def read_usage(data: msgspec.Raw) -> Usage | None:
+    """The tokens in a `usage` object; None when it is null or not readable."""
+    try:
+        said = _decode_usage(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if said is None:
+        return None
+    prompt, details = said.prompt_tokens or 0, said.prompt_tokens_details
+    cached = min(details.cached_tokens or 0, prompt) if details else 0
+    return Usage(input=prompt - cached, cached=cached, output=said.completion_tokens or 0)

@@ -1,0 +1,46 @@
+"""The counters, each declared once. /metrics shows them summed over all processes of a replica."""
+
+import os
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, generate_latest, multiprocess
+
+from shared.domain.decisions import Decision
+
+DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+
+_DEGRADED = Counter("plano_degraded_total", "Requests for which a part of the pool was away", ["part"])
+_DECISIONS = Counter("plano_decisions_total", "Decisions, by what made them: pin, route, own model", ["by"])
+_BY_PIN, _BY_ROUTE, _BY_OWN = map(_DECISIONS.labels, ("pin", "route", "own"))
+_TOKENS = Counter("plano_tokens_total", "Tokens that answers say they used", ["model", "tenant", "kind"])
+_COST = Counter("plano_cost_usd_total", "What they cost by the prices of the snapshot", ["model", "tenant"])
+
+
+def degraded(part: str) -> None:
+    """Count a request for which a part of the pool was away."""
+    _DEGRADED.labels(part).inc()
+
+
+def decided(decision: Decision) -> None:
+    """Count a decision."""
+    (_BY_PIN if decision.pinned else _BY_ROUTE if decision.route else _BY_OWN).inc()
+
+
+def used(model: str, tenant: str, tokens: Mapping[str, int]) -> None:
+    """Count tokens by their kind: input, cached (input that the provider had in its cache) and output."""
+    for kind, count in tokens.items():
+        _TOKENS.labels(model, tenant, kind).inc(count)
+
+
+def spent(model: str, tenant: str, usd: float) -> None:
+    """Count dollars."""
+    _COST.labels(model, tenant).inc(usd)
+
+
+def exposition() -> bytes:
+    """All counters in Prometheus' text format."""
+    if DIRECTORY not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)
+    return generate_latest(registry)

@@ -1,0 +1,92 @@
+"""The ids that tie a request to its traces, and the span around it where tracing is on."""
+
+import random
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+
+from flask import Flask, Response, request
+
+from shared.domain.decisions import RouteRequest, Trace
+from shared.tracing import Span, Tracing
+
+ROUTE_REQUEST = "plano.route_request"
+"""The key of a request's RouteRequest in the WSGI environment, once the request is read."""
+
+_TRACE = "plano.trace"
+_SPAN = "plano.span"
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+def trace_of(environ: dict[str, Any]) -> Trace:
+    """The request's ids: the client's own where they are well formed, else new ones."""
+    known = environ.get(_TRACE)
+    if known is None:
+        known = _adopted(environ, _client_traceparent(environ) or f"00-{_random(128)}-{_random(64)}-01")
+    return cast(Trace, known)
+
+
+def install(app: Flask, tracing: Tracing) -> None:
+    """Begin a span before each request to a model, and end it with the last byte of the answer."""
+
+    def begin() -> None:
+        environ = request.environ
+        if request.method != "POST":
+            return
+        span = tracing.start(f"POST {request.path}", _client_traceparent(environ), {})
+        _adopted(environ, span.traceparent)
+        environ[_SPAN] = span
+
+    def finish(response: Response) -> Response:
+        span = request.environ.get(_SPAN)
+        if span is not None:
+            _describe(span, response)
+            response.call_on_close(span.end)
+        return response
+
+    app.before_request(begin)
+    app.after_request(finish)
+
+
+def note_answer(environ: dict[str, Any], attempt: Span, status: int, first_byte_s: float | None) -> None:
+    """End the span of an attempt whose answer has ended: its status, and how long its first byte took."""
+    attempt.note({"http.status_code": status})
+    if first_byte_s is not None:
+        environ[_SPAN].note({"llm.time_to_first_token_ms": round(first_byte_s * 1000, 3)})
+    attempt.end()
+
+
+def _client_traceparent(environ: Mapping[str, Any]) -> str | None:
+    """The client's own trace, where it is well formed."""
+    parent = environ.get("HTTP_TRACEPARENT", "")
+    return parent if _TRACEPARENT.fullmatch(parent) else None
+
+
+def _adopted(environ: dict[str, Any], traceparent: str) -> Trace:
+    """The request's ids when it belongs to this trace; they are kept in the environment."""
+    request_id = environ.get("HTTP_X_REQUEST_ID", "")
+    known = Trace(request_id if _REQUEST_ID.fullmatch(request_id) else _random(128), traceparent)
+    environ[_TRACE] = known
+    return known
+
+
+def _random(bits: int) -> str:
+    """An id in hexadecimal digits, with leading zeros. It has to differ from others, and is no secret."""
+    return f"{random.getrandbits(bits):0{bits // 4}x}"
+
+
+def _describe(span: Span, response: Response) -> None:
+    """Note in the span what the answer's own headers say of the decision."""
+    headers = response.headers
+    model = headers.get("x-plano-model", "")
+    asked: RouteRequest | None = request.environ.get(ROUTE_REQUEST)
+    span.note({"http.status_code": response.status_code, "plano.pinned": headers.get("x-plano-pinned") == "true"})
+    if model:
+        requested = asked.model.name if asked else ""
+        span.rename(f"POST {request.path} {requested} -> {model}")
+        span.note({"llm.model": model, "llm.provider": model.partition("/")[0]})
+    if route := headers.get("x-plano-route"):
+        span.note({"plano.route": route})
+    if asked and asked.session:
+        span.note({"plano.session": asked.session.id})

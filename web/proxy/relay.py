@@ -1,0 +1,185 @@
+"""Sends a request to the model that was decided on; when that fails, to the next candidate."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import msgspec
+from flask import Response
+
+from shared.config import Config
+from shared.domain.decisions import Decision, RouteRequest, Trace
+from shared.errors import Overdue, ShuttingDown, UpstreamFailed, UpstreamTimeout
+from shared.routing.failover import Failover
+from shared.tracing import Span, Tracing
+from web.dialects.body import Fields
+from web.dialects.dialect import Dialect
+from web.ops import tracing
+from web.ops.usage import UsageRecorder
+from web.proxy import request as upstream_request
+from web.proxy.response import decision_headers, response
+from web.proxy.upstream import Answer, Upstream
+
+_FAILURES = frozenset({408, 409, 429})
+_FIRST_SERVER_ERROR = 500
+_SPARE_S = 1.0
+"""All attempts together have listeners.timeout; an outer limit, for faults of ours, ends this much later."""
+_SHARE = 0.6
+"""Which share of the time that is left a model gets while there is another candidate after it."""
+
+
+class ClientRequest(msgspec.Struct, frozen=True):
+    """One request that a model is to answer."""
+
+    dialect: Dialect
+    route: RouteRequest
+    """What is routed: the model, the session, the routes and the conversation."""
+    fields: Fields
+    """The body's top level without `routing_preferences`, each value byte for byte as it came."""
+    environ: dict[str, Any]
+    tenant: str | None
+    """Whose usage is counted: the key's tenant, else the header's."""
+
+
+class _Attempt(msgspec.Struct, frozen=True):
+    """The result of one request to one candidate."""
+
+    response: Response | None
+    failure: str | None
+    """A status, `timeout` or `unreachable`; None when the model answered."""
+    retry_after_s: int | None = None
+    error: UpstreamFailed | None = None
+
+
+class Relay:
+    """Asks one candidate after another until one answers."""
+
+    def __init__(
+        self,
+        config: Config,
+        upstream: Upstream,
+        failover: Failover,
+        *,
+        usage: UsageRecorder,
+        traces: Tracing,
+        tenant_header: str,
+    ) -> None:
+        """`tenant_header`, in small letters, is the header that is never sent on; empty for none."""
+        self._config = config
+        self._upstream = upstream
+        self._failover = failover
+        self._usage = usage
+        self._traces = traces
+        self._tenant_header = tenant_header
+
+    def answer(self, request: ClientRequest, decision: Decision) -> Response:
+        """The answer of the first candidate that does not fail, else the last failed answer that came.
+
+        After a candidate that fails the next one is asked, as long as no byte has reached the client.
+        Raises UpstreamUnreachable or UpstreamTimeout when no candidate answered at all. Raises Overdue when there is
+        no answer one second after listeners.timeout, which is a fault of ours.
+        """
+        limit_s = self._config.listener.timeout_s + _SPARE_S
+        with gevent.Timeout(limit_s, Overdue(f"no answer within {limit_s:.1f} s")):
+            return self._answer(request, decision)
+
+    def _answer(self, request: ClientRequest, decision: Decision) -> Response:
+        deadline = time.monotonic() + self._config.listener.timeout_s
+        names = self._failover.candidates(request.route, decision)
+        failures = _passed_over(decision, names[0])
+        refused: Response | None = None
+        failed: UpstreamFailed | None = None
+        for n, name in enumerate(names):
+            left_s = max(deadline - time.monotonic(), 0.001)
+            attempt = self._attempt(request, decision, name, left_s if name == names[-1] else left_s * _SHARE)
+            if attempt.failure is None and attempt.response:
+                self._failover.answered(request.route, decision, name)
+                return _with_fallback(attempt.response, failures)
+            self._failover.failed(name, str(attempt.failure), attempt.retry_after_s)
+            if attempt.response and n == len(names) - 1:
+                return _with_fallback(attempt.response, failures)
+            failures.append(f"{name};{attempt.failure}")
+            refused, failed = attempt.response or refused, attempt.error or failed
+        if refused:
+            return _with_fallback(refused, failures)
+        assert failed is not None  # noqa: S101 - each candidate gave a response or an error
+        failed.decision, failed.attempts = _as_served(decision, names[-1]), tuple(failures[:-1])
+        raise failed
+
+    def _attempt(self, request: ClientRequest, decision: Decision, name: str, within_s: float) -> _Attempt:
+        """Ask one candidate; when this returns, the first bytes of its answer are there."""
+        served = _as_served(decision, name)
+        qualified = self._config.routing.response_model == "qualified"
+        reader = request.dialect.reader(name if qualified else None, pinned=served.pinned)
+        began = time.monotonic()
+        try:
+            answer = self._sent(request, name, within_s)
+            ours = [*decision_headers(served), ("x-request-id", request.route.trace.request_id)]
+            made = response(answer, reader, request.dialect, ours)
+        except ShuttingDown:
+            raise
+        except UpstreamFailed as error:
+            outcome = "timeout" if isinstance(error, UpstreamTimeout) else "unreachable"
+            return _Attempt(None, outcome, error=error)
+        if answer.status in _FAILURES or answer.status >= _FIRST_SERVER_ERROR:
+            return _Attempt(made, str(answer.status), _retry_after_s(answer))
+        if answer.ok:  # recorded at the end: only then is known what a stream has used
+            first_byte_s = answer.first_byte_at and answer.first_byte_at - began
+            made.call_on_close(lambda: self._usage.answered(name, request.tenant, first_byte_s, reader.usage()))
+        return _Attempt(made, None)
+
+    def _sent(self, request: ClientRequest, name: str, within_s: float) -> Answer:
+        """The provider's answer, its head read. The trace of the attempt ends with the answer's body."""
+        model = self._config.catalog.get(name)
+        trace = request.route.trace
+        began = time.monotonic()
+        span = self._traces.start("llm.upstream", trace.traceparent, {"llm.model": name})
+        ids = Trace(trace.request_id, span.traceparent)
+        try:
+            answer = self._upstream.post(
+                request.dialect.upstream_url(model),
+                upstream_request.headers(model, request.dialect, request.environ, ids, self._tenant_header),
+                request.dialect.upstream_body(request.fields, model),
+                provider=model.provider.name,
+                within_s=within_s,
+            )
+        except UpstreamFailed:
+            span.end()
+            raise
+        if self._traces.on:
+            answer.on_end = _traced_to_its_end(request.environ, span, answer, began)
+        return answer
+
+
+def _traced_to_its_end(environ: dict[str, Any], span: Span, answer: Answer, began: float) -> Callable[[], None]:
+    def end() -> None:
+        first_byte_s = answer.first_byte_at and answer.first_byte_at - began
+        tracing.note_answer(environ, span, answer.status, first_byte_s)
+
+    return end
+
+
+def _as_served(decision: Decision, name: str) -> Decision:
+    """The decision with the model that answers; it is `pinned` only if that is the pinned model."""
+    if name == decision.models[0]:
+        return decision
+    return msgspec.structs.replace(decision, models=(name,), pinned=False)
+
+
+def _passed_over(decision: Decision, first: str) -> list[str]:
+    """The candidates that were not asked because they sit out, as `x-plano-fallback` names them."""
+    before = decision.models[: decision.models.index(first)] if first in decision.models else decision.models
+    return [f"{name};cooling" for name in before]
+
+
+def _with_fallback(made: Response, failures: list[str]) -> Response:
+    if failures:
+        made.headers.extend([("x-plano-fallback", each) for each in failures])
+    return made
+
+
+def _retry_after_s(answer: Answer) -> int | None:
+    """Retry-After in seconds; its other form, a date, is not used by model providers and counts as none."""
+    value = next((value for name, value in answer.headers if name == "retry-after"), "")
+    return int(value) if value.isdecimal() else None

@@ -1,0 +1,1 @@
+"""gunicorn, as this gateway needs it."""

@@ -1,0 +1,80 @@
+"""gunicorn's settings: `gunicorn -c python:web.server.gunicorn_conf web.wsgi:app`."""
+
+from gevent import monkey
+
+monkey.patch_all()  # first of all: the application is loaded before the workers fork
+
+import gc  # noqa: E402
+import os  # noqa: E402
+import shutil  # noqa: E402
+import sys  # noqa: E402
+import tempfile  # noqa: E402
+from typing import Any  # noqa: E402
+
+from shared import telemetry  # noqa: E402
+from shared.config import load  # noqa: E402
+from shared.errors import ConfigError  # noqa: E402
+from shared.settings import Settings  # noqa: E402
+from web.dialects.sessions import SESSION_HEADERS  # noqa: E402
+from web.server.worker import Log, Worker  # noqa: E402
+
+try:
+    _settings = Settings.from_env(os.environ)
+    _config = load(_settings.config, os.environ)
+except ConfigError as error:
+    sys.exit(str(error))
+telemetry.set_up_logging(_settings.log_format)
+_counters = tempfile.mkdtemp(prefix="plano-metrics-")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counters  # read when prometheus_client is imported, below
+
+_port = _settings.port or _config.listener.port
+bind = f"{_config.listener.address}:{_port}"
+workers = _settings.web_concurrency
+worker_class = Worker
+worker_connections = 4096
+preload_app = True  # a fault in the config ends the start, and not one worker after another; and forks share memory
+limit_request_fields = _config.limits.headers
+limit_request_field_size = _config.limits.header_bytes
+forwarded_allow_ips = "*"  # any peer may be a proxy, because none of the headers that proxies add is believed:
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""  # a proxy's SCRIPT_NAME would change the path, and clients can send one through it
+keepalive = 95  # seconds, longer than balancers keep idle connections (Heroku's router: 90)
+graceful_timeout = _settings.drain_delay_s + _settings.graceful_timeout_s + 3  # then gunicorn kills
+timeout = 60
+control_socket_disable = True
+accesslog = None
+logger_class = Log
+
+
+def when_ready(server: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """Exempt all that is loaded from garbage collection, so that forked processes share its memory pages."""
+    gc.freeze()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Configure the worker of a process that was just forked, and start its background work."""
+    from web import wsgi  # noqa: PLC0415 - the application is loaded only after this file
+    from web.services import heartbeat_of  # noqa: PLC0415
+
+    once = ("Authorization", _config.routing.session_cache.tenant_header or "", *SESSION_HEADERS.values())
+    worker.configure(
+        _config.limits,
+        frozenset(map(str.upper, once)),
+        drain=wsgi.services.health.drain,
+        drain_delay_s=_settings.drain_delay_s,
+        graceful_timeout_s=_settings.graceful_timeout_s,
+    )
+    for each in (*wsgi.services.background, *heartbeat_of(wsgi.base, _port)):
+        each.start()
+
+
+def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """Tell prometheus_client that a process has ended."""
+    from prometheus_client import multiprocess  # noqa: PLC0415 - it reads the environment when it is imported
+
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """Remove the files in which all processes kept their counters."""
+    shutil.rmtree(_counters, ignore_errors=True)

@@ -1,0 +1,117 @@
+"""The answers to requests that are not valid HTTP, in the shape of the API. Written against gunicorn 27."""
+
+from collections.abc import Collection, Iterable
+from http import HTTPStatus
+
+import msgspec
+from gunicorn.http import errors as http
+from gunicorn.http.errors import ParseException
+
+from web.dialects.errors import ErrorInfo
+from web.server.client_connection import TooSlow
+
+_INVALID = "invalid_request_error"
+
+
+class Twice(ParseException):  # type: ignore[misc]
+    """A header that names the client or the session came twice; `name` is the header's."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name.title()
+
+
+class Busy(ParseException):  # type: ignore[misc]
+    """The process has as many requests under way as it may."""
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client is told, and when it may try again."""
+
+    info: ErrorInfo
+    retry_after_s: int | None = None
+
+    @property
+    def phrase(self) -> str:
+        """The status in words."""
+        return HTTPStatus(self.info.status).phrase
+
+
+def _refusal(
+    status: HTTPStatus,
+    message: str,
+    *,
+    kind: str = _INVALID,
+    param: str | None = None,
+    code: str | None = None,
+    retry_after_s: int | None = None,
+) -> Refusal:
+    info = ErrorInfo(status=status.value, message=message, type=kind, param=param, code=code)
+    return Refusal(info=info, retry_after_s=retry_after_s)
+
+
+_TABLE: tuple[tuple[type[ParseException], Refusal], ...] = (
+    (
+        TooSlow,
+        _refusal(
+            HTTPStatus.REQUEST_TIMEOUT,
+            "The request did not arrive in time; limits.head_timeout and limits.body_timeout bound it",
+            code="request_timeout",
+        ),
+    ),
+    (
+        Busy,
+        _refusal(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "As many requests are under way as limits.waiting_requests allows; try again",
+            kind="unavailable",
+            code="too_many_requests_waiting",
+            retry_after_s=1,
+        ),
+    ),
+    (http.LimitRequestLine, _refusal(HTTPStatus.REQUEST_URI_TOO_LONG, "The request's address is too long")),
+    (
+        http.LimitRequestHeaders,
+        _refusal(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "A header is longer than limits.header_bytes allows, or there are more than limits.headers",
+            code="headers_too_large",
+        ),
+    ),
+    (
+        http.UnsupportedTransferCoding,
+        _refusal(HTTPStatus.NOT_IMPLEMENTED, "The only transfer coding that is understood is chunked"),
+    ),
+    (
+        http.ExpectationFailed,
+        _refusal(HTTPStatus.EXPECTATION_FAILED, "The only expectation that can be met is 100-continue"),
+    ),
+)
+
+
+def refuse_doubles(headers: Iterable[tuple[str, str]], once: Collection[str]) -> None:
+    """Raise Twice when one of the headers named in `once` comes twice; all names are in capitals.
+
+    Raises ObsoleteFolding for a line that continues the header before it: gunicorn_h1c 0.6 reports such a line as a
+    header without a name.
+    """
+    seen = [name for name, _ in headers if name in once or not name]
+    if "" in seen:
+        raise http.ObsoleteFolding("")
+    if len(seen) > 1 and len(seen) > len(set(seen)):
+        raise Twice(next(name for name in seen if seen.count(name) > 1))
+
+
+def protocol_error(error: BaseException) -> Refusal | None:
+    """The answer to a request that is not valid HTTP; None when the error has another cause."""
+    if isinstance(error, http.InvalidResponseHeader | http.InvalidResponseHeaderName):
+        return None
+    if isinstance(error, Twice):
+        return _refusal(
+            HTTPStatus.BAD_REQUEST, f"The header {error.name} is there twice; send it once", param=error.name
+        )
+    if not isinstance(error, ParseException):
+        return None
+    malformed = f"The request is not well-formed HTTP: {type(error).__name__}"
+    return next(
+        (refusal for kind, refusal in _TABLE if isinstance(error, kind)), _refusal(HTTPStatus.BAD_REQUEST, malformed)
+    )

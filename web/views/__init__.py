@@ -1,1 +1,0 @@
-"""One module an endpoint; each view parses, asks, answers."""

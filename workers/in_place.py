@@ -1,0 +1,21 @@
+"""Memory mode: builds what makes the decisions inside of the web process."""
+
+from shared.bases import InPlace, NoMetrics
+from shared.config import Config
+from shared.memory.cooldowns import MemoryCooldowns
+from shared.memory.latency import MemoryLatencies
+from shared.memory.pins import MemoryPins
+from shared.tracing import Tracing
+from workers import decide
+from workers.metrics.in_memory import LocalMetrics
+
+
+def build(
+    config: Config, pins: MemoryPins, cooldowns: MemoryCooldowns, latencies: MemoryLatencies, tracing: Tracing
+) -> InPlace:
+    """The decider's function, the metrics that it ranks by, and the background work that refreshes them."""
+    if not config.sources:
+        nothing = NoMetrics()
+        return InPlace(decide.build(config, pins, nothing, cooldowns, tracing).decide, nothing, ())
+    metrics = LocalMetrics(config, latencies)
+    return InPlace(decide.build(config, pins, metrics, cooldowns, tracing).decide, metrics, (metrics,))
