@@ -170,7 +170,7 @@ welcome() {
     echo "Stop:   ./run_demo.sh down"
 }
 
-answers() { curl --silent --fail --max-time 2 --output /dev/null "$1"; }
+answers() { python3 -c "import urllib.request as r; r.urlopen('$1', timeout=2)" 2>/dev/null; }
 
 # Asks ($2…) every 0.2 s until the answer is yes; fails after $1 seconds.
 wait_until() {

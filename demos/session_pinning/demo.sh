@@ -89,7 +89,7 @@ gateway=$!
 set +m
 for n in {1..300}; do
     kill -0 "$gateway" 2>/dev/null || die "the gateway did not start"
-    if curl -fs --max-time 2 "$PLANO_URL/readyz" | grep -Eq '"workers": *[1-9]'; then break; fi
+    if grep -q "plano is ready" "$logs/gateway.log"; then break; fi
     if [ "$n" -eq 300 ]; then die "the gateway is not ready after a minute"; fi
     sleep 0.2
 done

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.fakes.curl import on_path
 from tests.fakes.ports import free_port
 from tests.harness import ROOT, Process, wait_until
 
@@ -32,7 +33,7 @@ def mark() -> Iterator[str]:
 
 def test_the_demo_prints_each_request_and_its_decision(tmp_path: Path, mark: str) -> None:
     ports = {name: str(free_port()) for name in DOCUMENTED}
-    env = {**CLEAN, **ports, "STARTED_BY": mark}
+    env = {**CLEAN, **ports, "PATH": on_path(tmp_path, CLEAN["PATH"]), "STARTED_BY": mark}
 
     demo = Process([str(DEMO / "demo.sh")], tmp_path / "output.log", env)
     wait_until(lambda: not demo.alive, within_s=120, what="the end of the demo")

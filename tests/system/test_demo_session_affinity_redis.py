@@ -12,6 +12,7 @@ import psutil
 import pytest
 import yaml
 
+from tests.fakes.curl import on_path
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.harness import ROOT, still_running, wait_until
@@ -31,7 +32,7 @@ def env(tmp_path: Path) -> dict[str, str]:
     docker = tmp_path / "docker"
     docker.write_text("#!/bin/sh\nexit 1\n")
     docker.chmod(0o755)
-    path = f"{tmp_path}:{Path(sys.executable).parent}:{os.defpath}"
+    path = on_path(tmp_path, f"{tmp_path}:{Path(sys.executable).parent}:{os.defpath}")
     return {"PATH": path, "HOME": "/nonexistent", "LANG": "C.UTF-8", "PORT": str(free_port())}
 
 
@@ -73,8 +74,6 @@ def test_every_session_is_pinned_and_down_stops_everything(run: Run, env: dict[s
 
 
 def test_the_steps_by_hand_print_what_the_readme_shows(run: Run, env: dict[str, str]) -> None:
-    if not shutil.which("jq", path=env["PATH"]):
-        pytest.skip("jq is not installed")
     up = run("./run_demo.sh", "up")
     alias = re.search(r"alias redis-cli='(.*)'", up.stdout)
     assert alias, up.stdout + up.stderr

@@ -2,16 +2,18 @@
 
 import contextlib
 import json
+import os
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
 import pytest
 import requests
 
+from tests.fakes.curl import on_path
 from tests.fakes.ports import free_port
 from tests.harness import Process, wait_until
 from tests.system.plano_up import MEMORY, REDIS, memory_pool, plano, pool_of_make_run, refused
@@ -26,11 +28,12 @@ def demo(tmp_path: Path) -> Iterator[tuple[Process, int]]:
         yield running
 
 
-def test_the_lines_it_suggests_work_as_printed(demo: tuple[Process, int]) -> None:
+def test_the_lines_it_suggests_work_as_printed(demo: tuple[Process, int], tmp_path: Path) -> None:
     process, _ = demo
     first, second, key = re.findall(r"^\s+(curl .*)$", process.text(), re.MULTILINE)
 
-    shown = [_shell(line) for line in (first, first, second, key)]
+    env = {**os.environ, "PATH": on_path(tmp_path, os.environ["PATH"])}
+    shown = [_shell(line, env) for line in (first, first, second, key)]
 
     assert "x-plano-pinned" not in shown[0]
     assert "x-plano-pinned: true" in shown[1]
@@ -191,8 +194,8 @@ def _listening(port: int) -> socket.socket:
     return socket.create_server(("0.0.0.0", port))
 
 
-def _shell(line: str) -> str:
-    return subprocess.run(line, shell=True, capture_output=True, text=True, timeout=20, check=True).stdout
+def _shell(line: str, env: Mapping[str, str]) -> str:
+    return subprocess.run(line, env=env, shell=True, capture_output=True, text=True, timeout=20, check=True).stdout
 
 
 def _web_processes(root: int) -> list[psutil.Process]:
