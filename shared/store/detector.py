@@ -63,20 +63,26 @@ class FailureDetector:
         self._connection.disconnect()
 
     def look(self) -> None:
-        """Count this look if somebody has been waiting since the last one without a sign of life."""
+        """Count the time since the last look if somebody has been waiting without a sign of life."""
         now, before = time.monotonic(), self._looked_at
         self._looked_at = now
-        since = self._pool.waiting_since()
         heard, self._answers = self._breaker.answers != self._answers, self._breaker.answers
-        waits = since is not None and since + self._blocks_s <= before
-        if heard or self._breaker.is_open or not (waits or any(each() for each in self._others)):
+        began = self._waiting_since(before)
+        if heard or self._breaker.is_open or began is None or began > now:
             self._silent_s = 0.0
             return
-        self._silent_s += min(now - before, LOOK_EVERY_S)
+        self._silent_s += min(now - max(began, before), LOOK_EVERY_S)
         if self._silent_s >= self._silence_s:
             self._breaker.open(f"silent for {self._silence_s * 1000:.0f} ms")
         elif self._silent_s >= ASK_AFTER_S:
             self._asked.set()
+
+    def _waiting_since(self, before: float) -> float | None:
+        """When the wait began that counts; None when nobody waits."""
+        if any(each() for each in self._others):
+            return before
+        since = self._pool.waiting_since()
+        return None if since is None else since + self._blocks_s
 
     def _ping_when_asked(self) -> None:
         while True:
