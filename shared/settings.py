@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_delay_s: int = 2
     admin_token: str | None = None
     log_format: str = "text"
+    access_log: bool = True
 
     def __repr__(self) -> str:
         """Never shows a credential."""
@@ -45,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             graceful_timeout_s=read.integer("GRACEFUL_TIMEOUT", 25, 1, 3600) or 25,
             drain_delay_s=read.integer("DRAIN_DELAY", 2, 0, 600) or 0,
             admin_token=env.get("PLANO_ADMIN_TOKEN") or None,
+            access_log=read.choice("ACCESS_LOG", "1", ("0", "1")) == "1",
             log_format=read.choice("LOG_FORMAT", "text", ("text", "json")),
         )
         if read.faults:

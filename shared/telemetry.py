@@ -7,6 +7,8 @@ import time
 from pythonjsonlogger.core import LogData
 from pythonjsonlogger.json import JsonFormatter
 
+from shared.log_fields import add_request_id, as_word
+
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _FIELDS = {"asctime": "time", "levelname": "level", "name": "logger", "message": "message", "exc_info": "exception"}
 """What the fields of a log record are called in JSON."""
@@ -20,8 +22,14 @@ class _TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         when = self.formatTime(record, _TIME)
-        line = f"{when} {record.levelname.lower()} {record.name}: {record.getMessage()}"
+        named = {**getattr(record, "fields", {}), **_request_id(record)}
+        words = "".join(f" {name}={as_word(value)}" for name, value in named.items())
+        line = f"{when} {record.levelname.lower()} {record.name}: {record.getMessage()}{words}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _request_id(record: logging.LogRecord) -> dict[str, str]:
+    return {"request_id": record.request_id} if hasattr(record, "request_id") else {}
 
 
 class _JsonFormatter(JsonFormatter):
@@ -30,12 +38,14 @@ class _JsonFormatter(JsonFormatter):
     converter = staticmethod(time.gmtime)
 
     def process_log_record(self, log_data: LogData) -> LogData:
-        return {**log_data, "level": log_data["level"].lower()}
+        fields = log_data.pop("fields", {})
+        return {**log_data, "level": log_data["level"].lower(), **fields}
 
 
 def set_up_logging(log_format: str) -> None:
     """Send every log line of this process to standard error, in the format asked for: text or json."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(add_request_id)
     handler.setFormatter(_json_formatter() if log_format == "json" else _TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]

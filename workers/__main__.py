@@ -17,6 +17,7 @@ import redis  # noqa: E402
 
 from shared import bootstrap, telemetry  # noqa: E402
 from shared.errors import ConfigError  # noqa: E402
+from shared.log_fields import fields  # noqa: E402
 from shared.settings import Settings  # noqa: E402
 from workers import decide  # noqa: E402
 from workers.metrics.refresh import Refresher  # noqa: E402
@@ -45,7 +46,7 @@ def main() -> int:
     for each in base.background:
         each.start()
     router = base.config.router.url if base.config.router else "embedded"
-    log.info("worker started concurrency=%d router=%s", settings.worker_concurrency, router)
+    log.info("worker started", extra=fields(concurrency=settings.worker_concurrency, router=router))
     while not stop.is_set():
         try:
             PoolWorker(services, base.queue_redis, settings.worker_concurrency, stop).work(logging_level="WARNING")

@@ -5,13 +5,16 @@ from typing import Any
 import msgspec
 
 from shared.domain.ranking import Kind
+from shared.log_fields import REQUEST_ID
 from shared.messages import DecisionRequest
 from workers.services import WorkerServices
 
 
 def decide(services: WorkerServices, request: dict[str, Any]) -> dict[str, Any]:
     """The result of a DecisionRequest, both as JSON. The worker announces it."""
-    result = services.decider.decide(msgspec.convert(request, DecisionRequest))
+    asked = msgspec.convert(request, DecisionRequest)
+    REQUEST_ID.set(asked.request_id)  # of this greenlet: each job has its own
+    result = services.decider.decide(asked)
     return dict(msgspec.to_builtins(result))
 
 

@@ -13,6 +13,7 @@ from shared.domain.decisions import Decision, RouteRequest
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
+from shared.log_fields import fields
 
 log = logging.getLogger("plano.events")
 
@@ -99,7 +100,7 @@ class Failover:
 
     def failed(self, model: str, why: str, retry_after_s: int | None) -> None:
         """Let a model sit out that gave no usable answer: here at once, on other replicas within half a second."""
-        log.warning("model failed model=%s outcome=%s", model, why)
+        log.warning("model failed", extra=fields(model=model, outcome=why))
         try:
             self._store.failed(model, why, retry_after_s)
         except StoreDown:
@@ -112,7 +113,7 @@ class Failover:
             if model in self.cooldowns:
                 self._store.recovered(model)
                 self.cooldowns = {name: known for name, known in self.cooldowns.items() if name != model}
-                log.info("model recovered model=%s", model)
+                log.info("model recovered", extra=fields(model=model))
             if model != decision.models[0]:
                 self._move(request, decision, model)
         except StoreDown:
@@ -142,10 +143,12 @@ class Failover:
         moved = msgspec.structs.replace(pin, model_name=model)
         standing = self._pins.move(request.session, pin, moved)
         log.info(
-            "pin moved session=%s tenant=%s from=%s to=%s standing=%s",
-            request.session.id,
-            request.session.tenant,
-            pin.model_name,
-            model,
-            standing.model_name if standing else None,
+            "pin moved",
+            extra=fields(
+                session=request.session.id,
+                tenant=request.session.tenant,
+                **{"from": pin.model_name},
+                to=model,
+                standing=standing.model_name if standing else None,
+            ),
         )

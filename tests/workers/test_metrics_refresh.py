@@ -192,6 +192,28 @@ def test_a_source_that_fails_leaves_what_stands(
     assert re.search(r"data \d s old stands", caplog.text)
 
 
+def test_a_source_that_goes_on_failing_is_told_once_and_once_when_it_is_well(
+    metrics: MetricsStore, sources: tuple[MetricSource, ...], pages: Sources, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be read every second."""
+    caplog.set_level("INFO", "plano.metrics")
+    refresher = Refresher(sources, metrics)
+
+    for kind in ("status", None, "status"):
+        pages.behave(kind)
+        for _ in range(3):
+            refresher.refresh(Kind.COST)
+
+    failed = "cost from models.dev: .* answered with status 500; "
+    told = [
+        failed + "there is no data yet",
+        "cost from models.dev: well again, 2 models",
+        failed + r"data \d s old stands",
+    ]
+    assert len(caplog.messages) == len(told)
+    assert all(map(re.fullmatch, told, caplog.messages)), caplog.messages
+
+
 def test_a_kind_without_a_source_changes_nothing(
     metrics: MetricsStore, sources: tuple[MetricSource, ...], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,7 +13,7 @@ from shared.errors import BadRequest, NotAllowed
 from web.dialects import body
 from web.dialects.dialect import Dialect
 from web.dialects.sessions import session_of
-from web.ops.tracing import ROUTE_REQUEST, trace_of
+from web.ops.tracing import ROUTE_REQUEST, TENANT, trace_of
 from web.proxy.relay import ClientRequest
 from web.services import current_services
 
@@ -25,6 +25,7 @@ def read(environ: dict[str, Any], dialect: Dialect) -> ClientRequest:
     services = current_services()
     key = services.access.key(environ)
     tenant = services.access.tenant(environ, key)
+    environ[TENANT] = tenant
     session = session_of(environ, tenant)
     fields = body.fields(_content(environ, services.config.limits.body_bytes))
     catalog = services.config.catalog

@@ -27,6 +27,7 @@ def install(app: Flask) -> None:
 
 def _ours(error: errors.PlanoError) -> Response:
     if isinstance(error, errors.Overdue):
+        trace_of(request.environ)  # the line has its id
         log.error("an answer was overdue at %s", request.path, exc_info=error)
     decision = getattr(error, "decision", None)
     answer = _answer(info_of(error), decision_headers(decision) if decision else [])
@@ -64,6 +65,7 @@ def _malformed(error: ParseException) -> Response:
 
 def _unforeseen(error: Exception) -> Response:
     """A fault of ours: the log has the traceback, the client is told no detail."""
+    trace_of(request.environ)  # the line has its id
     log.error("unforeseen %s at %s", type(error).__name__, request.path, exc_info=error)
     message = "The gateway failed; its log says where"
     return _answer(ErrorInfo(status=500, message=message, type="server_error", code="internal_error"))

@@ -8,10 +8,14 @@ from typing import Any, cast
 from flask import Flask, Response, request
 
 from shared.domain.decisions import RouteRequest, Trace
+from shared.log_fields import REQUEST_ID
 from shared.tracing import Span, Tracing
 
 ROUTE_REQUEST = "plano.route_request"
 """The key of a request's RouteRequest in the WSGI environment, once the request is read."""
+
+TENANT = "plano.tenant"
+"""The key of the tenant that a request is for, beside it."""
 
 _TRACE = "plano.trace"
 _SPAN = "plano.span"
@@ -68,6 +72,7 @@ def _adopted(environ: dict[str, Any], traceparent: str) -> Trace:
     request_id = environ.get("HTTP_X_REQUEST_ID", "")
     known = Trace(request_id if _REQUEST_ID.fullmatch(request_id) else _random(128), traceparent)
     environ[_TRACE] = known
+    REQUEST_ID.set(known.request_id)
     return known
 
 

@@ -31,6 +31,8 @@ class Client(gevent.socket.socket):
         self._head_s = head_s
         self._body_s = body_s
         self._answer_head: bytes | None = None
+        self.asked_at = self.answered_at = 0.0
+        """When the head of the request was there, and when its answer began, or 0; by the monotonic clock."""
         self.expect_head()
 
     def expect_head(self) -> None:
@@ -71,6 +73,7 @@ class Client(gevent.socket.socket):
         gunicorn writes them one after the other, which is one system call and one segment more for every request.
         """
         self._answer_head = b""
+        self.asked_at, self.answered_at = time.monotonic(), 0.0
 
     def end_answer(self) -> None:
         """Send a head that no body followed."""
@@ -88,6 +91,7 @@ class Client(gevent.socket.socket):
                 self._answer_head = data
                 return
             data, self._answer_head = self._answer_head + data, None
+            self.answered_at = time.monotonic()
         sent = self.send(data, flags)
         if sent < len(data):
             super().sendall(memoryview(data)[sent:], flags)

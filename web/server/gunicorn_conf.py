@@ -14,8 +14,10 @@ from typing import Any  # noqa: E402
 from shared import telemetry  # noqa: E402
 from shared.config import load  # noqa: E402
 from shared.errors import ConfigError  # noqa: E402
+from shared.log_fields import REQUEST_ID  # noqa: E402
 from shared.settings import Settings  # noqa: E402
 from web.dialects.sessions import SESSION_HEADERS  # noqa: E402
+from web.server.access_log import AccessLog  # noqa: E402
 from web.server.worker import Log, Worker  # noqa: E402
 
 try:
@@ -24,6 +26,7 @@ try:
 except ConfigError as error:
     sys.exit(str(error))
 telemetry.set_up_logging(_settings.log_format)
+_access_log = AccessLog(as_json=_settings.log_format == "json") if _settings.access_log else None
 _counters = tempfile.mkdtemp(prefix="plano-metrics-")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counters  # read when prometheus_client is imported, below
 
@@ -66,6 +69,13 @@ def post_worker_init(worker: Any) -> None:
     )
     for each in (*wsgi.services.background, *heartbeat_of(wsgi.base, _port)):
         each.start()
+
+
+def post_request(worker: Any, req: Any, environ: dict[str, Any], resp: Any) -> None:  # noqa: ARG001
+    """Write the line of a request that has ended, with its answer or because its client has gone."""
+    if _access_log and resp:
+        _access_log.write(environ, resp)
+    REQUEST_ID.set("")
 
 
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature

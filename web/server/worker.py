@@ -4,6 +4,7 @@ Written against gunicorn 27; tests/unit/test_private_names.py says when a new ve
 """
 
 import contextlib
+import logging
 import select
 import time
 import uuid
@@ -22,9 +23,12 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from shared.config.models import Limits
 from shared.errors import ShuttingDown
+from shared.log_fields import fields
 from web.dialects import chat
 from web.server.client_connection import Client
 from web.server.protocol_errors import Busy, Refusal, protocol_error, refuse_doubles
+
+log = logging.getLogger("plano.web")
 
 LOOK_EVERY_S = 1.0
 """How often the worker ends the requests of clients that have gone, and tells gunicorn that it is alive."""
@@ -124,9 +128,11 @@ class Worker(GeventWorker):  # type: ignore[misc]
         if refusal is None:
             super().handle_error(req, client, addr, exc)
             return
-        self.log.info("refused a request: %s", type(exc).__name__)
+        request_id = uuid.uuid4().hex
+        said = fields(error=type(exc).__name__, status=refusal.info.status, request_id=request_id)
+        log.info("refused a request", extra=said)
         with contextlib.suppress(OSError):
-            util.write_nonblock(client, _whole_answer(refusal))
+            util.write_nonblock(client, _whole_answer(refusal, request_id))
             client.linger()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -220,13 +226,13 @@ def _unread(reader: Any) -> bool:
     return bool(getattr(reader, "length", 0) or getattr(reader, "parser", None))
 
 
-def _whole_answer(refusal: Refusal) -> bytes:
+def _whole_answer(refusal: Refusal, request_id: str) -> bytes:
     """A refusal as bytes on the wire."""
     body = chat.error(refusal.info)
     retry = f"Retry-After: {refusal.retry_after_s}\r\n" if refusal.retry_after_s else ""
     head = (
         f"HTTP/1.1 {refusal.info.status} {refusal.phrase}\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n{retry}"
-        f"X-Request-Id: {uuid.uuid4().hex}\r\n\r\n"
+        f"X-Request-Id: {request_id}\r\n\r\n"
     )
     return head.encode() + body

@@ -49,10 +49,14 @@ class Refresher:
         self._measured = averages or MemoryLatencies(HALF_LIFE_S)
         self._gaps = Gaps(routes)
         self._counts: dict[Kind, int] = {}
+        self._failing: set[Kind] = set()
         self._ttl_s = max((source.kept_s for source in sources), default=1)
 
     def refresh(self, kind: Kind) -> None:
-        """Replace all figures of a kind by those of its source; when the source fails, the old ones stay."""
+        """Replace all figures of a kind by those of its source; when the source fails, the old ones stay.
+
+        The log says when it begins to fail and when it is well again, whatever happens in between.
+        """
         source = self._sources.get(kind)
         if source is None:
             log.warning("this worker's config has no source of type %s", kind)
@@ -60,10 +64,15 @@ class Refresher:
         try:
             count = self._renew(kind, source)
         except (SourceFailed, StoreDown) as error:
-            log.warning("%s from %s: %s; %s", kind, source.provider, error, self._standing(kind))
+            if kind not in self._failing:
+                log.warning("%s from %s: %s; %s", kind, source.provider, error, self._standing(kind))
+            self._failing.add(kind)
         else:
-            if count != self._counts.get(kind):  # a line for each reading would be too many
+            if kind in self._failing:
+                log.warning("%s from %s: well again, %d models", kind, source.provider, count)
+            elif count != self._counts.get(kind):  # a line for each reading would be too many
                 log.info("%s from %s: %d models", kind, source.provider, count)
+            self._failing.discard(kind)
             self._counts[kind] = count
 
     def _renew(self, kind: Kind, source: MetricSource) -> int:

@@ -101,7 +101,7 @@ class Faults:
 
 _MOVED = re.compile(
     r"^(?P<at>\S+) info plano\.events: pin moved session=(?P<session>\S+) "
-    r".* to=(?P<to>\S+) standing=(?P<standing>\S+)$",
+    r".* to=(?P<to>\S+) standing=(?P<standing>\S+)(?: request_id=\S+)?$",
     re.MULTILINE,
 )
 
