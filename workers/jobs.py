@@ -13,9 +13,11 @@ from workers.services import WorkerServices
 def decide(services: WorkerServices, request: dict[str, Any]) -> dict[str, Any]:
     """The result of a DecisionRequest, both as JSON. The worker announces it."""
     asked = msgspec.convert(request, DecisionRequest)
-    REQUEST_ID.set(asked.request_id)  # of this greenlet: each job has its own
-    result = services.decider.decide(asked)
-    return dict(msgspec.to_builtins(result))
+    before = REQUEST_ID.set(asked.request_id)  # of this greenlet: each job has its own
+    try:
+        return dict(msgspec.to_builtins(services.decider.decide(asked)))
+    finally:
+        REQUEST_ID.reset(before)
 
 
 def refresh_metrics(services: WorkerServices, kind: str) -> None:
