@@ -1,5 +1,6 @@
-"""A real Redis for every test that asks for one."""
+"""A real Redis for every test that asks for one, and signals as a terminal's programs have them."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,13 @@ import pytest
 import redis
 
 from tests.harness import RedisServer
+
+
+def pytest_configure() -> None:
+    """Go on ignoring what a run in the background ignores, but by a handler: what tests start does not inherit it."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
