@@ -20,14 +20,14 @@ class FailureDetector:
 
     One thread looks every 25 ms. A look counts when somebody has been waiting since the look before, and Redis has
     answered nobody in between. After 50 ms of such looks another thread sends PING, on a connection of its own; its
-    answer, too, is a sign of life. After `silence_s` seconds of such looks the breaker opens.
+    answer, too, is a sign of life. The breaker opens at the last look that is not later than `silence_s` seconds of them.
 
     Each look counts for 25 ms at most. When this process is busy a look comes late, and its lateness does not count
     against Redis. So a slow Redis is only slow, and a busy process is only busy.
     """
 
     def __init__(self, pool: FairPool, silence_s: float, *, blocks_s: float = 0.0) -> None:
-        """After `silence_s` seconds of waiting without a sign of life Redis counts as silent.
+        """A Redis counts as silent before somebody has waited for `silence_s` seconds without a sign of life.
 
         `blocks_s` is how long a blocking command on this pool takes when all is well; that much of a wait is ignored.
         """
@@ -72,7 +72,7 @@ class FailureDetector:
             self._silent_s = 0.0
             return
         self._silent_s += min(now - max(began, before), LOOK_EVERY_S)
-        if self._silent_s >= self._silence_s:
+        if self._silent_s + LOOK_EVERY_S > self._silence_s:  # the next look would come too late
             self._breaker.open(f"silent for {self._silence_s * 1000:.0f} ms")
         elif self._silent_s >= ASK_AFTER_S:
             self._asked.set()
