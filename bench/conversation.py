@@ -6,7 +6,9 @@ from bench import load, machine, report, stage
 from bench.pinned_pool import CONNECTIONS, PinnedPool
 from bench.report import Figures
 
-QUESTION = "How much more processor time does web take for a pinned conversation of 100 KB or 1 MB than for one of 1 KB?"
+QUESTION = (
+    "How much more processor time does web take for a pinned conversation of 100 KB or 1 MB than for one of 1 KB?"
+)
 SHORT_BYTES, LONG_BYTES, LARGE_BYTES = 1_000, 100_000, 1_000_000
 TARGETS = {
     "100 KB": {"added_processor_ms_per_request": "≤ 0.3"},
@@ -21,7 +23,9 @@ def main() -> None:
     asked = report.options(QUESTION, runs=5, seconds=3)
     with stage.stage(limit_s=60 + 15 * asked.runs * asked.seconds) as built, machine.on(stage.others()):
         sizes = _Sizes(PinnedPool(built), asked.seconds)
-        results = report.interleaved({"1 KB": sizes.short, "100 KB": sizes.long, "1 MB": sizes.large}, asked.runs, TARGETS)
+        results = report.interleaved(
+            {"1 KB": sizes.short, "100 KB": sizes.long, "1 MB": sizes.large}, asked.runs, TARGETS
+        )
     setting = {"connections": CONNECTIONS, "seconds": asked.seconds, "answer": "proxied"}
     report.publish("conversation", QUESTION, asked.runs, results, setting)
 
