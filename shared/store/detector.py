@@ -20,7 +20,7 @@ class FailureDetector:
 
     One thread looks every 25 ms. A look counts when somebody has been waiting since the look before, and Redis has
     answered nobody in between. After 50 ms of such looks another thread sends PING, on a connection of its own; its
-    answer, too, is a sign of life. The breaker opens at the last look that is not later than `silence_s` seconds of them.
+    answer, too, is a sign of life. The breaker opens at the last look within `silence_s` seconds of such looks.
 
     Each look counts for 25 ms at most. When this process is busy a look comes late, and its lateness does not count
     against Redis. So a slow Redis is only slow, and a busy process is only busy.
