@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -40,7 +40,7 @@ def run(scenario: Scenario, folder: Path) -> list[Turn]:
     It ends in time even when every request hangs, and leaves no process behind.
     """
     with ExitStack() as stack:
-        ports = stack.enter_context(_pool(scenario, folder))
+        ports = stack.enter_context(serving(scenario, folder)).ports
         if scenario.balancer:
             port, _ = stack.enter_context(balancer(scenario.balancer, folder, ports))
             ports = [port]
@@ -57,10 +57,19 @@ def run(scenario: Scenario, folder: Path) -> list[Turn]:
             rounds=scenario.rounds,
             give_up_s=GIVE_UP_S,
         )
-        return _asked(plan)
+        return asked(plan)
 
 
-def _asked(plan: Plan) -> list[Turn]:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Serving:
+    """A pool that is ready: one Redis, one worker, and the web processes of the scenario."""
+
+    ports: list[int]
+    pool: Pool
+    provider: Provider
+
+
+def asked(plan: Plan) -> list[Turn]:
     """What the clients' process tells of the plan."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.system.load.client"],
@@ -75,15 +84,15 @@ def _asked(plan: Plan) -> list[Turn]:
 
 
 @contextmanager
-def _pool(scenario: Scenario, folder: Path) -> Iterator[list[int]]:
-    """The ports of a pool that is ready: one Redis, one worker, and the web processes of the scenario."""
+def serving(scenario: Scenario, folder: Path, models: Sequence[str] = ()) -> Iterator[Serving]:
+    """A pool for the scenario, whose provider has `models`, too; all of it ends with the context."""
     with ExitStack() as stack:
         redis = RedisServer(folder)
         stack.callback(redis.stop)
         redis.start()
         provider, router = stack.enter_context(Provider()), stack.enter_context(FickleRouter())
         router.delay = ROUTER_S
-        pool = Pool(folder, _config(scenario, provider, router), redis.url, TMPDIR=str(folder))
+        pool = Pool(folder, _config(scenario, provider, router, models), redis.url, TMPDIR=str(folder))
         stack.callback(_kill, pool)
         pool.worker()
         ports = [free_port() for _ in range(2 if scenario.web == "two replicas" else 1)]
@@ -91,7 +100,7 @@ def _pool(scenario: Scenario, folder: Path) -> Iterator[list[int]]:
             pool.web(port, WEB_CONCURRENCY="2" if scenario.web == "two processes" else "1")
         for port in ports:
             wait_until(partial(ready, port), what="a ready replica")
-        yield ports
+        yield Serving(ports=ports, pool=pool, provider=provider)
 
 
 def _kill(pool: Pool) -> None:
@@ -104,11 +113,11 @@ def _kill(pool: Pool) -> None:
         process.stop(signal.SIGKILL)
 
 
-def _config(scenario: Scenario, provider: Provider, router: FickleRouter) -> str:
-    models = [*OWN_MODELS, *(f"routed-{route}" for route in ROUTES)]
+def _config(scenario: Scenario, provider: Provider, router: FickleRouter, more: Sequence[str]) -> str:
+    models = [*(f"openai/{name}" for name in (*OWN_MODELS, *(f"routed-{route}" for route in ROUTES))), *more]
     providers = "\n".join(
-        f'  - {{model: openai/{name}, base_url: "{provider.url}", provider_interface: openai'
-        f"{', default: true' if name == OWN_MODELS[0] else ''}}}"
+        f'  - {{model: {name}, base_url: "{provider.url}", provider_interface: openai'
+        f"{', default: true' if name == models[0] else ''}}}"
         for name in models
     )
     routes = "\n".join(
