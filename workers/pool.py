@@ -238,7 +238,8 @@ class PoolWorker(SimpleWorker):
         """
         if time.monotonic() >= self._next_heartbeat:
             self._next_heartbeat = time.monotonic() + HEARTBEAT_EVERY_S
-            with self.connection.pipeline() as together:
+            # Without `suppress` RQ's loop would end; dequeuing waits until Redis is back.
+            with contextlib.suppress(redis.RedisError), self.connection.pipeline() as together:
                 super().heartbeat(HEARTBEAT_TTL_S, together)
                 register(self, together)
                 together.sadd(Queue.redis_queues_keys, *self.queue_keys())
@@ -248,8 +249,13 @@ class PoolWorker(SimpleWorker):
         """Obey `rq suspend`, for which the worker looks once a second."""
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + HEARTBEAT_EVERY_S
-            with contextlib.suppress(redis.RedisError):  # RQ's loop would end; dequeuing waits until Redis is back
+            with contextlib.suppress(redis.RedisError):  # as above
                 super().check_for_suspension(burst)
+
+    def run_maintenance_tasks(self) -> None:
+        """Clean RQ's registries, at the next round if Redis is away."""
+        with contextlib.suppress(redis.RedisError):  # as above
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
 
     def set_state(self, state: str, pipeline: Any = None) -> None:  # noqa: ARG002
         """Keep the state here, and not in Redis: idle and busy mean nothing where many jobs run."""
