@@ -91,8 +91,18 @@ def slow_readers(port: int) -> None:
         time.sleep(60)
 
 
+def aborted_bodies(port: int) -> None:
+    """Clients that leave in the middle of their request."""
+    body = json.dumps(_HUGE).encode()
+    head = f"POST {_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    for sent in itertools.cycle(range(1, len(head + body), 7)):
+        with _connected(port) as sock:
+            sock.sendall((head + body)[:sent])
+        time.sleep(_AGAIN_AFTER_S)
+
+
 ATTACKS: dict[str, Callable[[int], None]] = {
-    each.__name__: each for each in (flood, endless_body, silent, heavy_bodies, slow_readers)
+    each.__name__: each for each in (flood, endless_body, silent, heavy_bodies, slow_readers, aborted_bodies)
 }
 
 

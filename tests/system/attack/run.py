@@ -9,10 +9,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 import requests
 
-from tests.harness import Process, wait_until
+from tests.harness import Process
 from tests.system.attack.attacker import HUGE_MODEL
 from tests.system.load.counts import Counts, count
 from tests.system.load.record import Plan, Turn
@@ -59,7 +58,7 @@ def run(attacks: Sequence[str], folder: Path) -> Report:
         served.provider.behave("big_line", model=HUGE_MODEL.partition("/")[2])
         asked(_plan("warm-up", served))
         before = asked(_plan("before", served))
-        with _attackers(attacks, folder, served.ports), _watched(served) as seen:
+        with attackers(attacks, folder, served.ports), _watched(served) as seen:
             time.sleep(_GREEDY_BEFORE_S)
             beside = asked(_plan("beside", served))
     return Report(
@@ -84,7 +83,8 @@ def _plan(name: str, served: Serving) -> Plan:
 
 
 @contextmanager
-def _attackers(attacks: Sequence[str], folder: Path, ports: list[int]) -> Iterator[None]:
+def attackers(attacks: Sequence[str], folder: Path, ports: list[int]) -> Iterator[None]:
+    """Attack these ports, each attack from a process of its own, until the context ends."""
     with ExitStack() as stack:
         for name in attacks:
             command = ["python", "-m", "tests.system.attack.attacker", name, *map(str, ports)]
@@ -121,7 +121,6 @@ def _ask_health(port: int, seen: Seen, over: threading.Event) -> None:
 
 
 def _weigh(served: Serving, seen: Seen, over: threading.Event) -> None:
-    webs = [psutil.Process(each.pid) for each in served.pool.processes if each.log.name.startswith("web")]
-    serving_them = wait_until(lambda: [child for web in webs for child in web.children()], what="web processes")
+    processes = served.processes()
     while not over.wait(_LOOK_EVERY_S):
-        seen.memory_bytes = max(seen.memory_bytes, *(process.memory_info().rss for process in serving_them))
+        seen.memory_bytes = max(seen.memory_bytes, *(process.memory_info().rss for process in processes))

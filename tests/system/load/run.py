@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import psutil
 
@@ -66,7 +68,13 @@ class Serving:
 
     ports: list[int]
     pool: Pool
+    redis: RedisServer
     provider: Provider
+
+    def processes(self) -> list[psutil.Process]:
+        """Those that do the work: of a replica gunicorn's children."""
+        started = [psutil.Process(each.pid) for each in self.pool.processes]
+        return [process for each in started for process in each.children() or [each]]
 
 
 def asked(plan: Plan) -> list[Turn]:
@@ -84,15 +92,23 @@ def asked(plan: Plan) -> list[Turn]:
 
 
 @contextmanager
-def serving(scenario: Scenario, folder: Path, models: Sequence[str] = ()) -> Iterator[Serving]:
-    """A pool for the scenario, whose provider has `models`, too; all of it ends with the context."""
+def serving(
+    scenario: Scenario, folder: Path, *, models: Sequence[str] = (), config: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[Serving]:
+    """A pool for the scenario, whose provider has `models`, too; all of it ends with the context.
+
+    What `config` has in a section of the config file is added there.
+    """
     with ExitStack() as stack:
         redis = RedisServer(folder)
         stack.callback(redis.stop)
         redis.start()
         provider, router = stack.enter_context(Provider()), stack.enter_context(FickleRouter())
         router.delay = ROUTER_S
-        pool = Pool(folder, _config(scenario, provider, router, models), redis.url, TMPDIR=str(folder))
+        sections = _config(scenario, provider, router, models)
+        for name, section in config.items():
+            sections[name] = {**sections[name], **section} if name in sections else section
+        pool = Pool(folder, json.dumps(sections), redis.url, TMPDIR=str(folder))
         stack.callback(_kill, pool)
         pool.worker()
         ports = [free_port() for _ in range(2 if scenario.web == "two replicas" else 1)]
@@ -100,7 +116,7 @@ def serving(scenario: Scenario, folder: Path, models: Sequence[str] = ()) -> Ite
             pool.web(port, WEB_CONCURRENCY="2" if scenario.web == "two processes" else "1")
         for port in ports:
             wait_until(partial(ready, port), what="a ready replica")
-        yield Serving(ports=ports, pool=pool, provider=provider)
+        yield Serving(ports=ports, pool=pool, redis=redis, provider=provider)
 
 
 def _kill(pool: Pool) -> None:
@@ -113,25 +129,19 @@ def _kill(pool: Pool) -> None:
         process.stop(signal.SIGKILL)
 
 
-def _config(scenario: Scenario, provider: Provider, router: FickleRouter, more: Sequence[str]) -> str:
-    models = [*(f"openai/{name}" for name in (*OWN_MODELS, *(f"routed-{route}" for route in ROUTES))), *more]
-    providers = "\n".join(
-        f'  - {{model: {name}, base_url: "{provider.url}", provider_interface: openai'
-        f"{', default: true' if name == models[0] else ''}}}"
-        for name in models
-    )
-    routes = "\n".join(
-        f"  - {{name: {name}, description: {name}, models: [openai/routed-{name}]}}" for name in ROUTES
-    )
-    return f"""
-version: v0.4.0
-model_providers:
-{providers}
-routing_preferences:
-{routes}
-routing:
-  session_ttl_seconds: 600
-  decision_timeout_ms: {DECISION_MS}
-  router: {{url: "{router.url}", model: Arch-Router}}
-limits: {{sessions_per_minute: 1000000, waiting_decisions: {max(_WAITING, scenario.sessions * scenario.at_once)}}}
-"""
+def _config(scenario: Scenario, provider: Provider, router: FickleRouter, models: Sequence[str]) -> dict[str, Any]:
+    served = [*(f"openai/{name}" for name in (*OWN_MODELS, *(f"routed-{route}" for route in ROUTES))), *models]
+    at = {"base_url": provider.url, "provider_interface": "openai"}
+    routes = [{"name": name, "description": name, "models": [f"openai/routed-{name}"]} for name in ROUTES]
+    waiting = max(_WAITING, scenario.sessions * scenario.at_once)
+    return {
+        "version": "v0.4.0",
+        "model_providers": [{"model": name, "default": name == served[0], **at} for name in served],
+        "routing_preferences": routes,
+        "routing": {
+            "session_ttl_seconds": 600,
+            "decision_timeout_ms": DECISION_MS,
+            "router": {"url": router.url, "model": "Arch-Router"},
+        },
+        "limits": {"sessions_per_minute": 1000000, "waiting_decisions": waiting},
+    }
