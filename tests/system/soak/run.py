@@ -38,6 +38,7 @@ _CONFIG = {
 class Held:
     """What a process held, sample by sample."""
 
+    name: str
     process: psutil.Process
     fds_before: int
     at_s: list[float] = field(default_factory=list)
@@ -68,7 +69,7 @@ def run(folder: Path, seconds: float) -> Report:
     scenario = Scenario(name="soak", web="two replicas", sessions=SESSIONS, turns=TURNS, rounds=ROUNDS)
     with serving(scenario, folder, models=(HUGE_MODEL,), config=_CONFIG) as served:
         asked(_plan(served, "warm-up"))
-        held = [Held(process, process.num_fds()) for process in served.processes()]
+        held = [Held(f"{each.name()} {each.pid}", each, each.num_fds()) for each in served.processes()]
         clients = _connections(served)
         over = threading.Event()
         samples = threading.Thread(target=_sample, args=(held, over, seconds * _WARM_UP_SHARE))
@@ -84,7 +85,7 @@ def run(folder: Path, seconds: float) -> Report:
     return Report(
         turns=len(turns),
         outcomes=_outcomes(turns),
-        slopes_mb_an_hour={f"{each.process.name()} {each.process.pid}": each.slope_mb_an_hour for each in held},
+        slopes_mb_an_hour={each.name: each.slope_mb_an_hour for each in held},
         faults=faults,
     )
 
@@ -130,7 +131,7 @@ def _left(served: Serving, held: Sequence[Held], clients: int) -> list[str]:
 
     def found() -> list[str]:
         more = [
-            f"{each.process.pid} holds {each.process.num_fds()} descriptors, {each.fds_before} at the start"
+            f"{each.name} holds {each.process.num_fds()} descriptors, {each.fds_before} at the start"
             for each in held
             if each.process.num_fds() > each.fds_before + SPARE
         ]
