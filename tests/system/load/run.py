@@ -70,6 +70,7 @@ class Serving:
     pool: Pool
     redis: RedisServer
     provider: Provider
+    router: FickleRouter
 
     def processes(self) -> list[psutil.Process]:
         """Those that do the work: of a replica gunicorn's children."""
@@ -116,7 +117,7 @@ def serving(
             pool.web(port, WEB_CONCURRENCY="2" if scenario.web == "two processes" else "1")
         for port in ports:
             wait_until(partial(ready, port), what="a ready replica")
-        yield Serving(ports=ports, pool=pool, redis=redis, provider=provider)
+        yield Serving(ports=ports, pool=pool, redis=redis, provider=provider, router=router)
 
 
 def _kill(pool: Pool) -> None:

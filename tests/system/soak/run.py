@@ -40,7 +40,8 @@ class Held:
 
     name: str
     process: psutil.Process
-    fds_before: int
+    before: int
+    """How many descriptors it had at the start."""
     at_s: list[float] = field(default_factory=list)
     rss_mb: list[float] = field(default_factory=list)
 
@@ -69,7 +70,7 @@ def run(folder: Path, seconds: float) -> Report:
     scenario = Scenario(name="soak", web="two replicas", sessions=SESSIONS, turns=TURNS, rounds=ROUNDS)
     with serving(scenario, folder, models=(HUGE_MODEL,), config=_CONFIG) as served:
         asked(_plan(served, "warm-up"))
-        held = [Held(f"{each.name()} {each.pid}", each, each.num_fds()) for each in served.processes()]
+        held = [Held(f"{each.name()} {each.pid}", each, _own(each, served)) for each in served.processes()]
         clients = _connections(served)
         over = threading.Event()
         samples = threading.Thread(target=_sample, args=(held, over, seconds * _WARM_UP_SHARE))
@@ -131,9 +132,9 @@ def _left(served: Serving, held: Sequence[Held], clients: int) -> list[str]:
 
     def found() -> list[str]:
         more = [
-            f"{each.name} holds {each.process.num_fds()} descriptors, {each.fds_before} at the start"
+            f"{each.name} holds {_own(each.process, served)} descriptors, {each.before} at the start"
             for each in held
-            if each.process.num_fds() > each.fds_before + SPARE
+            if _own(each.process, served) > each.before + SPARE
         ]
         if _connections(served) > clients + SPARE:
             more.append(f"Redis has {_connections(served)} clients, {clients} at the start")
@@ -146,6 +147,13 @@ def _left(served: Serving, held: Sequence[Held], clients: int) -> list[str]:
     except AssertionError:
         return found()
     return []
+
+
+def _own(process: psutil.Process, served: Serving) -> int:
+    """Its descriptors, but for connections that it keeps for its next request to a model or to the router."""
+    outside = {served.provider.port, served.router.port}
+    kept = [end for end in process.net_connections("tcp") if end.raddr and end.raddr.port in outside]
+    return process.num_fds() - len(kept)
 
 
 def _connections(served: Serving) -> int:
