@@ -152,7 +152,7 @@ def _left(served: Serving, held: Sequence[Held], clients: int) -> list[str]:
 def _own(process: psutil.Process, served: Serving) -> int:
     """Its descriptors, but for connections that it keeps for its next request to a model or to the router."""
     outside = {served.provider.port, served.router.port}
-    kept = [end for end in process.net_connections("tcp") if end.raddr and end.raddr.port in outside]
+    kept = [end for end in process.net_connections("tcp") if getattr(end.raddr, "port", None) in outside]
     return process.num_fds() - len(kept)
 
 
