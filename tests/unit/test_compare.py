@@ -1,6 +1,7 @@
 """How two commits are compared."""
 
 import os
+import shutil
 import subprocess
 from collections import Counter
 from contextlib import suppress
@@ -17,6 +18,8 @@ from bench.report import Figures
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One whose only file says `old` in its first commit and `new` in its second."""
+    if not shutil.which("git"):
+        pytest.skip("git is not installed")
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)  # a hook's, which mean the repository that it belongs to
     folder = tmp_path / "repository"
