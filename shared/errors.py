@@ -6,7 +6,8 @@ PlanoError
 │   └── UnknownModel        … a model that is not configured
 ├── NoPin                   an operator asked for a pin that does not exist
 ├── Denied                  the client's key is missing or wrong
-│   └── NotAllowed          … or does not cover the model
+│   ├── NotAllowed          … or does not cover the model
+│   └── TenantRefused       … or does not belong to the tenant that a header names
 ├── TooManySessions         a tenant begins more sessions a minute than it may
 ├── Away                    a part of the pool does not answer
 │   ├── StoreDown           … Redis, where the pins are
@@ -63,6 +64,10 @@ class Denied(PlanoError):
 
 class NotAllowed(Denied):
     """The client's key does not cover the model."""
+
+
+class TenantRefused(Denied):
+    """The client's key does not belong to the tenant that a header names."""
 
 
 class TooManySessions(PlanoError):

@@ -4,9 +4,10 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 
+from shared.config.fields import ANY_TENANT
 from shared.config.models import AccessKey
 from shared.domain.sessions import identifier
-from shared.errors import BadRequest, Denied
+from shared.errors import BadRequest, Denied, TenantRefused
 
 _BEARER = "bearer "
 
@@ -36,7 +37,8 @@ class Access:
     def tenant(self, environ: Mapping[str, str], key: AccessKey | None) -> str | None:
         """The tenant: the key's own, else the header's; None when neither names one.
 
-        Raises BadRequest when a header is configured and the request lacks it.
+        Where keys are configured, the header names a tenant only if the key says which it may name. Raises
+        TenantRefused otherwise, and BadRequest when the header has to be there and is missing.
         """
         if key and key.tenant:
             return key.tenant
@@ -44,6 +46,9 @@ class Access:
         if not name:
             return None
         tenant = identifier(environ.get(self._tenant_variable, ""), header=name)
-        if tenant is None:
+        may_name = key.tenants or () if key else (ANY_TENANT,)
+        if tenant is None and may_name:
             raise BadRequest(f"The header {name} is missing; it names the tenant", param=name)
+        if tenant is not None and tenant not in may_name and ANY_TENANT not in may_name:
+            raise TenantRefused(f"This API key does not belong to the tenant that {name} names")
         return tenant

@@ -48,7 +48,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             base.prices,
             base.latencies,
             models=[model.name for model in config.catalog.models],
-            tenants=[key.tenant for key in config.access_keys if key.tenant],
+            tenants=[name for key in config.access_keys for name in (key.tenant, *(key.tenants or ())) if name],
         )
         access = Access(config.access_keys, config.routing.session_cache.tenant_header)
         providers = Upstream(config.listener.timeout_s)

@@ -18,7 +18,9 @@ def check(file: ConfigFile, catalog: Catalog, faults: Faults) -> None:
     routes = by_path(file.routing_preferences, "routing_preferences")
     _check_routes(routes, catalog, {source.type for source in sources.values()}, faults)
     _check_sources(sources, faults)
-    _check_keys(by_path(file.auth.keys, "auth", "keys"), catalog, faults)
+    keys = by_path(file.auth.keys, "auth", "keys")
+    _check_keys(keys, catalog, faults)
+    _check_tenants(keys, file.routing.session_cache.tenant_header, faults)
 
 
 def _check_routes(
@@ -75,6 +77,17 @@ def _check_keys(keys: Mapping[Path, AccessKey], catalog: Catalog, faults: Faults
     faults.refuse_repeated("key", digests, "each name has a key of its own", secret=True)
 
 
+def _check_tenants(keys: Mapping[Path, AccessKey], tenant_header: str | None, faults: Faults) -> None:
+    for path, key in keys.items():
+        if key.tenant and key.tenants:
+            faults.add(
+                (*path, "tenants"), "stands beside tenant", "a key has one tenant, or a header names one of several"
+            )
+        elif key.tenants and not tenant_header:
+            right = "name the header in routing.session_cache.tenant_header"
+            faults.add((*path, "tenants"), "needs a header that names the tenant", right)
+
+
 def doubts(file: ConfigFile, served: Served, faults: Faults) -> Iterator[str]:
     """What is allowed and probably wrong, of a file without a fault."""
     for path, provider in by_path(file.model_providers, "model_providers").items():
@@ -88,6 +101,13 @@ def doubts(file: ConfigFile, served: Served, faults: Faults) -> Iterator[str]:
         if prefer != "none" and len(set(map(served.catalog.qualify, route.models))) == 1:
             place = faults.place((*path, "selection_policy", "prefer"))
             yield f"{place}: is {prefer}, but there is one model; name those to choose from"
+    header = file.routing.session_cache.tenant_header
+    for path, key in by_path(file.auth.keys, "auth", "keys").items():
+        if header and not (key.tenant or key.tenants):
+            yield (
+                f"{faults.place(path)}: names no tenant, so its sessions have none, and whoever sends {header} "
+                'with it is refused; give it a tenant, or tenants that the header may name ("*": any)'
+            )
     yield from _doubts_of_routing(file, served)
 
 

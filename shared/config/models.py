@@ -23,6 +23,7 @@ from shared.config.fields import (
     SecretDigest,
     Section,
     Tenant,
+    Tenants,
     Text,
     Url,
     UrlWithQuery,
@@ -228,7 +229,10 @@ class AccessKey(Section):
 
     name: Text = Field(description="Whose key it is.")
     digest: SecretDigest = Field(alias="key", repr=False, description="The key itself.")
-    tenant: Tenant | None = Field(None, description="The tenant of its sessions.")
+    tenant: Tenant | None = Field(None, description="The tenant of its sessions, whatever a header says.")
+    tenants: Tenants | None = Field(
+        None, description='The tenants that session_cache.tenant_header may name; "*": any. It has to name one.'
+    )
     models: ModelNames | None = Field(None, description="The models it may use; all without it.")
 
 

@@ -12,7 +12,8 @@ ONE = "model_providers: [{model: openai/a}, {model: custom/*, base_url: 'http://
 PASSES = "model_providers: [{model: openai/a, passthrough_auth: true}]\n"
 KEY = "auth: {keys: [{name: a, key: k1}]}\n"
 TENANT_KEY = "auth: {keys: [{name: a, key: k1, tenant: t}]}\n"
-BOTH_KEYS = "auth: {keys: [{name: a, key: k1, tenant: t}, {name: b, key: k2}]}\n"
+BOTH_KEYS = "auth: {keys: [{name: a, key: k1, tenant: t}, {name: b, key: k2, tenants: [u]}]}\n"
+KEYS_OF_ANY = "auth: {keys: [{name: a, key: k1, tenants: '*'}]}\n"
 TENANTS = "routing: {session_cache: {tenant_header: x-tenant}}\n"
 SOURCE = "model_metrics_sources: [{type: cost, provider: models.dev}]\n"
 RANKED = "routing_preferences: [{name: r, description: d, models: %s, selection_policy: {prefer: cheapest}}]\n"
@@ -51,7 +52,7 @@ def test_what_is_probably_wrong_is_a_warning(read: Read, text: str, place: str, 
     [
         PASSES,
         ONE + KEY,
-        ONE + TENANTS + KEY,
+        ONE + TENANTS + KEYS_OF_ANY,
         ONE + TENANTS + BOTH_KEYS,
         ONE + "routing: {session_max_entries: 5, session_cache: {type: memory}}",
         ONE + "routing: {session_max_age_seconds: 5, session_ttl_mode: sliding}",
