@@ -9,6 +9,9 @@ from shared.config.models import AccessKey
 from shared.domain.sessions import identifier
 from shared.errors import BadRequest, Denied, TenantRefused
 
+PROVIDER_AUTHORIZATION = "X-Provider-Authorization"
+"""Where a client sends its own credential for a provider with passthrough_auth."""
+
 _BEARER = "bearer "
 
 
@@ -27,12 +30,24 @@ class Access:
         credential = environ.get("HTTP_AUTHORIZATION", "")
         if not credential.lower().startswith(_BEARER):
             raise Denied("No API key was given; send it as `Authorization: Bearer <key>`")
-        digest = hashlib.sha256(credential[len(_BEARER) :].strip().encode("latin-1")).digest()
-        # Every key is compared, each in constant time, so that the time it takes tells nothing about the keys.
-        found = [key for key in self._keys if hmac.compare_digest(key.digest, digest)]
-        if not found:
+        found = self._known(credential[len(_BEARER) :])
+        if found is None:
             raise Denied("The API key is not known here")
-        return found[0]
+        return found
+
+    def provider_credential(self, environ: Mapping[str, str]) -> str | None:
+        """The client's own credential for a provider; None when it sends none.
+
+        It is in X-Provider-Authorization. Where no keys are configured, Authorization will do as well. Raises
+        BadRequest when it is a key of this gateway: no provider is ever sent one.
+        """
+        credential = environ.get("HTTP_X_PROVIDER_AUTHORIZATION") or None
+        if not self._keys:
+            return credential or environ.get("HTTP_AUTHORIZATION")
+        if credential and any(map(self._known, (credential, credential.rpartition(" ")[2]))):
+            message = f"{PROVIDER_AUTHORIZATION} holds a key of this gateway; send the provider's own"
+            raise BadRequest(message, param=PROVIDER_AUTHORIZATION.lower())
+        return credential
 
     def tenant(self, environ: Mapping[str, str], key: AccessKey | None) -> str | None:
         """The tenant: the key's own, else the header's; None when neither names one.
@@ -52,3 +67,9 @@ class Access:
         if tenant is not None and tenant not in may_name and ANY_TENANT not in may_name:
             raise TenantRefused(f"This API key does not belong to the tenant that {name} names")
         return tenant
+
+    def _known(self, secret: str) -> AccessKey | None:
+        digest = hashlib.sha256(secret.strip().encode("latin-1")).digest()
+        # Every key is compared, each in constant time, so that the time it takes tells nothing about the keys.
+        found = [key for key in self._keys if hmac.compare_digest(key.digest, digest)]
+        return found[0] if found else None

@@ -73,7 +73,9 @@ class ModelProvider(Section):
         None, description="Where its API is; without a path, /v1 is meant. Known providers need none."
     )
     passthrough_auth: Flag = Field(
-        False, description="Whether it is sent the client's Authorization header in place of a key."
+        False,
+        description="Whether it is sent the client's own credential in place of a key: X-Provider-Authorization, or "
+        "Authorization where there are no auth.keys.",
     )
     provider_interface: Interface | None = Field(
         None, description="Whose API it speaks; known providers speak their own."

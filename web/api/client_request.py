@@ -45,7 +45,8 @@ def read(environ: dict[str, Any], dialect: Dialect) -> ClientRequest:
         trace=trace_of(environ),
         allowed=allowed,
     )
-    return ClientRequest(dialect, asked, fields, environ, tenant)
+    clients_own = services.access.provider_credential(environ) if model.provider.passthrough_auth else None
+    return ClientRequest(dialect, asked, fields, environ, tenant, clients_own)
 
 
 def _content(environ: Mapping[str, Any], limit: int) -> bytes:

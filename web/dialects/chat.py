@@ -1,7 +1,6 @@
 """The OpenAI Chat Completions API."""
 
 import re
-from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import quote
 
@@ -54,12 +53,11 @@ def upstream_url(model: Model) -> str:
     return base + _PATH
 
 
-def credential(model: Model, environ: Mapping[str, str]) -> dict[str, str]:
+def credential(model: Model, clients_own: str | None) -> dict[str, str]:
     """The client's own key where it is passed through, else the provider's."""
     provider = model.provider
     if provider.passthrough_auth:
-        client = environ.get("HTTP_AUTHORIZATION")
-        return {"authorization": client} if client else {}
+        return {"authorization": clients_own} if clients_own else {}
     if not provider.access_key:
         return {}
     if provider.name == "azure_openai":
