@@ -8,7 +8,7 @@ PlanoError
 ├── Denied                  the client's key is missing or wrong
 │   ├── NotAllowed          … or does not cover the model
 │   └── TenantRefused       … or does not belong to the tenant that a header names
-├── TooManySessions         a tenant begins more sessions a minute than it may
+├── TooManySessions         a client begins more sessions a minute than it may
 ├── Away                    a part of the pool does not answer
 │   ├── StoreDown           … Redis, where the pins are
 │   ├── QueueDown           … Redis, where the jobs are
@@ -71,7 +71,7 @@ class TenantRefused(Denied):
 
 
 class TooManySessions(PlanoError):
-    """The tenant begins more sessions a minute than it may; `retry_after_s` says when it may again."""
+    """The client begins more sessions a minute than it may; `retry_after_s` says when it may again."""
 
     def __init__(self, message: str, *, retry_after_s: int) -> None:
         super().__init__(message)

@@ -8,6 +8,7 @@ from shared.config.fields import ANY_TENANT
 from shared.config.models import AccessKey
 from shared.domain.sessions import identifier
 from shared.errors import BadRequest, Denied, TenantRefused
+from web.client_address import ClientAddress
 
 PROVIDER_AUTHORIZATION = "X-Provider-Authorization"
 """Where a client sends its own credential for a provider with passthrough_auth."""
@@ -18,8 +19,9 @@ _BEARER = "bearer "
 class Access:
     """Checks clients' keys, of which it knows only the digests, and reads the header that names the tenant."""
 
-    def __init__(self, keys: Sequence[AccessKey], tenant_header: str | None) -> None:
+    def __init__(self, keys: Sequence[AccessKey], tenant_header: str | None, addresses: ClientAddress) -> None:
         self._keys = keys
+        self._addresses = addresses
         self.tenant_header = (tenant_header or "").lower()
         self._tenant_variable = "HTTP_" + tenant_header.upper().replace("-", "_") if tenant_header else ""
 
@@ -34,6 +36,10 @@ class Access:
         if found is None:
             raise Denied("The API key is not known here")
         return found
+
+    def client(self, environ: Mapping[str, str], key: AccessKey | None) -> str:
+        """By what a client is counted: its key's name, else its address."""
+        return key.name if key else self._addresses.of(environ)
 
     def provider_credential(self, environ: Mapping[str, str]) -> str | None:
         """The client's own credential for a provider; None when it sends none.

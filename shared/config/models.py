@@ -263,7 +263,7 @@ class Limits(Section):
     waiting_requests: Positive = Field(2000, description="How many may be under way in a web process.")
     waiting_decisions: Positive = Field(200, description="How many may wait for a decision in a web process.")
     sessions_per_minute: Annotated[int, Whole(0)] = Field(
-        6000, description="How many a tenant may begin; 0: any number."
+        6000, description="How many a client may begin, by its key, else its address; 0: any number."
     )
 
 

@@ -44,6 +44,7 @@ def read(environ: dict[str, Any], dialect: Dialect) -> ClientRequest:
         messages=dialect.messages(fields),
         trace=trace_of(environ),
         allowed=allowed,
+        client=services.access.client(environ, key),
     )
     clients_own = services.access.provider_credential(environ) if model.provider.passthrough_auth else None
     return ClientRequest(dialect, asked, fields, environ, tenant, clients_own)
