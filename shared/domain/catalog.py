@@ -5,6 +5,8 @@ import msgspec
 from shared.errors import BadRequest, UnknownModel
 
 WILDCARD = "*"
+LONGEST_MODEL = 256
+"""How many characters a model's name may have in a request; a provider with a wildcard takes any name."""
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):

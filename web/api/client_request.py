@@ -39,8 +39,8 @@ def read(environ: dict[str, Any], dialect: Dialect) -> ClientRequest:
     asked = environ[ROUTE_REQUEST] = RouteRequest(
         model=model,
         session=session,
-        routes=_covered(inline or services.config.routes, allowed),
-        inline=bool(inline),
+        routes=_covered(services.config.routes if inline is None else inline, allowed),
+        inline=inline is not None,
         messages=dialect.messages(fields),
         trace=trace_of(environ),
         allowed=allowed,

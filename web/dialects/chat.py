@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from shared.domain.catalog import Model
+from shared.domain.catalog import LONGEST_MODEL, Model
 from shared.errors import BadRequest
 from web.dialects import body
 from web.dialects.body import Fields
@@ -17,7 +17,6 @@ name = "chat"
 
 _PATH = "/chat/completions"
 _AZURE_API_VERSION = "2024-10-21"  # Azure OpenAI's stable version, when base_url names none
-_LONGEST_NAME = 256
 _SOME_LIST = re.compile(rb"\s*\[\s*[^\]\s]")
 _NULL = msgspec.Raw(b"null")
 _TRUE = msgspec.Raw(b"true")
@@ -31,8 +30,8 @@ def model(fields: Fields) -> str | None:
         said = _text(fields.get("model", _NULL)) or None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise BadRequest("model is not a string; send the name of a model", param="model") from None
-    if said and len(said) > _LONGEST_NAME:  # a provider with a wildcard takes any name, for the pin and for headers
-        raise BadRequest(f"model has {len(said)} characters; at most {_LONGEST_NAME} are allowed", param="model")
+    if said and len(said) > LONGEST_MODEL:  # a provider with a wildcard takes any name, for the pin and for headers
+        raise BadRequest(f"model has {len(said)} characters; at most {LONGEST_MODEL} are allowed", param="model")
     return said
 
 
