@@ -19,7 +19,7 @@ from web.dialects.dialect import Dialect
 from web.ops import tracing
 from web.ops.usage import UsageRecorder
 from web.proxy import request as upstream_request
-from web.proxy.response import decision_headers, response
+from web.proxy.response import decision_headers, fallback_headers, response
 from web.proxy.upstream import Answer, Upstream
 
 _FAILURES = frozenset({408, 409, 429})
@@ -212,7 +212,7 @@ def _passed_over(decision: Decision, first: str, lacking: Collection[str]) -> li
 
 def _with_fallback(made: Response, failures: list[str]) -> Response:
     if failures:
-        made.headers.extend([("x-plano-fallback", each) for each in failures])
+        made.headers.extend(fallback_headers(failures))
     return made
 
 
