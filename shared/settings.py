@@ -1,6 +1,7 @@
 """The environment variables of a process, read once when it starts."""
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ import msgspec
 from shared.errors import ConfigError
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
+_LOOPBACK = (IPv4Network("127.0.0.1"), IPv6Network("::1"))  # as gunicorn has it
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     graceful_timeout_s: int = 25
     drain_delay_s: int = 2
     admin_token: str | None = None
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] | None = _LOOPBACK
+    """Whose X-Forwarded-For counts; None: any peer's."""
     log_format: str = "text"
     access_log: bool = True
 
@@ -46,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             graceful_timeout_s=read.integer("GRACEFUL_TIMEOUT", 25, 1, 3600) or 25,
             drain_delay_s=read.integer("DRAIN_DELAY", 2, 0, 600) or 0,
             admin_token=env.get("PLANO_ADMIN_TOKEN") or None,
+            trusted_proxies=read.networks("FORWARDED_ALLOW_IPS", _LOOPBACK),
             access_log=read.choice("ACCESS_LOG", "1", ("0", "1")) == "1",
             log_format=read.choice("LOG_FORMAT", "text", ("text", "json")),
         )
@@ -75,6 +80,20 @@ class _Reader:
         if text not in allowed:
             self.faults.append(f"{name}: is {text!r}; it is one of {', '.join(allowed)}")
         return text
+
+    def networks(
+        self, name: str, default: tuple[IPv4Network | IPv6Network, ...]
+    ) -> tuple[IPv4Network | IPv6Network, ...] | None:
+        text = (self._env.get(name) or "").strip()
+        if text == "*":
+            return None
+        try:
+            return tuple(ip_network(each.strip()) for each in text.split(",")) if text else default
+        except ValueError:
+            self.faults.append(
+                f"{name}: is {text!r}; it is addresses and networks such as 10.0.0.0/8 with commas between them, or *"
+            )
+            return default
 
     def redis(self, name: str) -> str | None:
         url = self._env.get(name)

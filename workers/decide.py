@@ -9,7 +9,7 @@ from shared.config import Config
 from shared.config.models import max_ages_s
 from shared.domain.cooldowns import Cooldown
 from shared.domain.decisions import Trace
-from shared.domain.pins import Pin
+from shared.domain.pins import Pin, with_candidates
 from shared.domain.ranking import EMPTY, Row, Snapshot, Standing, explain, facts_of
 from shared.domain.routes import NO_ROUTE, Prefer, Route
 from shared.domain.sessions import Session
@@ -103,12 +103,9 @@ class Decider:
 
     def _settled(self, request: DecisionRequest, models: tuple[str, ...], route_name: str | None) -> DecisionResult:
         if request.session:
-            proposed = Pin(
-                model_name=models[0],
-                route_name=route_name,
-                models=models if request.inline and route_name else None,
-                until=request.until,
-            )
+            proposed = Pin(model_name=models[0], route_name=route_name, until=request.until)
+            if request.inline and route_name:
+                proposed = with_candidates(proposed, models)
             standing = self._pins.settle(request.session, proposed, request.ttl_s)
             if standing != proposed:
                 return adopted(standing, request)

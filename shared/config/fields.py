@@ -233,3 +233,14 @@ Tenant = Annotated[
     Field(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]{0,254}[^\s\x00-\x1f\x7f-\x9f])?$"),
     Is("1 to 256 printable characters without spaces around them"),
 ]
+ANY_TENANT = "*"
+Tenants = Annotated[
+    tuple[Tenant, ...],
+    Field(min_length=1),
+    BeforeValidator(
+        lambda value: (value,) if value == ANY_TENANT else tuple(value) if isinstance(value, list) else value,
+        json_schema_input_type=Literal["*"] | list[Tenant],
+    ),
+    Is('"*" for any, or a list of at least one tenant, each of 1 to 256 printable characters'),
+]
+"""Tenants that a header may name; `*` among them stands for any."""

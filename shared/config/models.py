@@ -23,6 +23,7 @@ from shared.config.fields import (
     SecretDigest,
     Section,
     Tenant,
+    Tenants,
     Text,
     Url,
     UrlWithQuery,
@@ -72,7 +73,9 @@ class ModelProvider(Section):
         None, description="Where its API is; without a path, /v1 is meant. Known providers need none."
     )
     passthrough_auth: Flag = Field(
-        False, description="Whether it is sent the client's Authorization header in place of a key."
+        False,
+        description="Whether it is sent the client's own credential in place of a key: X-Provider-Authorization, or "
+        "Authorization where there are no auth.keys.",
     )
     provider_interface: Interface | None = Field(
         None, description="Whose API it speaks; known providers speak their own."
@@ -228,7 +231,10 @@ class AccessKey(Section):
 
     name: Text = Field(description="Whose key it is.")
     digest: SecretDigest = Field(alias="key", repr=False, description="The key itself.")
-    tenant: Tenant | None = Field(None, description="The tenant of its sessions.")
+    tenant: Tenant | None = Field(None, description="The tenant of its sessions, whatever a header says.")
+    tenants: Tenants | None = Field(
+        None, description='The tenants that session_cache.tenant_header may name; "*": any. It has to name one.'
+    )
     models: ModelNames | None = Field(None, description="The models it may use; all without it.")
 
 
@@ -257,7 +263,7 @@ class Limits(Section):
     waiting_requests: Positive = Field(2000, description="How many may be under way in a web process.")
     waiting_decisions: Positive = Field(200, description="How many may wait for a decision in a web process.")
     sessions_per_minute: Annotated[int, Whole(0)] = Field(
-        6000, description="How many a tenant may begin; 0: any number."
+        6000, description="How many a client may begin, by its key, else its address; 0: any number."
     )
 
 

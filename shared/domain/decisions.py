@@ -34,6 +34,8 @@ class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
     trace: Trace
     allowed: frozenset[str] | None = None
     """The models that the client's key covers, by qualified name; None: all."""
+    client: str = ""
+    """Who sends it: the name of the client's key, else the client's address."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 import enum
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -73,12 +73,16 @@ class Failover:
         self.cooldowns: Mapping[str, Cooldown] = {}
         """The models that have failed lately."""
 
-    def candidates(self, request: RouteRequest, decision: Decision) -> tuple[str, ...]:
+    def candidates(self, request: RouteRequest, decision: Decision, lacking: Collection[str] = ()) -> tuple[str, ...]:
         """The models to try, in this order; never empty.
 
-        Models that have failed come last. When the preferred one's cooldown is over, a single request tries it first.
+        Those `lacking` a credential that only the client has are left out, unless there is no other: then the
+        provider of the first one says what is missing. Models that have failed come last. When the preferred one's
+        cooldown is over, a single request tries it first.
         """
         names = self._eligible(request, decision)
+        if lacking:
+            names = tuple(name for name in names if name not in lacking) or names[:1]
         if len(names) == 1 or not self.cooldowns:
             return names[: self._rules.max_attempts]
         ordered = by_fitness(names, self.cooldowns)

@@ -10,8 +10,7 @@
 | plano:cooldown:<provider/model>                      | string  | why and since when it sits out | time to sit out |
 | plano:failures:<provider/model>                      | string  | how often it failed in a row   | that + 10 min   |
 | plano:probe:<provider/model>                         | string  | that one request tries it      | 10 s            |
-| plano:sessions:<tenant>:<minute>                     | string  | how many sessions it began     | 2 min           |
-| plano:sessions:<minute>                              | string  | … those without tenant         | 2 min           |
+| plano:sessions:<key's name or address>:<minute>      | string  | how many sessions it began     | 2 min           |
 | plano:decided:<process>                              | channel | a job and its result, as JSON  | is no key       |
 
 Everything under `rq:` belongs to RQ.
@@ -63,10 +62,9 @@ def probe(model: str) -> str:
     return f"plano:probe:{model}"
 
 
-def sessions(tenant: str | None, minute: int) -> str:
-    """The key of the count of a tenant's new sessions in a minute; `minute` is counted from the epoch."""
-    scope = "" if tenant is None else f"{_escaped(tenant)}:"
-    return f"plano:sessions:{scope}{minute}"
+def sessions(client: str, minute: int) -> str:
+    """The key of the count of a client's new sessions in a minute; `minute` is counted from the epoch."""
+    return f"plano:sessions:{_escaped(client)}:{minute}"
 
 
 def replica(replica_id: str) -> str:

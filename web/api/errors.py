@@ -11,7 +11,7 @@ from shared import errors
 from web.dialects import chat
 from web.dialects.errors import ErrorInfo, info_of
 from web.ops.tracing import trace_of
-from web.proxy.response import decision_headers
+from web.proxy.response import decision_headers, fallback_headers
 from web.server.protocol_errors import protocol_error
 
 log = logging.getLogger("plano.web")
@@ -31,7 +31,7 @@ def _ours(error: errors.PlanoError) -> Response:
         log.error("an answer was overdue at %s", request.path, exc_info=error)
     decision = getattr(error, "decision", None)
     answer = _answer(info_of(error), decision_headers(decision) if decision else [])
-    answer.headers.extend([("x-plano-fallback", each) for each in getattr(error, "attempts", ())])
+    answer.headers.extend(fallback_headers(getattr(error, "attempts", ())))
     if isinstance(error, errors.Denied) and request.path.startswith("/admin"):
         answer.headers["WWW-Authenticate"] = 'Basic realm="plano"'  # a browser then asks for the token
     if isinstance(error, errors.Unavailable | errors.TooManySessions):

@@ -1,7 +1,7 @@
 """Sends a request to the model that was decided on; when that fails, to the next candidate."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import gevent
@@ -9,6 +9,7 @@ import msgspec
 from flask import Response
 
 from shared.config import Config
+from shared.domain.catalog import Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
 from shared.errors import Overdue, ShuttingDown, UpstreamFailed, UpstreamTimeout
 from shared.routing.failover import Failover
@@ -18,10 +19,12 @@ from web.dialects.dialect import Dialect
 from web.ops import tracing
 from web.ops.usage import UsageRecorder
 from web.proxy import request as upstream_request
-from web.proxy.response import decision_headers, response
+from web.proxy.response import decision_headers, fallback_headers, response
 from web.proxy.upstream import Answer, Upstream
 
 _FAILURES = frozenset({408, 409, 429})
+_OF_CLIENT = frozenset({401, 403, 429})
+"""What a provider answers because of a credential: when it is the client's own, the model sits out for nobody."""
 _FIRST_SERVER_ERROR = 500
 _SPARE_S = 1.0
 """All attempts together have listeners.timeout; an outer limit, for faults of ours, ends this much later."""
@@ -40,6 +43,8 @@ class ClientRequest(msgspec.Struct, frozen=True):
     environ: dict[str, Any]
     tenant: str | None
     """Whose usage is counted: the key's tenant, else the header's."""
+    clients_own: str | None = None
+    """The client's own credential for the provider of the model that it names; no other provider is ever sent it."""
 
 
 class _Attempt(msgspec.Struct, frozen=True):
@@ -50,6 +55,8 @@ class _Attempt(msgspec.Struct, frozen=True):
     """A status, `timeout` or `unreachable`; None when the model answered."""
     retry_after_s: int | None = None
     error: UpstreamFailed | None = None
+    of_client: bool = False
+    """Whether it failed for the client's own credential, which says nothing about the model for others."""
 
 
 class Relay:
@@ -86,8 +93,9 @@ class Relay:
 
     def _answer(self, request: ClientRequest, decision: Decision) -> Response:
         deadline = time.monotonic() + self._config.listener.timeout_s
-        names = self._failover.candidates(request.route, decision)
-        failures = _passed_over(decision, names[0])
+        lacking = self._lacking(request, decision)
+        names = self._failover.candidates(request.route, decision, lacking)
+        failures = _passed_over(decision, names[0], lacking)
         refused: Response | None = None
         failed: UpstreamFailed | None = None
         for n, name in enumerate(names):
@@ -96,7 +104,8 @@ class Relay:
             if attempt.failure is None and attempt.response:
                 self._failover.answered(request.route, decision, name)
                 return _with_fallback(attempt.response, failures)
-            self._failover.failed(name, str(attempt.failure), attempt.retry_after_s)
+            if not attempt.of_client:
+                self._failover.failed(name, str(attempt.failure), attempt.retry_after_s)
             if attempt.response and n == len(names) - 1:
                 return _with_fallback(attempt.response, failures)
             failures.append(f"{name};{attempt.failure}")
@@ -106,6 +115,23 @@ class Relay:
         assert failed is not None  # noqa: S101 - each candidate gave a response or an error
         failed.decision, failed.attempts = _as_served(decision, names[-1]), tuple(failures[:-1])
         raise failed
+
+    def _lacking(self, request: ClientRequest, decision: Decision) -> Collection[str]:
+        """The models that take the client's own credential, which this request does not bring for them."""
+        catalog = self._config.catalog
+        if not catalog.passes_credentials:
+            return ()
+        models = [*map(catalog.find, decision.models), catalog.default]  # a session may fall back on the default
+        return frozenset(
+            model.name
+            for model in models
+            if model and model.provider.passthrough_auth and not self._is_for(model.provider, request)
+        )
+
+    @staticmethod
+    def _is_for(provider: Provider, request: ClientRequest) -> bool:
+        """Whether the client's own credential, if it sends one, is meant for this provider."""
+        return request.clients_own is not None and provider.is_same(request.route.model.provider)
 
     def _attempt(self, request: ClientRequest, decision: Decision, name: str, within_s: float) -> _Attempt:
         """Ask one candidate; when this returns, the first bytes of its answer are there."""
@@ -123,7 +149,8 @@ class Relay:
             outcome = "timeout" if isinstance(error, UpstreamTimeout) else "unreachable"
             return _Attempt(None, outcome, error=error)
         if answer.status in _FAILURES or answer.status >= _FIRST_SERVER_ERROR:
-            return _Attempt(made, str(answer.status), _retry_after_s(answer))
+            of_client = answer.status in _OF_CLIENT and self._config.catalog.get(name).provider.passthrough_auth
+            return _Attempt(made, str(answer.status), _retry_after_s(answer), of_client=of_client)
         if answer.ok:  # recorded at the end: only then is known what a stream has used
             first_byte_s = answer.first_byte_at and answer.first_byte_at - began
             made.call_on_close(lambda: self._usage.answered(name, request.tenant, first_byte_s, reader.usage()))
@@ -139,7 +166,14 @@ class Relay:
         try:
             answer = self._upstream.post(
                 request.dialect.upstream_url(model),
-                upstream_request.headers(model, request.dialect, request.environ, ids, self._tenant_header),
+                upstream_request.headers(
+                    model,
+                    request.dialect,
+                    request.environ,
+                    ids,
+                    tenant_header=self._tenant_header,
+                    clients_own=request.clients_own if self._is_for(model.provider, request) else None,
+                ),
                 request.dialect.upstream_body(request.fields, model),
                 provider=model.provider.name,
                 within_s=within_s,
@@ -167,15 +201,18 @@ def _as_served(decision: Decision, name: str) -> Decision:
     return msgspec.structs.replace(decision, models=(name,), pinned=False)
 
 
-def _passed_over(decision: Decision, first: str) -> list[str]:
-    """The candidates that were not asked because they sit out, as `x-plano-fallback` names them."""
+def _passed_over(decision: Decision, first: str, lacking: Collection[str]) -> list[str]:
+    """The candidates before the first that is asked, as `x-plano-fallback` names them.
+
+    They sit out, or they are `lacking` the client's own credential.
+    """
     before = decision.models[: decision.models.index(first)] if first in decision.models else decision.models
-    return [f"{name};cooling" for name in before]
+    return [f"{name};{'credential' if name in lacking else 'cooling'}" for name in before]
 
 
 def _with_fallback(made: Response, failures: list[str]) -> Response:
     if failures:
-        made.headers.extend([("x-plano-fallback", each) for each in failures])
+        made.headers.extend(fallback_headers(failures))
     return made
 
 

@@ -1,6 +1,7 @@
 """The response for the client: the provider's, with the model's qualified name and our headers about the decision."""
 
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -53,6 +54,11 @@ def decision_headers(decision: Decision) -> Headers:
     if decision.degraded:
         headers.append(("x-plano-degraded", decision.degraded))
     return headers
+
+
+def fallback_headers(failures: Iterable[str]) -> Headers:
+    """One header for each candidate that failed first, such as `openai/gpt-5.2;503`."""
+    return [("x-plano-fallback", _header_text(each)) for each in failures]
 
 
 def response(answer: Answer, reader: AnswerReader, dialect: Dialect, ours: Headers) -> Response:

@@ -16,6 +16,7 @@ from shared.config import load  # noqa: E402
 from shared.errors import ConfigError  # noqa: E402
 from shared.log_fields import REQUEST_ID  # noqa: E402
 from shared.settings import Settings  # noqa: E402
+from web.access_keys import PROVIDER_AUTHORIZATION  # noqa: E402
 from web.dialects.sessions import SESSION_HEADERS  # noqa: E402
 from web.server.access_log import AccessLog  # noqa: E402
 from web.server.worker import Log, Worker  # noqa: E402
@@ -59,7 +60,8 @@ def post_worker_init(worker: Any) -> None:
     from web import wsgi  # noqa: PLC0415 - the application is loaded only after this file
     from web.services import heartbeat_of  # noqa: PLC0415
 
-    once = ("Authorization", _config.routing.session_cache.tenant_header or "", *SESSION_HEADERS.values())
+    tenant_header = _config.routing.session_cache.tenant_header or ""
+    once = ("Authorization", PROVIDER_AUTHORIZATION, tenant_header, *SESSION_HEADERS.values())
     worker.configure(
         _config.limits,
         frozenset(map(str.upper, once)),
