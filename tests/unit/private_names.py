@@ -153,6 +153,7 @@ geventhttpclient.connectionpool.ConnectionPool.return_socket(self, sock)
 geventhttpclient.response.HTTPSocketPoolResponse._body_buffer
 geventhttpclient.response.HTTPSocketPoolResponse._on_message_complete(self)
 geventhttpclient.response.HTTPSocketPoolResponse._sock
+geventhttpclient.response.HTTPSocketPoolResponse.block_size
 geventhttpclient.response.HTTPSocketPoolResponse.feed(self, data)
 geventhttpclient.response.HTTPSocketPoolResponse.get_code
 geventhttpclient.response.HTTPSocketPoolResponse.items(self)
@@ -206,7 +207,10 @@ LIBRARIES = (
     Library("rq", "decisions/0006-rq-on-a-gevent-pool.md", ("workers/pool.py", "shared/store/queue.py"), RQ),
     Library("redis", "decisions/0002-redis-connections.md", ("shared/store/client.py",), REDIS),
     Library(
-        "geventhttpclient", "decisions/0008-upstream-connections.md", ("web/proxy/upstream.py",), GEVENTHTTPCLIENT
+        "geventhttpclient",
+        "decisions/0008-upstream-connections.md",
+        ("web/proxy/upstream.py", "web/proxy/answer.py"),
+        GEVENTHTTPCLIENT,
     ),
     Library("honcho", "README.md", ("shared/cli/processes.py",), HONCHO),
     Library("gevent", "decisions/0001-gevent-workers.md", (), GEVENT),

@@ -18,8 +18,10 @@ from web.dialects.dialect import Dialect
 from web.ops import tracing
 from web.ops.usage import UsageRecorder
 from web.proxy import request as upstream_request
+from web.proxy import retry_after
+from web.proxy.answer import Answer
 from web.proxy.response import decision_headers, response
-from web.proxy.upstream import Answer, Upstream
+from web.proxy.upstream import Upstream
 
 _FAILURES = frozenset({408, 409, 429})
 _FIRST_SERVER_ERROR = 500
@@ -95,12 +97,16 @@ class Relay:
             attempt = self._attempt(request, decision, name, left_s if name == names[-1] else left_s * _SHARE)
             if attempt.failure is None and attempt.response:
                 self._failover.answered(request.route, decision, name)
+                _give_up(refused)
                 return _with_fallback(attempt.response, failures)
             self._failover.failed(name, str(attempt.failure), attempt.retry_after_s)
-            if attempt.response and n == len(names) - 1:
-                return _with_fallback(attempt.response, failures)
+            if attempt.response:
+                _give_up(refused)
+                refused = attempt.response
+                if n == len(names) - 1:
+                    break
             failures.append(f"{name};{attempt.failure}")
-            refused, failed = attempt.response or refused, attempt.error or failed
+            failed = attempt.error or failed
         if refused:
             return _with_fallback(refused, failures)
         assert failed is not None  # noqa: S101 - each candidate gave a response or an error
@@ -123,7 +129,7 @@ class Relay:
             outcome = "timeout" if isinstance(error, UpstreamTimeout) else "unreachable"
             return _Attempt(None, outcome, error=error)
         if answer.status in _FAILURES or answer.status >= _FIRST_SERVER_ERROR:
-            return _Attempt(made, str(answer.status), _retry_after_s(answer))
+            return _Attempt(made, str(answer.status), retry_after.seconds(answer))
         if answer.ok:  # recorded at the end: only then is known what a stream has used
             first_byte_s = answer.first_byte_at and answer.first_byte_at - began
             made.call_on_close(lambda: self._usage.answered(name, request.tenant, first_byte_s, reader.usage()))
@@ -173,13 +179,13 @@ def _passed_over(decision: Decision, first: str) -> list[str]:
     return [f"{name};cooling" for name in before]
 
 
+def _give_up(refused: Response | None) -> None:
+    """End an answer that the client will not get; a long one may still be on its way."""
+    if refused:
+        refused.close()
+
+
 def _with_fallback(made: Response, failures: list[str]) -> Response:
     if failures:
         made.headers.extend([("x-plano-fallback", each) for each in failures])
     return made
-
-
-def _retry_after_s(answer: Answer) -> int | None:
-    """Retry-After in seconds; its other form, a date, is not used by model providers and counts as none."""
-    value = next((value for name, value in answer.headers if name == "retry-after"), "")
-    return int(value) if value.isdecimal() else None
