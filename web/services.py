@@ -51,7 +51,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             tenants=[key.tenant for key in config.access_keys if key.tenant],
         )
         access = Access(config.access_keys, config.routing.session_cache.tenant_header)
-        providers = Upstream(config.listener.timeout_s)
+        providers = Upstream(
+            config.listener.timeout_s, outgoing=base.settings.outgoing, ca_files=config.catalog.ca_files
+        )
         return cls(
             settings=base.settings,
             config=config,

@@ -17,6 +17,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     access_key: str | None = None
     passthrough_auth: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    ca_file: str | None = None
+    """The certificates to trust, in PEM, in place of the machine's."""
 
     def __repr__(self) -> str:
         """Never shows the credential."""
@@ -52,6 +54,12 @@ class Catalog:
         for model in models:
             self._bare.setdefault(model.id, model)
         self.default = self._named[default] if default else None
+
+    @property
+    def ca_files(self) -> frozenset[str]:
+        """The files of certificates that providers have of their own."""
+        providers = (*(model.provider for model in self.models), *self._wildcards.values())
+        return frozenset(provider.ca_file for provider in providers if provider.ca_file)
 
     def find(self, name: str) -> Model | None:
         """The model meant by an alias, a qualified name or a bare id; None when it is not configured."""

@@ -144,12 +144,15 @@ redis.connection.ConnectionPool.release(self, connection)
 GEVENTHTTPCLIENT = """
 geventhttpclient.connectionpool.ConnectionPool._create_tcp_socket(self, family, socktype, protocol)
 geventhttpclient.connectionpool.ConnectionPool._is_socket_alive(self, sock)
+geventhttpclient.connectionpool.ConnectionPool._resolve(self)
 geventhttpclient.connectionpool.ConnectionPool._socket_queue
 geventhttpclient.connectionpool.ConnectionPool.after_connect(self, sock)
 geventhttpclient.connectionpool.ConnectionPool.close(self)
 geventhttpclient.connectionpool.ConnectionPool.get_socket(self)
 geventhttpclient.connectionpool.ConnectionPool.release_socket(self, sock)
 geventhttpclient.connectionpool.ConnectionPool.return_socket(self, sock)
+geventhttpclient.connectionpool.SSLConnectionPool._setup_proxy(self, sock)
+geventhttpclient.connectionpool.SSLConnectionPool.default_options
 geventhttpclient.response.HTTPSocketPoolResponse._body_buffer
 geventhttpclient.response.HTTPSocketPoolResponse._on_message_complete(self)
 geventhttpclient.response.HTTPSocketPoolResponse._sock
@@ -209,7 +212,7 @@ LIBRARIES = (
     Library(
         "geventhttpclient",
         "decisions/0008-upstream-connections.md",
-        ("web/proxy/upstream.py", "web/proxy/answer.py"),
+        ("web/proxy/connections.py", "web/proxy/answer.py"),
         GEVENTHTTPCLIENT,
     ),
     Library("honcho", "README.md", ("shared/cli/processes.py",), HONCHO),

@@ -87,7 +87,7 @@ def test_connections_that_the_provider_has_closed_are_let_go(
 
     upstream.tend()
 
-    assert [pool._socket_queue.qsize() for pool, _ in upstream._pools.values()] == [0]
+    assert [pool._socket_queue.qsize() for pool in upstream._pools.values()] == [0]
 
 
 def test_an_interim_answer_does_not_give_the_connection_away(upstream: Upstream) -> None:

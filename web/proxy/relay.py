@@ -149,6 +149,7 @@ class Relay:
                 request.dialect.upstream_body(request.fields, model),
                 provider=model.provider.name,
                 within_s=within_s,
+                ca_file=model.provider.ca_file,
             )
         except UpstreamFailed:
             span.end()
