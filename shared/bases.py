@@ -14,6 +14,7 @@ from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.messages import DecisionRequest, DecisionResult
+from shared.outgoing import Outgoing
 from shared.routing.affinity import Affinity, Decisions
 from shared.routing.failover import Failover
 from shared.settings import Settings
@@ -101,6 +102,7 @@ class WorkerBase(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: RecentSnapshot
     recent_cooldowns: RecentCooldowns
     tracing: Tracing
+    outgoing: Outgoing
 
 
 class ClockBase(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +130,7 @@ class InPlace(NamedTuple):
     background: tuple[Background, ...]
 
 
-BuildInPlace = Callable[[Config, MemoryPins, MemoryCooldowns, MemoryLatencies, Tracing], InPlace]
+BuildInPlace = Callable[[Config, MemoryPins, MemoryCooldowns, MemoryLatencies, Tracing, Outgoing], InPlace]
 
 
 class NoMetrics:

@@ -99,6 +99,7 @@ def worker(settings: Settings, env: Mapping[str, str]) -> WorkerBase:
         snapshot=snapshot,
         recent_cooldowns=recent_cooldowns,
         tracing=tracing.build(config.tracing, env),
+        outgoing=settings.outgoing,
     )
 
 
@@ -143,7 +144,7 @@ def _memory_web(
     cooldowns = MemoryCooldowns()
     source = _observed_source(config)
     latencies = MemoryLatencies(source.half_life_s if source else HALF_LIFE_S)
-    made = build(config, pins, cooldowns, latencies, traces)
+    made = build(config, pins, cooldowns, latencies, traces, settings.outgoing)
     quota = MemorySessionQuota(config.limits.sessions_per_minute)
     decisions = DecisionsInPlace(made.decide, limit=config.limits.waiting_decisions)
     return WebBase(

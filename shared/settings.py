@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.errors import ConfigError
+from shared.outgoing import DIRECT, Outgoing, holds_certificates
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _LOOPBACK = (IPv4Network("127.0.0.1"), IPv6Network("::1"))  # as gunicorn has it
@@ -30,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Whose X-Forwarded-For counts; None: any peer's."""
     log_format: str = "text"
     access_log: bool = True
+    outgoing: Outgoing = DIRECT
 
     def __repr__(self) -> str:
         """Never shows a credential."""
@@ -53,6 +55,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             trusted_proxies=read.networks("FORWARDED_ALLOW_IPS", _LOOPBACK),
             access_log=read.choice("ACCESS_LOG", "1", ("0", "1")) == "1",
             log_format=read.choice("LOG_FORMAT", "text", ("text", "json")),
+            outgoing=Outgoing(
+                https_proxy=read.proxy("HTTPS_PROXY"),
+                no_proxy=env.get("no_proxy") or env.get("NO_PROXY") or "",
+                ca_file=read.certificates("SSL_CERT_FILE"),
+            ),
         )
         if read.faults:
             raise ConfigError(read.faults)
@@ -94,6 +101,27 @@ class _Reader:
                 f"{name}: is {text!r}; it is addresses and networks such as 10.0.0.0/8 with commas between them, or *"
             )
             return default
+
+    def proxy(self, name: str) -> str | None:
+        """The address of a proxy, whose name may be in small letters, too; `host:port` is plain HTTP to it."""
+        url = self._env.get(name.lower()) or self._env.get(name)
+        if not url:
+            return None
+        url = url if "://" in url else f"http://{url}"
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme == "http" and parts.hostname and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:  # the value may hold a password
+            self.faults.append(f"{name}: is not the address of an HTTP proxy, such as http://proxy.example.com:3128")
+        return url
+
+    def certificates(self, name: str) -> str | None:
+        path = self._env.get(name)
+        if path and not holds_certificates(path):
+            self.faults.append(f"{name}: is {path!r}, which cannot be used; it is a file of certificates in PEM")
+        return path or None
 
     def redis(self, name: str) -> str | None:
         url = self._env.get(name)

@@ -56,7 +56,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             config.routing.session_cache.tenant_header,
             ClientAddress(base.settings.trusted_proxies),
         )
-        providers = Upstream(config.listener.timeout_s)
+        providers = Upstream(
+            config.listener.timeout_s, outgoing=base.settings.outgoing, ca_files=config.catalog.ca_files
+        )
         return cls(
             settings=base.settings,
             config=config,

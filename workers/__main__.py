@@ -20,6 +20,7 @@ from shared.errors import ConfigError  # noqa: E402
 from shared.log_fields import fields  # noqa: E402
 from shared.settings import Settings  # noqa: E402
 from workers import decide  # noqa: E402
+from workers.metrics.fetch import Fetch  # noqa: E402
 from workers.metrics.refresh import Refresher  # noqa: E402
 from workers.pool import DRAIN_S, PoolWorker  # noqa: E402
 from workers.services import WorkerServices  # noqa: E402
@@ -40,8 +41,16 @@ def main() -> int:
         return 1
     stop = _stop_on_signal()
     services = WorkerServices(
-        decider=decide.build(base.config, base.pins, base.snapshot, base.recent_cooldowns, base.tracing),
-        refresher=Refresher(base.config.sources, base.metrics, averages=base.latencies, routes=base.config.routes),
+        decider=decide.build(
+            base.config, base.pins, base.snapshot, base.recent_cooldowns, base.tracing, outgoing=base.outgoing
+        ),
+        refresher=Refresher(
+            base.config.sources,
+            base.metrics,
+            Fetch(outgoing=base.outgoing),
+            averages=base.latencies,
+            routes=base.config.routes,
+        ),
     )
     for each in base.background:
         each.start()

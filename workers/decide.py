@@ -15,6 +15,7 @@ from shared.domain.routes import NO_ROUTE, Prefer, Route
 from shared.domain.sessions import Session
 from shared.errors import Away, StoreDown
 from shared.messages import DecisionRequest, DecisionResult, adopted
+from shared.outgoing import Outgoing
 from shared.tracing import OFF, Tracing
 from workers import router
 
@@ -113,10 +114,12 @@ class Decider:
         return DecisionResult(models=models, route=route_name)
 
 
-def build(config: Config, pins: Pins, metrics: Metrics, cooldowns: Cooldowns, tracing: Tracing) -> Decider:
+def build(
+    config: Config, pins: Pins, metrics: Metrics, cooldowns: Cooldowns, tracing: Tracing, *, outgoing: Outgoing
+) -> Decider:
     """The decider that a config asks for."""
     return Decider(
-        router=router.build(config.router),
+        router=router.build(config.router, outgoing),
         pins=pins,
         metrics=metrics,
         cooldowns=cooldowns,

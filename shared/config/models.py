@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from shared.config.fields import (
     ApiUrl,
+    CaFile,
     Duration,
     Flag,
     HeaderName,
@@ -82,6 +83,9 @@ class ModelProvider(Section):
     )
     headers: dict[HeaderName, HeaderValue] = Field(
         {}, repr=False, description="Headers that every request to it carries."
+    )
+    ca_file: CaFile | None = Field(
+        None, description="Certificates to trust, in PEM, in place of the machine's: a private CA."
     )
 
     @property
@@ -193,6 +197,9 @@ class Router(Section):
         None, description="A prompt in place of the built-in one; it holds {routes} and {conversation}."
     )
     timeout_ms: Positive = Field(3000, description="How long it may take to choose a route.")
+    ca_file: CaFile | None = Field(
+        None, description="Certificates to trust, in PEM, in place of the machine's: a private CA."
+    )
 
 
 class Routing(Section):

@@ -144,15 +144,19 @@ redis.connection.ConnectionPool.release(self, connection)
 GEVENTHTTPCLIENT = """
 geventhttpclient.connectionpool.ConnectionPool._create_tcp_socket(self, family, socktype, protocol)
 geventhttpclient.connectionpool.ConnectionPool._is_socket_alive(self, sock)
+geventhttpclient.connectionpool.ConnectionPool._resolve(self)
 geventhttpclient.connectionpool.ConnectionPool._socket_queue
 geventhttpclient.connectionpool.ConnectionPool.after_connect(self, sock)
 geventhttpclient.connectionpool.ConnectionPool.close(self)
 geventhttpclient.connectionpool.ConnectionPool.get_socket(self)
 geventhttpclient.connectionpool.ConnectionPool.release_socket(self, sock)
 geventhttpclient.connectionpool.ConnectionPool.return_socket(self, sock)
+geventhttpclient.connectionpool.SSLConnectionPool._setup_proxy(self, sock)
+geventhttpclient.connectionpool.SSLConnectionPool.default_options
 geventhttpclient.response.HTTPSocketPoolResponse._body_buffer
 geventhttpclient.response.HTTPSocketPoolResponse._on_message_complete(self)
 geventhttpclient.response.HTTPSocketPoolResponse._sock
+geventhttpclient.response.HTTPSocketPoolResponse.block_size
 geventhttpclient.response.HTTPSocketPoolResponse.feed(self, data)
 geventhttpclient.response.HTTPSocketPoolResponse.get_code
 geventhttpclient.response.HTTPSocketPoolResponse.items(self)
@@ -206,7 +210,10 @@ LIBRARIES = (
     Library("rq", "decisions/0006-rq-on-a-gevent-pool.md", ("workers/pool.py", "shared/store/queue.py"), RQ),
     Library("redis", "decisions/0002-redis-connections.md", ("shared/store/client.py",), REDIS),
     Library(
-        "geventhttpclient", "decisions/0008-upstream-connections.md", ("web/proxy/upstream.py",), GEVENTHTTPCLIENT
+        "geventhttpclient",
+        "decisions/0008-upstream-connections.md",
+        ("web/proxy/connections.py", "web/proxy/answer.py"),
+        GEVENTHTTPCLIENT,
     ),
     Library("honcho", "README.md", ("shared/cli/processes.py",), HONCHO),
     Library("gevent", "decisions/0001-gevent-workers.md", (), GEVENT),

@@ -19,8 +19,10 @@ from web.dialects.dialect import Dialect
 from web.ops import tracing
 from web.ops.usage import UsageRecorder
 from web.proxy import request as upstream_request
+from web.proxy import retry_after
+from web.proxy.answer import Answer
 from web.proxy.response import decision_headers, fallback_headers, response
-from web.proxy.upstream import Answer, Upstream
+from web.proxy.upstream import Upstream
 
 _FAILURES = frozenset({408, 409, 429})
 _OF_CLIENT = frozenset({401, 403, 429})
@@ -103,13 +105,17 @@ class Relay:
             attempt = self._attempt(request, decision, name, left_s if name == names[-1] else left_s * _SHARE)
             if attempt.failure is None and attempt.response:
                 self._failover.answered(request.route, decision, name)
+                _give_up(refused)
                 return _with_fallback(attempt.response, failures)
             if not attempt.of_client:
                 self._failover.failed(name, str(attempt.failure), attempt.retry_after_s)
-            if attempt.response and n == len(names) - 1:
-                return _with_fallback(attempt.response, failures)
+            if attempt.response:
+                _give_up(refused)
+                refused = attempt.response
+                if n == len(names) - 1:
+                    break
             failures.append(f"{name};{attempt.failure}")
-            refused, failed = attempt.response or refused, attempt.error or failed
+            failed = attempt.error or failed
         if refused:
             return _with_fallback(refused, failures)
         assert failed is not None  # noqa: S101 - each candidate gave a response or an error
@@ -150,7 +156,7 @@ class Relay:
             return _Attempt(None, outcome, error=error)
         if answer.status in _FAILURES or answer.status >= _FIRST_SERVER_ERROR:
             of_client = answer.status in _OF_CLIENT and self._config.catalog.get(name).provider.passthrough_auth
-            return _Attempt(made, str(answer.status), _retry_after_s(answer), of_client=of_client)
+            return _Attempt(made, str(answer.status), retry_after.seconds(answer), of_client=of_client)
         if answer.ok:  # recorded at the end: only then is known what a stream has used
             first_byte_s = answer.first_byte_at and answer.first_byte_at - began
             made.call_on_close(lambda: self._usage.answered(name, request.tenant, first_byte_s, reader.usage()))
@@ -177,6 +183,7 @@ class Relay:
                 request.dialect.upstream_body(request.fields, model),
                 provider=model.provider.name,
                 within_s=within_s,
+                ca_file=model.provider.ca_file,
             )
         except UpstreamFailed:
             span.end()
@@ -210,13 +217,13 @@ def _passed_over(decision: Decision, first: str, lacking: Collection[str]) -> li
     return [f"{name};{'credential' if name in lacking else 'cooling'}" for name in before]
 
 
+def _give_up(refused: Response | None) -> None:
+    """End an answer that the client will not get; a long one may still be on its way."""
+    if refused:
+        refused.close()
+
+
 def _with_fallback(made: Response, failures: list[str]) -> Response:
     if failures:
         made.headers.extend(fallback_headers(failures))
     return made
-
-
-def _retry_after_s(answer: Answer) -> int | None:
-    """Retry-After in seconds; its other form, a date, is not used by model providers and counts as none."""
-    value = next((value for name, value in answer.headers if name == "retry-after"), "")
-    return int(value) if value.isdecimal() else None

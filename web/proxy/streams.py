@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from shared.errors import UpstreamFailed
 from web.dialects.dialect import AnswerReader, Dialect
 from web.dialects.errors import info_of
-from web.proxy.upstream import Answer
+from web.proxy.answer import Answer
 
 
 def events(answer: Answer, reader: AnswerReader, dialect: Dialect) -> Iterator[bytes]:
