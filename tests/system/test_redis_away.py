@@ -150,7 +150,7 @@ def test_a_process_has_connected_before_it_serves(
 
         answer = ask(ports[0], "s", DEEP)
 
-        assert answer.headers["x-plano-degraded"] == "router"  # it was queued, and no worker was there
+        assert answer.headers["x-plano-degraded"] in {"router", "queue"}  # no worker was there
         assert client.info("stats")["total_connections_received"] - made <= 1  # the detector's own
         assert len(client.client_list()) - 1 <= CONNECTIONS
 
