@@ -6,8 +6,15 @@ import redis
 from redis.client import Pipeline
 from redis.exceptions import NoScriptError
 
-from shared.errors import Away
+from shared.errors import Away, StoreDown
 from shared.store.client import FairPool
+
+_WRONG_TYPE = ("WRONGTYPE", "is not an integer", "would overflow")
+"""What an answer of Redis has in it, within a script or not, when a value is not what the command needs."""
+
+
+class WrongType(StoreDown):
+    """A key of ours holds something that the command cannot work on: another type, or a text in place of a number."""
 
 
 class StoreClient(redis.Redis):
@@ -66,5 +73,7 @@ class _StorePipeline(Pipeline):
 def away(error: redis.RedisError, kind: type[Away]) -> Away:
     """The error of redis-py as one of ours."""
     if isinstance(error, redis.ResponseError):
+        if kind is StoreDown and any(sign in str(error) for sign in _WRONG_TYPE):
+            return WrongType(str(error))
         return kind(f"Redis refuses: {type(error).__name__}")  # read-only, out of memory, …
     return kind(f"Redis is away: {type(error).__name__}")

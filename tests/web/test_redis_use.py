@@ -11,8 +11,8 @@ from tests.harness import RedisServer, wait_until
 from tests.web.gateway import REVIEW, WRITE, Gateway, Webs
 
 IN_ANY_CASE = {"info", "config", "config|resetstat", "subscribe", "ping", "mget", "smembers", "pttl"}
-"""The test's own; the return of the subscription; what the failure detector asks on a busy machine; and what a process
-looks at from time to time: cooldowns and workers."""
+"""The test's own; the return of the subscription; what the failure detector asks on a busy machine; and what a
+process looks at from time to time: cooldowns and workers."""
 SIGN_OF_LIFE = ("multi", "hset", "expire", "exec")
 """What a web process sends from time to time."""
 

@@ -4,7 +4,7 @@ import json
 import signal
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def decided(port: int, session: str) -> bool:
     return "x-plano-degraded" not in answer.headers and answer.json()["model"] == FIRST
 
 
-def job(store: redis.Redis, job_id: str | bytes, fields: dict[str, Any]) -> None:
+def job(store: redis.Redis, job_id: str | bytes, fields: Mapping[Any, Any]) -> None:
     key = b"rq:job:" + (job_id if isinstance(job_id, bytes) else job_id.encode())
     store.hset(key, mapping=fields)
     store.expire(key, 60)
@@ -199,7 +199,7 @@ def test_a_worker_that_has_no_room_gives_signs_of_life(
     assert hung == 1
 
 
-def last_sign(store: redis.Redis) -> set[bytes | None]:
+def last_sign(store: redis.Redis) -> set[Any]:
     """When each worker has given its last sign of life."""
     names: Any = store.smembers("rq:workers:plano")
     return {store.hget(name.decode(), "last_heartbeat") for name in names}
