@@ -18,7 +18,7 @@ from shared.periodic import Periodic
 from shared.routing.affinity import Affinity, Decisions, Pins, Policy, Quota, Recorder
 from shared.routing.failover import Cooldowns, Failover, Movable, OnFailure, Rules
 from shared.settings import Settings
-from shared.store.commands import StoreClient
+from shared.store.commands import TRY_EVERY_S, StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.endpoint import RedisEndpoint
 from shared.store.latency import LatencyStore
@@ -79,7 +79,12 @@ def web(
         pins=pins,
         decisions=decisions,
         redis=pins_redis,
-        background=(*dict.fromkeys((pins_endpoint, queue_endpoint)), results, decisions),
+        background=(
+            *dict.fromkeys((pins_endpoint, queue_endpoint)),
+            results,
+            decisions,
+            Periodic(TRY_EVERY_S, pins_redis.refusal, "writes"),
+        ),
         replicas=Replicas(pins_redis, unreadable),
         prices=RecentSnapshot(MetricsStore(pins_redis, unreadable)) if _priced(config) else NoMetrics(),
         latencies=_latencies(config, pins_redis, unreadable),
@@ -105,6 +110,7 @@ def worker(settings: Settings, env: Mapping[str, str]) -> WorkerBase:
             *dict.fromkeys((pins_endpoint, queue_endpoint)),
             Periodic(_LOOK_EVERY_S, snapshot.look, "snapshot"),
             Periodic(_LOOK_EVERY_S, recent_cooldowns.look, "cooldowns"),
+            Periodic(TRY_EVERY_S, client.refusal, "writes"),
         ),
         snapshot=snapshot,
         recent_cooldowns=recent_cooldowns,

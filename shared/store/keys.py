@@ -12,6 +12,7 @@
 | plano:probe:<provider/model>                         | string  | that one request tries it      | 10 s            |
 | plano:sessions:<tenant>:<minute>                     | string  | how many sessions it began     | 2 min           |
 | plano:sessions:<minute>                              | string  | … those without tenant         | 2 min           |
+| plano:written                                        | string  | that somebody could write      | 30 s, renewed   |
 | plano:decided:<process>                              | channel | a job and its result, as JSON  | is no key       |
 
 Everything under `rq:` belongs to RQ.
@@ -25,6 +26,7 @@ from shared.domain.sessions import Session
 AFFINITY = "plano:affinity:"
 METRICS_SNAPSHOT = "plano:metrics:snapshot"
 OBSERVED = "plano:metrics:observed"
+WRITTEN = "plano:written"
 
 # Printable ASCII stays as it is, so that keys are readable in redis-cli. All else, and `:` and `%`, is
 # percent-encoded, so that two different pairs of tenant and session never share a key.

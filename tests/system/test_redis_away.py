@@ -265,7 +265,8 @@ def test_a_redis_that_refuses_writes_still_keeps_pinned_sessions(
     assert (new.status_code, new.json()["model"]) == (200, OWN)
     assert new.headers["x-plano-degraded"] in {"redis", "queue"}
     assert (back.json()["model"], pinned(back)) == (FIRST, False)
-    assert set(_changes(web)) == ({"redis is read-only"} if fault == "read-only" else set())
+    assert set(_changes(web)) <= {"redis refuses writes", "redis takes writes again"}
+    assert _changes(web).count("redis refuses writes") == 1
 
 
 def test_dropped_connections_cost_nobody_the_pin(
