@@ -37,7 +37,7 @@ def decode(value: bytes) -> Pin:
     """The pin that was written; raises msgspec.DecodeError when the value is not one."""
     try:
         return _decode(value)
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from None
 
 

@@ -188,13 +188,14 @@ class Affinity:
             raise RouterDown(result.fault)
         if result.pin:
             return self._adopted(result.models, result.pin, request, pinned=result.pinned)
-        return Decision(models=result.models, route=result.route)
+        return Decision(models=self._configured(result.models) or (request.model.name,), route=result.route)
 
     def _adopted(self, models: tuple[str, ...], pin: Pin, request: RouteRequest, *, pinned: bool) -> Decision:
         """The decision by a pin; the request's own model when a replica with another config made the pin."""
         if self._catalog.find(pin.model_name) is None:
             return Decision(models=(request.model.name,))
-        return Decision(models=self._configured(models), route=pin.route_name, pinned=pinned, pin=pin)
+        chosen = self._configured((pin.model_name, *models))
+        return Decision(models=chosen, route=pin.route_name, pinned=pinned, pin=pin)
 
 
 def _within_allowed(decision: Decision, allowed: frozenset[str] | None) -> Decision:

@@ -11,6 +11,7 @@
 | plano:failures:<provider/model>                      | string  | how often it failed in a row   | that + 10 min   |
 | plano:probe:<provider/model>                         | string  | that one request tries it      | 10 s            |
 | plano:sessions:<key's name or address>:<minute>      | string  | how many sessions it began     | 2 min           |
+| plano:written                                        | string  | that somebody could write      | 30 s, renewed   |
 | plano:decided:<process>                              | channel | a job and its result, as JSON  | is no key       |
 
 Everything under `rq:` belongs to RQ.
@@ -24,6 +25,7 @@ from shared.domain.sessions import Session
 AFFINITY = "plano:affinity:"
 METRICS_SNAPSHOT = "plano:metrics:snapshot"
 OBSERVED = "plano:metrics:observed"
+WRITTEN = "plano:written"
 
 # Printable ASCII stays as it is, so that keys are readable in redis-cli. All else, and `:` and `%`, is
 # percent-encoded, so that two different pairs of tenant and session never share a key.

@@ -7,6 +7,8 @@ import redis
 
 from shared.domain.quotas import MINUTE_S, refuse
 from shared.store import keys
+from shared.store.commands import WrongType
+from shared.store.unreadable import Unreadable
 
 _TTL_S = 2 * MINUTE_S  # replicas' clocks may differ
 
@@ -14,11 +16,18 @@ _TTL_S = 2 * MINUTE_S  # replicas' clocks may differ
 class SessionQuota:
     """Counts new sessions in Redis; one round trip each, none when there is no limit."""
 
-    def __init__(self, client: redis.Redis, limit: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        limit: int,
+        clock: Callable[[], float] = time.time,
+        unreadable: Unreadable | None = None,
+    ) -> None:
         """`limit` sessions a minute and client, 0 for any number."""
         self._redis = client
         self._limit = limit
         self._clock = clock
+        self._unreadable = unreadable or Unreadable()
 
     def admit(self, client: str) -> None:
         """Count a session that is about to be pinned.
@@ -29,9 +38,18 @@ class SessionQuota:
             return
         now = self._clock()
         key = keys.sessions(client, int(now // MINUTE_S))
+        try:
+            begun = self._counted(key)
+        except WrongType as error:  # the minute's count begins anew
+            self._unreadable.note(key, error)
+            self._redis.delete(key)
+            begun = self._counted(key)
+        if begun > self._limit:
+            refuse(self._limit, now)
+
+    def _counted(self, key: str) -> int:
         with self._redis.pipeline() as together:
             together.incr(key)
             together.expire(key, _TTL_S)
             begun, _ = together.execute()
-        if begun > self._limit:
-            refuse(self._limit, now)
+        return int(begun)

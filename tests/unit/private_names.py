@@ -68,22 +68,21 @@ rq.Queue.redis_queues_keys
 rq.executions.Execution.create(cls, job, ttl, pipeline, worker_name)
 rq.job.Job._result
 rq.job.Job.args
-rq.job.Job.fetch_many(cls, job_ids, connection, serializer)
-rq.job.Job.func
+rq.job.Job.data
 rq.job.Job.func_name
 rq.job.Job.get_status(self, refresh)
 rq.job.Job.heartbeat(self, timestamp, ttl, pipeline, xx)
 rq.job.Job.key
 rq.job.Job.key_for(cls, job_id)
 rq.job.Job.perform(self)
+rq.job.Job.origin
 rq.job.Job.prepare_for_execution(self, worker_name, pipeline)
-rq.job.Job.restore(self, raw_data)
 rq.job.Job.timeout
 rq.timeouts.BaseDeathPenalty.cancel_death_penalty(self)
 rq.timeouts.BaseDeathPenalty.setup_death_penalty(self)
-rq.utils.as_text(v)
 rq.worker.SimpleWorker._install_signal_handlers(self)
 rq.worker.SimpleWorker._state
+rq.worker.SimpleWorker.bootstrap(self, logging_level, date_format, log_format)
 rq.worker.SimpleWorker.check_for_suspension(self, burst)
 rq.worker.SimpleWorker.cleanup_execution(self, job, pipeline)
 rq.worker.SimpleWorker.connection
@@ -114,7 +113,8 @@ rq.worker.SimpleWorker.set_state(self, state, pipeline)
 rq.worker.SimpleWorker.should_run_maintenance_tasks
 rq.worker.SimpleWorker.subscribe(self)
 rq.worker.SimpleWorker.teardown(self)
-rq.worker_registration.get_keys(queue, connection)
+rq.worker_registration.REDIS_WORKER_KEYS
+rq.worker_registration.WORKERS_BY_QUEUE_KEY
 rq.worker_registration.register(worker, pipeline)
 """
 
@@ -207,7 +207,12 @@ class Library:
 
 LIBRARIES = (
     Library("gunicorn", "decisions/0007-gunicorn-worker.md", ("web/server/",), GUNICORN),
-    Library("rq", "decisions/0006-rq-on-a-gevent-pool.md", ("workers/pool.py", "shared/store/queue.py"), RQ),
+    Library(
+        "rq",
+        "decisions/0006-rq-on-a-gevent-pool.md",
+        ("workers/pool.py", "workers/time_limits.py", "shared/store/queue.py"),
+        RQ,
+    ),
     Library("redis", "decisions/0002-redis-connections.md", ("shared/store/client.py",), REDIS),
     Library(
         "geventhttpclient",
