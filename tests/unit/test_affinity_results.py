@@ -38,7 +38,7 @@ class Saying:
     def workers(self) -> int:
         return 1
 
-    def admit(self, session: Session | None) -> None:
+    def admit(self, client: str) -> None:
         pass
 
     def decided(self, decision: Decision) -> None:
