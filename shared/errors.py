@@ -20,6 +20,8 @@ PlanoError
 │   └── Overloaded          … or too many requests wait already
 └── UpstreamFailed          a provider gave no usable answer
     ├── UpstreamUnreachable … no connection, or it broke
+    │   ├── UpstreamRefused … nobody listens there
+    │   └── NotSent         … this process had no file, no address for the name, or no way out
     ├── UpstreamTimeout     … no byte in time
     └── ShuttingDown        … before this process had to end
 
@@ -137,6 +139,14 @@ class UpstreamFailed(PlanoError):
 
 class UpstreamUnreachable(UpstreamFailed):
     """No connection to the provider could be made, or it broke before its answer."""
+
+
+class UpstreamRefused(UpstreamUnreachable):
+    """Nobody listens where the provider should be."""
+
+
+class NotSent(UpstreamUnreachable):
+    """This process could not connect for a reason of its own, in which the provider has no part."""
 
 
 class UpstreamTimeout(UpstreamFailed):

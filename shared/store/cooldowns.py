@@ -16,6 +16,8 @@ from shared.store.values import Decoder
 
 REMEMBERED_S = 600
 """How long a failure counts towards the next one, after its cooldown has ended."""
+SUSPECTED_S = 10
+"""Within which time a model must fail two requests to sit out."""
 PROBE_S = 10
 """How long one request alone may try whether a model is well again."""
 
@@ -63,9 +65,20 @@ class CooldownStore:
             self._records.unreadable.note(key, error)
             return None
 
+    def suspected(self, model: str, request: str) -> bool:
+        """Whether a model that has failed this request has failed another one in the last 10 s."""
+        key = keys.suspected(model)
+        try:
+            last: Any = self._redis.set(key, request, ex=SUSPECTED_S, get=True)
+        except WrongType as error:
+            self._records.unreadable.note(key, error)
+            last = None
+            self._redis.set(key, request, ex=SUSPECTED_S)
+        return last is not None and last != request.encode()
+
     def recovered(self, model: str) -> None:
         """Forget a model's failures: it has answered."""
-        self._redis.delete(keys.cooldown(model), keys.failures(model), keys.probe(model))
+        self._redis.delete(keys.cooldown(model), keys.failures(model), keys.probe(model), keys.suspected(model))
 
     def claim_probe(self, model: str) -> bool:
         """Whether the caller is the one that may try a model on probation; holds for 10 s."""

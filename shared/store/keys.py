@@ -10,6 +10,7 @@
 | plano:cooldown:<provider/model>                      | string  | why and since when it sits out | time to sit out |
 | plano:failures:<provider/model>                      | string  | how often it failed in a row   | that + 10 min   |
 | plano:probe:<provider/model>                         | string  | that one request tries it      | 10 s            |
+| plano:suspected:<provider/model>                     | string  | whose request it failed last   | 10 s            |
 | plano:sessions:<key's name or address>:<minute>      | string  | how many sessions it began     | 2 min           |
 | plano:written                                        | string  | that somebody could write      | 30 s, renewed   |
 | plano:decided:<process>                              | channel | a job and its result, as JSON  | is no key       |
@@ -57,6 +58,11 @@ def cooldown(model: str) -> str:
 def failures(model: str) -> str:
     """The key of the record of a model's failures."""
     return f"plano:failures:{model}"
+
+
+def suspected(model: str) -> str:
+    """The key of the request that a model failed last, while that may be the request's fault."""
+    return f"plano:suspected:{model}"
 
 
 def probe(model: str) -> str:

@@ -155,7 +155,8 @@ KEYS = st.sampled_from(
         "plano:metrics:snapshot",
         "plano:metrics:observed",
         "plano:replica:x",
-        *(f"plano:{kind}:{name}" for kind in ("cooldown", "failures", "probe") for name in live.MODELS),
+        "plano:written",
+        *(f"plano:{kind}:{name}" for kind in ("cooldown", "failures", "probe", "suspected") for name in live.MODELS),
     ]
 )
 STORED = st.sampled_from(

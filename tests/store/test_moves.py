@@ -165,3 +165,25 @@ def test_an_operator_sees_every_pin_page_by_page(pins: Any) -> None:
         f"plano:affinity:s{n}": f"m{n}" for n in range(25)
     }
     assert all(0 < ttl_s <= TTL_S for _, ttl_s in seen.values())
+
+
+def test_a_model_is_suspected_when_it_has_failed_another_request(cooldowns: Any) -> None:
+    assert not cooldowns.suspected("a/b", "one")
+    assert not cooldowns.suspected("a/b", "one")
+    assert not cooldowns.suspected("a/c", "two")
+
+    assert cooldowns.suspected("a/b", "two")
+
+
+def test_a_suspicion_does_not_last(client: StoreClient, store: redis.Redis) -> None:
+    CooldownStore(client).suspected("a/b", "one")
+
+    assert 1 <= store.ttl("plano:suspected:a/b") <= 10
+
+
+def test_a_model_that_has_recovered_is_not_suspected(cooldowns: Any) -> None:
+    cooldowns.suspected("a/b", "one")
+
+    cooldowns.recovered("a/b")
+
+    assert not cooldowns.suspected("a/b", "two")

@@ -142,6 +142,7 @@ redis.connection.ConnectionPool.release(self, connection)
 """
 
 GEVENTHTTPCLIENT = """
+geventhttpclient.connectionpool.ConnectionPool._create_socket(self)
 geventhttpclient.connectionpool.ConnectionPool._create_tcp_socket(self, family, socktype, protocol)
 geventhttpclient.connectionpool.ConnectionPool._is_socket_alive(self, sock)
 geventhttpclient.connectionpool.ConnectionPool._resolve(self)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import gevent
 import gevent.socket
 from gevent import monkey
 from gevent.ssl import SSLContext
@@ -15,6 +16,7 @@ from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from web.proxy.names import Addresses, Names
 
 CONNECT_TIMEOUT_S = 5.0
+PROBE_S = 1.0
 _POOL_SIZE = 4096  # the most at once; a connection is made when one is needed
 
 _poll = monkey.get_original("select", "poll")
@@ -39,7 +41,10 @@ class _Tended:
 
     look_up: Callable[[], Addresses]
     """Where to connect to; raises socket.gaierror."""
+    through_proxy = False
+    """Whether a failure to connect may be the proxy's."""
     _socket_queue: Any
+    _create_socket: Callable[[], gevent.socket.socket]
     _spare = 0
     """How many idle connections, counted from the oldest, nobody has needed since the last `last_round`."""
 
@@ -62,6 +67,15 @@ class _Tended:
     def return_socket(self, sock: Any) -> None:
         sock.has_served = True
         super().return_socket(sock)  # type: ignore[misc]
+
+    def refuses(self) -> bool:
+        """Whether a new connection is refused; one that is not made within a second is not."""
+        try:
+            with gevent.Timeout(PROBE_S, TimeoutError()):
+                self._create_socket().close()
+        except OSError as error:
+            return isinstance(error, ConnectionRefusedError)
+        return False
 
     def _resolve(self) -> Addresses:
         return self.look_up()
@@ -120,5 +134,6 @@ def pool(
         options |= {"use_proxy": True, "proxy_user": user, "proxy_password": password}
     next_host, next_port = (way.hostname or "", way.port or 80) if proxy else (host, port)
     tls = TlsPool(next_host, next_port, host, port, ssl_context_factory=lambda **_: context, **options)
+    tls.through_proxy = bool(proxy)
     tls.look_up = partial(names.addresses, next_host, next_port)
     return tls

@@ -11,7 +11,8 @@ from flask import Response
 from shared.config import Config
 from shared.domain.catalog import Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
-from shared.errors import Overdue, ShuttingDown, UpstreamFailed, UpstreamTimeout
+from shared.domain.failures import Blame, Failure
+from shared.errors import NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from shared.routing.failover import Failover
 from shared.tracing import Span, Tracing
 from web.dialects.body import Fields
@@ -30,6 +31,11 @@ _OF_CLIENT = frozenset({401, 403, 429})
 _FIRST_SERVER_ERROR = 500
 _SPARE_S = 1.0
 """All attempts together have listeners.timeout; an outer limit, for faults of ours, ends this much later."""
+_TIMEOUT = "timeout"
+_FULL_SHARE = 0.5
+"""Which share of listeners.timeout a model must have had for its time-out to speak against it."""
+_BUSY_S = 0.5
+"""A time-out that comes so much later than it is due says that this process was busy."""
 _SHARE = 0.6
 """Which share of the time that is left a model gets while there is another candidate after it."""
 
@@ -55,10 +61,9 @@ class _Attempt(msgspec.Struct, frozen=True):
     response: Response | None
     failure: str | None
     """A status, `timeout` or `unreachable`; None when the model answered."""
+    blame: Blame = Blame.MODEL
     retry_after_s: int | None = None
     error: UpstreamFailed | None = None
-    of_client: bool = False
-    """Whether it failed for the client's own credential, which says nothing about the model for others."""
 
 
 class Relay:
@@ -97,29 +102,33 @@ class Relay:
         deadline = time.monotonic() + self._config.listener.timeout_s
         lacking = self._lacking(request, decision)
         names = self._failover.candidates(request.route, decision, lacking)
-        failures = _passed_over(decision, names[0], lacking)
+        steps = _passed_over(decision, names[0], lacking)
+        failures: list[Failure] = []
         refused: Response | None = None
         failed: UpstreamFailed | None = None
         for n, name in enumerate(names):
-            left_s = max(deadline - time.monotonic(), 0.001)
-            attempt = self._attempt(request, decision, name, left_s if name == names[-1] else left_s * _SHARE)
+            began = time.monotonic()
+            left_s = max(deadline - began, 0.001)
+            within_s = left_s if name == names[-1] else left_s * _SHARE
+            attempt = self._attempt(request, decision, name, within_s)
             if attempt.failure is None and attempt.response:
-                self._failover.answered(request.route, decision, name)
+                kept = self._failover.answered(request.route, decision, name, failures)
                 _give_up(refused)
-                return _with_fallback(attempt.response, failures)
-            if not attempt.of_client:
-                self._failover.failed(name, str(attempt.failure), attempt.retry_after_s)
+                return _with_steps(attempt.response, steps, kept=kept)
+            failures.append(self._failure(attempt, name, within_s, time.monotonic() - began))
+            self._failover.failed(failures[-1])
             if attempt.response:
                 _give_up(refused)
                 refused = attempt.response
                 if n == len(names) - 1:
                     break
-            failures.append(f"{name};{attempt.failure}")
+            steps.append(f"{name};{attempt.failure}")
             failed = attempt.error or failed
+        self._failover.gave_up(request.route, failures)
         if refused:
-            return _with_fallback(refused, failures)
+            return _with_steps(refused, steps)
         assert failed is not None  # noqa: S101 - each candidate gave a response or an error
-        failed.decision, failed.attempts = _as_served(decision, names[-1]), tuple(failures[:-1])
+        failed.decision, failed.attempts = _as_served(decision, names[-1]), tuple(steps[:-1])
         raise failed
 
     def _lacking(self, request: ClientRequest, decision: Decision) -> Collection[str]:
@@ -139,6 +148,18 @@ class Relay:
         """Whether the client's own credential, if it sends one, is meant for this provider."""
         return request.clients_own is not None and provider.is_same(request.route.model.provider)
 
+    def _failure(self, attempt: _Attempt, name: str, within_s: float, took_s: float) -> Failure:
+        """What the attempt says; a time-out says less when it was cut short, or this process was too busy to hear."""
+        short = within_s < _FULL_SHARE * self._config.listener.timeout_s
+        busy = took_s > within_s + _BUSY_S
+        return Failure(
+            model=name,
+            why=str(attempt.failure),
+            blame=attempt.blame,
+            retry_after_s=attempt.retry_after_s,
+            own_deadline=attempt.failure == _TIMEOUT and (short or busy),
+        )
+
     def _attempt(self, request: ClientRequest, decision: Decision, name: str, within_s: float) -> _Attempt:
         """Ask one candidate; when this returns, the first bytes of its answer are there."""
         served = _as_served(decision, name)
@@ -152,15 +173,26 @@ class Relay:
         except ShuttingDown:
             raise
         except UpstreamFailed as error:
-            outcome = "timeout" if isinstance(error, UpstreamTimeout) else "unreachable"
-            return _Attempt(None, outcome, error=error)
+            outcome = _TIMEOUT if isinstance(error, UpstreamTimeout) else "unreachable"
+            return _Attempt(None, outcome, blame=self._blame(error, request, name), error=error)
         if answer.status in _FAILURES or answer.status >= _FIRST_SERVER_ERROR:
             of_client = answer.status in _OF_CLIENT and self._config.catalog.get(name).provider.passthrough_auth
-            return _Attempt(made, str(answer.status), retry_after.seconds(answer), of_client=of_client)
+            blame = Blame.CLIENT if of_client else Blame.MODEL
+            return _Attempt(made, str(answer.status), blame=blame, retry_after_s=retry_after.seconds(answer))
         if answer.ok:  # recorded at the end: only then is known what a stream has used
             first_byte_s = answer.first_byte_at and answer.first_byte_at - began
             made.call_on_close(lambda: self._usage.answered(name, request.tenant, first_byte_s, reader.usage()))
         return _Attempt(made, None)
+
+    def _blame(self, error: UpstreamFailed, request: ClientRequest, name: str) -> Blame:
+        """Whom an attempt without an answer speaks against; a refusal is confirmed by a second connection."""
+        if isinstance(error, NotSent):
+            return Blame.NOBODY
+        if not isinstance(error, UpstreamRefused):
+            return Blame.MODEL
+        model = self._config.catalog.get(name)
+        confirmed = self._upstream.refuses(request.dialect.upstream_url(model), model.provider.ca_file)
+        return Blame.REFUSED if confirmed else Blame.MODEL
 
     def _sent(self, request: ClientRequest, name: str, within_s: float) -> Answer:
         """The provider's answer, its head read. The trace of the attempt ends with the answer's body."""
@@ -223,7 +255,10 @@ def _give_up(refused: Response | None) -> None:
         refused.close()
 
 
-def _with_fallback(made: Response, failures: list[str]) -> Response:
-    if failures:
-        made.headers.extend(fallback_headers(failures))
+def _with_steps(made: Response, steps: list[str], *, kept: bool = False) -> Response:
+    """The response with a header for each candidate before it, and one if the session's pin stays with another."""
+    if steps:
+        made.headers.extend(fallback_headers(steps))
+    if kept:
+        made.headers["x-plano-pin"] = "kept"
     return made

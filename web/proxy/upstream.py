@@ -4,6 +4,8 @@ The pool and the response parser in C are geventhttpclient's. Its request builde
 request is a few lines of text.
 """
 
+import errno
+import socket
 import time
 from collections.abc import Iterable
 
@@ -12,13 +14,20 @@ from gevent.ssl import create_default_context
 from geventhttpclient.connectionpool import SSLConnectionPool
 from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 
-from shared.errors import UpstreamTimeout, UpstreamUnreachable
+from shared.errors import NotSent, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from shared.outgoing import DIRECT, Outgoing
 from web.proxy import connections
 from web.proxy.answer import BLOCK, Answer, Parser
 from web.proxy.connections import PlainPool, TlsPool
 from web.proxy.names import Names
 
+_OURS = frozenset(
+    {
+        errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EACCES,
+        errno.ENETDOWN, errno.ENETUNREACH,
+    }
+)  # fmt: skip
+"""What the system says when this machine has no file, no memory, no port or no way out."""
 TEND_EVERY_S = 5.0
 """How often idle connections are checked for those that providers have closed. A check is a round."""
 ROUNDS_KEPT = 12
@@ -75,6 +84,11 @@ class Upstream:
                 parser = self._exchange(pool, data, provider)
         return Answer(parser, provider, silence_s=self._silence_s, until=until)
 
+    def refuses(self, url: str, ca_file: str | None = None) -> bool:
+        """Whether a provider that has refused a connection refuses another one, too; asks for a second at most."""
+        scheme, _, rest = url.partition("://")
+        return self._pool(f"{scheme}://{rest.partition('/')[0]}", ca_file).refuses()
+
     def close(self) -> None:
         """Close every idle connection."""
         for pool in self._pools.values():
@@ -92,7 +106,7 @@ class Upstream:
         try:
             sock = pool.get_socket()
         except OSError as error:
-            raise UpstreamUnreachable(f"No connection to {provider}: {_reason(error)}") from error
+            raise _not_connected(error, provider, through_proxy=pool.through_proxy) from error
         idle = getattr(sock, "has_served", False)  # the provider may be closing such a connection at this moment
         try:
             sock.settimeout(None)  # `post` counts the time: piece by piece a head would have it again and again
@@ -101,7 +115,8 @@ class Upstream:
                 sock.sendall(memoryview(data)[sent:])
         except OSError as error:
             pool.release_socket(sock)
-            raise UpstreamUnreachable(f"{provider} broke the connection: {_reason(error)}") from error
+            kind = NotSent if error.errno in _OURS else UpstreamUnreachable
+            raise kind(f"{provider} broke the connection: {_reason(error)}") from error
         except BaseException:  # the client has gone, or the process ends
             pool.release_socket(sock)
             raise
@@ -125,6 +140,14 @@ class Upstream:
                 silence_s=self._silence_s,
             )
         return known
+
+
+def _not_connected(error: OSError, provider: str, *, through_proxy: bool) -> UpstreamUnreachable:
+    """What a failure to connect means: for the provider, or for this process alone."""
+    text = f"No connection to {provider}: {_reason(error)}"
+    if through_proxy or isinstance(error, socket.gaierror) or error.errno in _OURS:
+        return NotSent(text)
+    return UpstreamRefused(text) if isinstance(error, ConnectionRefusedError) else UpstreamUnreachable(text)
 
 
 def _reason(error: Exception) -> str:
