@@ -82,17 +82,26 @@ class LivePool:
         body = {"model": MODELS[0], "messages": [{"role": "user", "content": "hi"}], **fields}
         return self.post(json.dumps(body).encode(), session)
 
+    def ask_raw(self, stream: bool) -> bytes:
+        """What a client's connection gets for a chat completion, head and body, as it is."""
+        body = json.dumps({"messages": [{"role": "user", "content": "hi"}], "stream": stream}).encode()
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
+        )
+        return self.send(f"{head}X-Model-Affinity: raw-answers\r\n\r\n".encode() + body, shut=False)
+
     def post(self, body: bytes, session: str | None = None) -> requests.Response:
         """The answer to this body."""
         headers = {"X-Model-Affinity": session} if session else {}
         return self.http.post(self.url("/v1/chat/completions"), body, headers=headers, timeout=_READ_LIMIT_S)
 
-    def send(self, data: bytes) -> bytes:
+    def send(self, data: bytes, *, shut: bool = True) -> bytes:
         """What comes back for bytes on a connection of their own, to its end; raises OSError when it never ends."""
         with socket.create_connection((_HOST, self.port), timeout=_READ_LIMIT_S) as sock:
             with suppress(ConnectionError):
                 sock.sendall(data)
-                sock.shutdown(socket.SHUT_WR)
+                if shut:
+                    sock.shutdown(socket.SHUT_WR)
             return _all_of(sock)
 
     def well(self) -> None:

@@ -183,10 +183,11 @@ def test_what_fails_under_the_operators_key_makes_the_model_sit_out(
     keyed: Gateway, provider: Provider, cache: redis.Redis, session: str
 ) -> None:
     """The test above can fail."""
-    pin(cache, session, "openai/gpt-4o-mini", "mixed")
-    provider.behave("status", model="gpt-4o-mini", code=429, headers={"retry-after": "60"}, times=1)
+    provider.behave("status", model="gpt-4o-mini", code=429, headers={"retry-after": "60"}, times=2)
 
-    ask(keyed, session, model="gpt-4o-mini")
+    for n in range(2):
+        pin(cache, f"{session}{n}", "openai/gpt-4o-mini", "mixed")
+        ask(keyed, f"{session}{n}", model="gpt-4o-mini")
 
     wait_until(lambda: cache.exists("plano:failures:openai/gpt-4o-mini"), what="the record of the failure")
 

@@ -95,7 +95,7 @@ def _made(answer: Answer, reader: AnswerReader, dialect: Dialect, headers: Heade
         events = streams.events(answer, reader, dialect)
         streamed = ReadyResponse(events, answer.status, kept + _STREAM_HEADERS)
     else:
-        streamed = ReadyResponse(answer.chunks(), answer.status, headers)
+        streamed = ReadyResponse(streams.pieces(answer), answer.status, headers)
     streamed.call_on_close(answer.close)  # a client that has gone ends the request at the provider, too
     return streamed
 
