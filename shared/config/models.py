@@ -267,6 +267,12 @@ class Limits(Section):
     body_timeout_s: Duration = Field(
         60.0, alias="body_timeout", description="How long a client may take between two pieces of a request's body."
     )
+    send_timeout_s: Duration = Field(
+        60.0, alias="send_timeout", description="How long a client may take no byte of its answer."
+    )
+    buffered_bytes: Positive = Field(
+        268435456, description="How much of requests a web process may hold at once; a request beyond it is a 503."
+    )
     waiting_requests: Positive = Field(2000, description="How many may be under way in a web process.")
     waiting_decisions: Positive = Field(200, description="How many may wait for a decision in a web process.")
     sessions_per_minute: Annotated[int, Whole(0)] = Field(

@@ -29,7 +29,7 @@ class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[Route, ...]
     inline: bool
     """Whether the routes came with the request."""
-    messages: bytes
+    messages: bytes | msgspec.Raw
     """The conversation as the client wrote it: one JSON array, not yet decoded."""
     trace: Trace
     allowed: frozenset[str] | None = None

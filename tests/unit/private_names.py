@@ -27,10 +27,13 @@ from gunicorn.workers.ggevent import GeventWorker
 GUNICORN = """
 gunicorn.glogging.Logger.error_log
 gunicorn.glogging.Logger.setup(self, cfg)
+gunicorn.http.body.Body.failed
+gunicorn.http.body.Body.read(self, size)
 gunicorn.http.body.Body.reader
 gunicorn.http.body.ChunkedReader.parser
 gunicorn.http.body.LengthReader.length
 gunicorn.http.errors.ExpectationFailed
+gunicorn.http.errors.InvalidHeader
 gunicorn.http.errors.InvalidResponseHeader
 gunicorn.http.errors.InvalidResponseHeaderName
 gunicorn.http.errors.LimitRequestHeaders
@@ -40,9 +43,14 @@ gunicorn.http.errors.ObsoleteFolding
 gunicorn.http.errors.ParseException
 gunicorn.http.errors.UnsupportedTransferCoding
 gunicorn.http.message.Request.body
+gunicorn.http.message.Request.force_close(self)
 gunicorn.http.message.Request.headers
 gunicorn.http.message.Request.method
-gunicorn.util.write_nonblock(sock, data, chunked)
+gunicorn.http.message.Request.path
+gunicorn.http.message.Request.unreader
+gunicorn.http.message.Request.version
+gunicorn.http.unreader.Unreader.take_buffered(self)
+gunicorn.http.unreader.Unreader.unread(self, data)
 gunicorn.workers.ggevent.GeventWorker.alive
 gunicorn.workers.ggevent.GeventWorker.cfg
 gunicorn.workers.ggevent.GeventWorker.handle(self, listener, client, addr)
@@ -177,6 +185,7 @@ honcho.printer.Printer.write(self, message)
 """
 
 GEVENT = """
+gevent.core.loop.iteration
 gevent.monkey.get_original(mod_name, item_name)
 gevent.pool.Pool.free_count(self)
 gevent.pool.Pool.wait_available(self, timeout)

@@ -60,7 +60,10 @@ def _http(error: HTTPException) -> Response:
 def _malformed(error: ParseException) -> Response:
     """A body that is not valid HTTP, or stalls. Its head was valid, so the application had begun."""
     refusal = protocol_error(error)
-    return _answer(refusal.info) if refusal else _unforeseen(error)
+    if refusal is None:
+        return _unforeseen(error)
+    retry = [("retry-after", str(refusal.retry_after_s))] if refusal.retry_after_s else []
+    return _answer(refusal.info, retry)
 
 
 def _unforeseen(error: Exception) -> Response:

@@ -35,9 +35,9 @@ def model(fields: Fields) -> str | None:
     return said
 
 
-def messages(fields: Fields) -> bytes:
+def messages(fields: Fields) -> msgspec.Raw:
     """The conversation as JSON, not yet decoded; raises BadRequest when it is missing or empty."""
-    found = bytes(fields.get("messages", b""))
+    found = fields.get("messages", _NULL)
     if not _SOME_LIST.match(found):
         raise BadRequest("messages is missing or empty; send at least one message", param="messages")
     return found

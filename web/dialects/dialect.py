@@ -38,7 +38,7 @@ class Dialect(Protocol):
     def model(self, fields: Fields) -> str | None:
         """The model that a request names; raises BadRequest."""
 
-    def messages(self, fields: Fields) -> bytes:
+    def messages(self, fields: Fields) -> msgspec.Raw:
         """The conversation of a request as a JSON array, not yet decoded; raises BadRequest when there is none."""
 
     def upstream_url(self, model: Model) -> str:
