@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     graceful_timeout_s: int = 25
     drain_delay_s: int = 2
     admin_token: str | None = None
+    metrics_token: str | None = None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] | None = _LOOPBACK
     """Whose X-Forwarded-For counts; None: any peer's."""
     log_format: str = "text"
@@ -52,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             graceful_timeout_s=read.integer("GRACEFUL_TIMEOUT", 25, 1, 3600) or 25,
             drain_delay_s=read.integer("DRAIN_DELAY", 2, 0, 600) or 0,
             admin_token=env.get("PLANO_ADMIN_TOKEN") or None,
+            metrics_token=env.get("PLANO_METRICS_TOKEN") or None,
             trusted_proxies=read.networks("FORWARDED_ALLOW_IPS", _LOOPBACK),
             access_log=read.choice("ACCESS_LOG", "1", ("0", "1")) == "1",
             log_format=read.choice("LOG_FORMAT", "text", ("text", "json")),

@@ -16,6 +16,17 @@ PROVIDER_AUTHORIZATION = "X-Provider-Authorization"
 _BEARER = "bearer "
 
 
+def require_token(environ: Mapping[str, str], token: str, name: str) -> None:
+    """Raise Denied unless a request has this bearer token; `name` is what the operator calls it."""
+    if not hmac.compare_digest((_bearer(environ) or "").encode("latin-1"), token.encode()):
+        raise Denied(f"The token is missing or wrong; send it as `Authorization: Bearer <{name}>`")
+
+
+def _bearer(environ: Mapping[str, str]) -> str | None:
+    credential = environ.get("HTTP_AUTHORIZATION", "")
+    return credential[len(_BEARER) :].strip() if credential.lower().startswith(_BEARER) else None
+
+
 class Access:
     """Checks clients' keys, of which it knows only the digests, and reads the header that names the tenant."""
 
@@ -29,10 +40,10 @@ class Access:
         """The client's key; None when no keys are configured. Raises Denied."""
         if not self._keys:
             return None
-        credential = environ.get("HTTP_AUTHORIZATION", "")
-        if not credential.lower().startswith(_BEARER):
+        credential = _bearer(environ)
+        if credential is None:
             raise Denied("No API key was given; send it as `Authorization: Bearer <key>`")
-        found = self._known(credential[len(_BEARER) :])
+        found = self._known(credential)
         if found is None:
             raise Denied("The API key is not known here")
         return found
