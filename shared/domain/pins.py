@@ -20,6 +20,18 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it ends for good, in seconds since the epoch; only where pins are renewed and have a longest age."""
 
 
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands under the key of a pin, as an operator sees it."""
+
+    key: bytes
+    pin: Pin | None
+    """None: no pin can be read there."""
+    ttl_s: int
+    """In seconds; -1: it never ends."""
+    kind: str = "string"
+    """What Redis calls its type."""
+
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Pin).decode
 
