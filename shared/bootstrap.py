@@ -22,6 +22,7 @@ from shared.store.commands import TRY_EVERY_S, StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.endpoint import RedisEndpoint
 from shared.store.latency import LatencyStore
+from shared.store.pin_view import PinView
 from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.quotas import SessionQuota
@@ -76,7 +77,7 @@ def web(
         config=config,
         affinity=_affinity(config, pins=pins, decisions=decisions, quota=quota, recorder=recorder, traces=traces),
         failover=_failover(config, CooldownStore(pins_redis, unreadable), pins),
-        pins=pins,
+        pins=PinView(pins_redis),
         decisions=decisions,
         redis=pins_redis,
         background=(

@@ -300,5 +300,9 @@ class PoolWorker(SimpleWorker):
     def procline(self, message: str) -> None:
         """Do nothing: the process keeps its name."""
 
+    def _set_ip_address(self, connection: redis.Redis) -> None:  # noqa: ARG002
+        """Do not ask for it: CLIENT LIST is for those who may administer Redis, and shows all of its clients."""
+        self.ip_address = "unknown"
+
     def _install_signal_handlers(self) -> None:
         """Do nothing: `workers/__main__.py` handles signals. RQ's handler would raise in whichever greenlet runs."""

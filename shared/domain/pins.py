@@ -24,6 +24,19 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 MAX_BYTES = 4096
 """How long a pin is at most: what a client brings along is kept in Redis for as long as its session."""
 
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands under the key of a pin, as an operator sees it."""
+
+    key: bytes
+    pin: Pin | None
+    """None: no pin can be read there."""
+    ttl_s: int
+    """In seconds; -1: it never ends."""
+    kind: str = "string"
+    """What Redis calls its type."""
+
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Pin).decode
 

@@ -19,7 +19,7 @@ Everything under `rq:` belongs to RQ.
 """
 
 import hashlib
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from shared.domain.sessions import Session
 
@@ -38,6 +38,13 @@ def affinity(session: Session) -> str:
     if session.tenant is None:
         return AFFINITY + _escaped(session.id)
     return f"{AFFINITY}{_escaped(session.tenant)}:{_escaped(session.id)}"
+
+
+def session_of(key: str) -> Session | None:
+    """The session whose pin has this key; None for a key that no session has."""
+    parts = [unquote(part, errors="surrogatepass") for part in key.removeprefix(AFFINITY).split(":")]
+    session = Session(parts[-1], parts[0] if len(parts) > 1 else None)
+    return session if affinity(session) == key else None
 
 
 def decision_job(session: Session) -> str:

@@ -1,6 +1,5 @@
 """Pins in Redis."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -66,37 +65,6 @@ class PinStore:
         except WrongType as error:
             self._without(key, error)
             return False
-
-    def peek(self, session: Session) -> tuple[Pin, int] | None:
-        """The session's pin and its ttl in seconds; None when there is no readable pin. Changes nothing."""
-        key = keys.affinity(session)
-        return self._seen([key]).get(key)
-
-    def page(self, cursor: int, count: int) -> tuple[int, dict[str, tuple[Pin, int]]]:
-        """About `count` pins by key, each with its ttl, from the cursor on; and the next cursor, 0 at the end.
-
-        This method is two round trips.
-        """
-        found: Any = self._redis.scan(cursor, match=f"{keys.AFFINITY}*", count=count)
-        after, names = found
-        return int(after), self._seen([name.decode() for name in names])
-
-    def put(self, session: Session, pin: Pin, ttl_s: int) -> None:
-        """Pin the session, in place of any pin that it has."""
-        self._redis.set(keys.affinity(session), codec.encode(pin), ex=ttl_s)
-
-    def _seen(self, names: Sequence[str]) -> dict[str, tuple[Pin, int]]:
-        with self._redis.pipeline() as together:
-            for name in names:
-                together.get(name)
-                together.ttl(name)
-            answers = together.execute(raise_on_error=False)
-        seen = {}
-        for name, value, ttl_s in zip(names, answers[::2], answers[1::2], strict=True):
-            pin = None if isinstance(value, Exception) else self._decoder.read(name, value)
-            if pin:
-                seen[name] = pin, ttl_s
-        return seen
 
     def _claimed(self, key: str, pin: Pin, ttl_s: int) -> Pin | None:
         # Redis before 7 has no SET … NX GET. A transaction of both commands is as atomic, and one round trip, too.

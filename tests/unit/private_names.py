@@ -89,6 +89,7 @@ rq.job.Job.timeout
 rq.timeouts.BaseDeathPenalty.cancel_death_penalty(self)
 rq.timeouts.BaseDeathPenalty.setup_death_penalty(self)
 rq.worker.SimpleWorker._install_signal_handlers(self)
+rq.worker.SimpleWorker._set_ip_address(self, connection)
 rq.worker.SimpleWorker._state
 rq.worker.SimpleWorker.bootstrap(self, logging_level, date_format, log_format)
 rq.worker.SimpleWorker.check_for_suspension(self, burst)
@@ -104,6 +105,7 @@ rq.worker.SimpleWorker.handle_exception(self, job, exc_info)
 rq.worker.SimpleWorker.handle_job_success(self, job, queue, started_job_registry)
 rq.worker.SimpleWorker.heartbeat(self, timeout, pipeline)
 rq.worker.SimpleWorker.increment_successful_job_count(self, pipeline)
+rq.worker.SimpleWorker.ip_address
 rq.worker.SimpleWorker.job_class
 rq.worker.SimpleWorker.log_result_lifespan
 rq.worker.SimpleWorker.name
