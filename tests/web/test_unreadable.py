@@ -46,10 +46,10 @@ def test_one_bad_record_of_failures_does_not_end_the_view_of_all_others(
     cache.set("plano:failures:openai/gpt-4o-mini", DEEP, ex=60)
     before = counted(web, "failures")
     wait_until(lambda: counted(web, "failures") > before + 1, what="two looks at it")
-    web.chat(REVIEW, session)
-    outside.provider.behave("status", code=503, times=1)
-
-    moved = web.chat(REVIEW, session)
+    for n in range(2):
+        web.chat(REVIEW, f"{session}{n}")
+        outside.provider.behave("status", code=503, times=1)
+        moved = web.chat(REVIEW, f"{session}{n}")
 
     assert (moved.status_code, moved.headers["x-plano-model"]) == (200, "openai/gpt-4o-mini")
     assert cache.exists("plano:failures:openai/gpt-5.2") == 1
@@ -61,7 +61,7 @@ def test_every_key_of_ours_may_hold_anything(
     """No thread of web or worker ends, no answer is an error, and what is written next replaces it."""
     models = ("openai/gpt-4o-mini", "openai/gpt-5.2")
     names = ["plano:metrics:snapshot", "plano:metrics:observed"]
-    names += [f"plano:{kind}:{model}" for kind in ("cooldown", "failures", "probe") for model in models]
+    names += [f"plano:{kind}:{model}" for kind in ("cooldown", "failures", "probe", "suspected") for model in models]
     config = sites.usual(outside) + "model_metrics_sources: [{type: latency, provider: observed}]\n"
     for name in names:
         cache.delete(name)
@@ -73,8 +73,9 @@ def test_every_key_of_ours_may_hold_anything(
         gateway = Gateway(port)
         answers = [gateway.chat(REVIEW, f"anything-{n}") for n in range(3)]
         wait_until(lambda: cache.type("plano:metrics:observed") == b"hash", what="what was measured")
-        outside.provider.behave("status", code=503, times=1)
-        answers += [gateway.chat(REVIEW, "anything-0")]
+        for n in range(2):
+            outside.provider.behave("status", code=503, times=1)
+            answers += [gateway.chat(REVIEW, f"anything-{n}")]
         gateway.close()
 
     assert {answer.status_code for answer in answers} == {200}
