@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from shared.config.faults import UNREADABLE, Faults, Path, by_path, listed
 from shared.config.fields import url_fault
-from shared.config.models import OBSERVED, AccessKey, ConfigFile, MetricSource, RoutingPreference
+from shared.config.models import OBSERVED, AccessKey, ConfigFile, Limits, MetricSource, RoutingPreference
 from shared.config.providers import Served, unknown
 from shared.domain.catalog import Catalog
 from shared.domain.routes import Prefer, name_fault, prefer_fault
@@ -24,6 +24,7 @@ def check(file: ConfigFile, catalog: Catalog, faults: Faults) -> None:
     _check_keys(keys, catalog, faults)
     _check_secrets(file, keys, faults)
     _check_tenants(keys, file.routing.session_cache.tenant_header, faults)
+    _check_limits(file.limits, faults)
 
 
 def _check_routes(
@@ -70,6 +71,12 @@ def _source_faults(source: MetricSource) -> Iterator[tuple[str, str, str]]:
         yield "half_life", f"is for {OBSERVED} only", "leave it out"
     if source.url and source.type != "cost" and (fault := url_fault(source.url)):
         yield "url", *fault
+
+
+def _check_limits(limits: Limits, faults: Faults) -> None:
+    if limits.buffered_bytes < limits.body_bytes and not faults.at(("limits", "body_bytes")):
+        wrong = "is less than limits.body_bytes"
+        faults.add(("limits", "buffered_bytes"), wrong, "make it larger, else a large body never has room")
 
 
 def _check_keys(keys: Mapping[Path, AccessKey], catalog: Catalog, faults: Faults) -> None:

@@ -49,6 +49,7 @@ gunicorn.http.message.Request.method
 gunicorn.http.message.Request.path
 gunicorn.http.message.Request.unreader
 gunicorn.http.message.Request.version
+gunicorn.http.unreader.Unreader.buf
 gunicorn.http.unreader.Unreader.take_buffered(self)
 gunicorn.http.unreader.Unreader.unread(self, data)
 gunicorn.workers.ggevent.GeventWorker.alive
@@ -334,6 +335,7 @@ _MAKERS: dict[str, Callable[[str], AbstractContextManager[Any]]] = {
     "gunicorn.http.body.ChunkedReader": _maker(lambda: _request("Transfer-Encoding: chunked").body.reader),
     "gunicorn.http.body.LengthReader": _maker(lambda: _request("Content-Length: 2").body.reader),
     "gunicorn.http.body.Body": _maker(lambda: _request("Content-Length: 2").body),
+    "gunicorn.http.unreader.Unreader": _maker(lambda: _request("Content-Length: 2").unreader),
     "gunicorn.http.message.Request": _maker(lambda: _request("Content-Length: 2")),
     "gunicorn.workers.ggevent.GeventWorker": _worker,
     "honcho.manager.Manager": _maker(honcho.manager.Manager),

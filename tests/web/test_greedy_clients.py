@@ -34,7 +34,8 @@ limits: {%(limits)s}
 @pytest.fixture(scope="module")
 def tight(outside: Outside, server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A web process with low limits."""
-    limits = f"send_timeout: 500ms, head_timeout: 1s, waiting_requests: 8, buffered_bytes: {BUFFERED}"
+    sizes = f"body_bytes: {BUFFERED}, buffered_bytes: {BUFFERED}"
+    limits = f"send_timeout: 500ms, head_timeout: 1s, waiting_requests: 8, {sizes}"
     config = CONFIG % {"provider": outside.provider.port, "limits": limits}
     with running(Pool(tmp_path_factory.mktemp("tight"), config, server.url)) as pool:
         port = free_port()

@@ -133,13 +133,14 @@ def refuse_ambiguous(req: Any, once: Collection[str]) -> None:
     InvalidHeader for a transfer coding besides chunked: gunicorn would take the body for one that is not compressed.
     """
     seen = [name for name, _ in req.headers if name in once or not name]
-    if "" in seen:
+    names = set(seen)
+    if "" in names:
         raise http.ObsoleteFolding("")
-    if len(seen) > 1 and len(seen) > len(set(seen)):
+    if len(seen) > len(names):
         raise Twice(next(name for name in seen if seen.count(name) > 1))
-    if _HOST not in seen and req.version > (1, 0):
+    if _HOST not in names and req.version > (1, 0):
         raise NoHost
-    if _CODING in seen and dict(req.headers)[_CODING].lower() != "chunked":
+    if _CODING in names and dict(req.headers)[_CODING].lower() != "chunked":
         raise http.InvalidHeader(_CODING)
 
 

@@ -247,10 +247,11 @@ def _finish(req: Any, sock: Any, *, goes_on: bool) -> bool:
     if _is_unread(req.body) and not (goes_on and _drained(req.body)):
         sock.linger(until=end, read=0 if goes_on else DRAINED_BYTES)
         return False
-    pipelined = req.unreader.take_buffered()
-    if pipelined:
+    unreader = req.unreader
+    if unreader.buf.tell():  # the next request has come with this one
+        pipelined = unreader.take_buffered()
         sock.check_lines(pipelined)
-        req.unreader.unread(pipelined)
+        unreader.unread(pipelined)
     return goes_on
 
 
