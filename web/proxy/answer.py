@@ -87,6 +87,7 @@ class Answer:
         self._passed = 0
         self.status: int = parser.status_code
         self.headers: list[tuple[str, str]] = [(name.lower(), value) for name, value in parser.items()]
+        self._first = dict(reversed(self.headers))
         self.first_byte_at: float | None = None
         """When the body began to arrive, by the monotonic clock."""
         self.on_end: Callable[[], None] | None = None
@@ -99,7 +100,7 @@ class Answer:
 
     def header(self, name: str) -> str:
         """The first value of a header, whose name is in small letters; empty when there is none."""
-        return next((value for known, value in self.headers if known == name), "")
+        return self._first.get(name, "")
 
     def begin(self) -> None:
         """Wait for the first bytes of the body, which `chunks` then yields; raises as `chunks` does."""

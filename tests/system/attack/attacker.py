@@ -20,6 +20,7 @@ _HUGE = {
 }
 _HOST = "127.0.0.1"
 _AGAIN_AFTER_S = 0.05
+_HEAVY_EVERY_S = 0.5
 _SILENT = 4096
 _SLOW_READERS = 40
 _FLOOD_BYTES_S = 100_000
@@ -73,7 +74,7 @@ def heavy_bodies(port: int) -> None:
             with suppress(OSError):
                 sock.sendall(body)
             _drain(sock)
-        time.sleep(_AGAIN_AFTER_S)
+        time.sleep(_HEAVY_EVERY_S)
 
 
 def slow_readers(port: int) -> None:
