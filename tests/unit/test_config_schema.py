@@ -2,7 +2,8 @@
 
 import pytest
 
-from shared.config.models import Limits, Routing
+from shared.config.limits import Limits
+from shared.config.models import Routing
 from tests.unit.config_files import Read, faults
 
 ONE = "model_providers: [{model: openai/a}]\n"
