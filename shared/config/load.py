@@ -10,6 +10,7 @@ import msgspec
 from shared.config import document, environment, unsupported
 from shared.config.check import check, doubts
 from shared.config.faults import Faults
+from shared.config.limits import Limits
 from shared.config.migrate import migrate
 from shared.config.models import (
     AccessKey,
