@@ -15,7 +15,6 @@ from shared.config.migrate import migrate
 from shared.config.models import (
     AccessKey,
     ConfigFile,
-    Limits,
     Listener,
     MetricSource,
     Router,
