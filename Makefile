@@ -1,6 +1,7 @@
 # make run    the gateway on this machine; nothing else needs to be installed but Python 3.11 or 3.12
 # make test   everything CI runs
 # make lock   write constraints.txt anew after a change of pyproject.toml; make upgrade takes the newest versions
+# make lowest  all tests but those of whole pools, with the lowest versions that pyproject.toml allows: lowest.txt has them
 # make bench  the figures in bench/results; make bench-pinned etc. for one of them
 # make compare REF=HEAD~1  this tree beside another commit, measured in turn
 # make fuzz SECONDS=60; make chaos SECONDS=600 SEED=7
@@ -20,7 +21,7 @@ SECONDS ?= 60
 SEED ?= 1
 SESSIONS ?= 200
 
-.PHONY: run test format lock upgrade bench compare fuzz chaos load clean
+.PHONY: run test format lock upgrade lowest bench compare fuzz chaos load clean
 
 run: $(READY)
 	@if [ -n "$$OPENAI_API_KEY" ] || grep -qs '^OPENAI_API_KEY=.' .env; then \
@@ -51,6 +52,14 @@ lock: $(BIN)/uv
 
 upgrade: $(BIN)/uv
 	$(LOCK) --upgrade
+
+LOWEST := .venv-lowest
+
+lowest: $(BIN)/uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev]'
+	$(LOWEST)/bin/python -m pytest --ignore tests/system --ignore tests/fuzz
+	$(BIN)/uv pip freeze --quiet --python $(LOWEST)/bin/python --exclude-editable > lowest.txt
 
 bench: $(READY)
 	for question in $(QUESTIONS) table; do $(BIN)/python -m bench.$$question || exit 1; done
