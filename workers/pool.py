@@ -113,7 +113,8 @@ class PoolWorker(SimpleWorker):
         self._breaker = endpoint.breaker
         self._greenlets = Pool(size)
         self._stop = stop
-        self._next_heartbeat = self._next_look = 0.0
+        self._next_look = 0.0
+        self._signed_off = False
         self._dequeued: deque[Job] = deque()
         self._unreadable = unreadable or Unreadable()
         self._intake = Intake(self.queues[0], self.job_class, self._unreadable)
@@ -219,33 +220,15 @@ class PoolWorker(SimpleWorker):
                 announce(pipeline, job, msgspec.convert(job._result, DecisionResult))  # noqa: SLF001
             pipeline.execute()
 
-    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ARG002
-        """Write the worker's heartbeat, once a second at most. RQ would write several for each job.
-
-        Each one registers the worker and its queue, too, since Redis may have come back empty.
-        """
-        with self._beating:
-            if time.monotonic() < self._next_heartbeat:
-                return
-            self._next_heartbeat = time.monotonic() + HEARTBEAT_EVERY_S
-            # Without `suppress` RQ's loop would end; dequeuing waits until Redis is back.
-            with contextlib.suppress(redis.RedisError), self.connection.pipeline() as together:
-                super().heartbeat(HEARTBEAT_TTL_S, together)
-                register(self, together)
-                together.sadd(Queue.redis_queues_keys, *self.queue_keys())
-                together.execute()
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Do nothing: RQ would write several for each job, and end its loop when one fails. `_beat` writes them."""
 
     def check_for_suspension(self, burst: bool) -> None:
         """Obey `rq suspend`, for which the worker looks once a second."""
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + HEARTBEAT_EVERY_S
-            with contextlib.suppress(redis.RedisError):  # as above
+            with contextlib.suppress(redis.RedisError):  # RQ's loop would end; dequeuing waits until Redis is back
                 super().check_for_suspension(burst)
-
-    def run_maintenance_tasks(self) -> None:
-        """Clean RQ's registries, at the next round if Redis is away."""
-        with contextlib.suppress(redis.RedisError):  # as above
-            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
 
     def set_state(self, state: str, pipeline: Any = None) -> None:  # noqa: ARG002
         """Keep the state here, and not in Redis: idle and busy mean nothing where many jobs run."""
@@ -264,6 +247,7 @@ class PoolWorker(SimpleWorker):
         """Sign on, and begin to give signs of life."""
         mend(self.queues[0], self._unreadable)
         super().bootstrap(*args, **kwargs)
+        self._beat()
         for each in self._background:
             each.start()
 
@@ -273,9 +257,15 @@ class PoolWorker(SimpleWorker):
         return False
 
     def _beat(self) -> None:
-        """Give a sign of life, also while there is no room for another job."""
+        """Give a sign of life, and register worker and queue, since Redis may have come back empty."""
         try:
-            self.heartbeat()
+            with self._beating, self.connection.pipeline() as together:
+                if self._signed_off:
+                    return
+                super().heartbeat(HEARTBEAT_TTL_S, together)
+                register(self, together)
+                together.sadd(Queue.redis_queues_keys, *self.queue_keys())
+                together.execute()
         except redis.ResponseError as error:
             self._refused_by_redis(error)
         except redis.RedisError as error:
@@ -293,7 +283,7 @@ class PoolWorker(SimpleWorker):
         for each in self._background:
             each.stop()
         with self._beating:
-            self._next_heartbeat = math.inf
+            self._signed_off = True
         self._greenlets.join(timeout=DRAIN_S)
         super().teardown()  # type: ignore[no-untyped-call]
 
