@@ -39,7 +39,7 @@ from shared.store.unreadable import Unreadable
 from shared.store.workers import HEARTBEAT_TTL_S
 from workers.incoming import FUNCTIONS
 from workers.intake import Intake
-from workers.mending import is_wrong_type, mend
+from workers.mending import mend, mend_after
 from workers.services import WorkerServices
 from workers.time_limits import GreenletDeathPenalty
 
@@ -157,9 +157,7 @@ class PoolWorker(SimpleWorker):
 
     def _refused_by_redis(self, error: redis.ResponseError) -> None:
         """Delete what is in the way of the queue; without such a thing wait, since Redis may refuse for long."""
-        if is_wrong_type(error):
-            mend(self.queues[0], self._unreadable)
-        else:
+        if not mend_after(error, self.queues[0], self._unreadable):
             log.debug("redis refuses: %s", error)
             self._stop.wait(HEARTBEAT_EVERY_S)
 
@@ -172,8 +170,7 @@ class PoolWorker(SimpleWorker):
             execute(job, queue)
         except redis.RedisError as error:  # the job's key expires, and the session's next request queues a new job
             log.warning("a job could not be signed off: %s", type(error).__name__)
-            if is_wrong_type(error):
-                mend(self.queues[0], self._unreadable)
+            mend_after(error, self.queues[0], self._unreadable)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Log why a job failed: in one line for what comes from outside, with RQ's traceback for all else."""
