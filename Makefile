@@ -6,6 +6,7 @@
 # make compare REF=HEAD~1  this tree beside another commit, measured in turn
 # make fuzz SECONDS=60; make chaos SECONDS=600 SEED=7
 # make load SECONDS=60 SESSIONS=200   many clients at once: what hangs, splits or degrades
+# make attack   greedy clients beside honest ones; make soak SECONDS=600   what is held after much has gone wrong
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +22,7 @@ SECONDS ?= 60
 SEED ?= 1
 SESSIONS ?= 200
 
-.PHONY: run test format lock upgrade lowest bench compare fuzz chaos load clean
+.PHONY: run test format lock upgrade lowest bench compare fuzz chaos load attack soak clean
 
 run: $(READY)
 	@if [ -n "$$OPENAI_API_KEY" ] || grep -qs '^OPENAI_API_KEY=.' .env; then \
@@ -78,6 +79,12 @@ chaos: $(READY)
 
 load: $(READY)
 	$(BIN)/python -m tests.system.load --seconds $(SECONDS) --sessions $(SESSIONS)
+
+attack: $(READY)
+	$(BIN)/python -m tests.system.attack
+
+soak: $(READY)
+	$(BIN)/python -m tests.system.soak --seconds $(SECONDS)
 
 clean:
 	rm -rf $(VENV)
