@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import random
+import signal
 import sys
 import time
 import traceback
@@ -24,6 +25,7 @@ def main() -> int:
     unknown = set(arguments.targets) - set(TARGETS)
     if unknown:
         parser.error(f"not a target: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the pool ends too
     targets = [TARGETS[name] for name in arguments.targets or TARGETS]
     if arguments.seed is not None:
         return sum(_breaks(target, arguments.seed) for target in targets)

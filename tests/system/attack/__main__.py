@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,7 @@ def main() -> int:
     unknown = set(chosen) - set(ATTACKS)
     if unknown:
         parser.error(f"not an attack: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the pool ends too
     folder = Path(tempfile.mkdtemp(prefix="plano-attack-"))
     _say(_line("attack", _COLUMNS))
     hurt = False

@@ -1,6 +1,7 @@
 """`python -m tests.system.soak --seconds 600`: what came of it; 1 when something is held that should not be."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ def main() -> int:
     """Soak, and report."""
     parser = argparse.ArgumentParser(prog="python -m tests.system.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600, help="how long clients come  [%(default)s]")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the pool ends too
     folder = Path(tempfile.mkdtemp(prefix="plano-soak-"))
     report = run(folder, parser.parse_args().seconds)
     counts = ", ".join(f"{count} {name}" for name, count in sorted(report.outcomes.items()))
