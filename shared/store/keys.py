@@ -4,6 +4,7 @@
 | ---------------------------------------------------- | ------- | ------------------------------ | --------------- |
 | plano:affinity:<tenant>:<session>                    | string  | the pin, as JSON               | session_ttl_s   |
 | plano:affinity:<session>                             | string  | … of a session without tenant  | session_ttl_s   |
+| plano:affinity:…<session>~<lane>                     | string  | … of one thread of an agent    | session_ttl_s   |
 | plano:metrics:snapshot                               | string  | cost and latency, as JSON      | 9 refreshes     |
 | plano:metrics:observed                               | hash    | model: time to first byte      | 9 half-lives    |
 | plano:replica:<id>                                   | hash    | address, version, config digest| 30 s, renewed   |
@@ -26,16 +27,15 @@ AFFINITY = "plano:affinity:"
 METRICS_SNAPSHOT = "plano:metrics:snapshot"
 OBSERVED = "plano:metrics:observed"
 
-# Printable ASCII stays as it is, so that keys are readable in redis-cli. All else, and `:` and `%`, is
-# percent-encoded, so that two different pairs of tenant and session never share a key.
+# Printable ASCII stays as it is, so that keys are readable in redis-cli. All else, and `:`, `~` and `%`, is
+# percent-encoded, so that no two of tenant, session and lane share a key.
 _VERBATIM = "!\"#$&'()*+,/;<=>?@[\\]^`{|}"
 
 
 def affinity(session: Session) -> str:
     """The key of the session's pin."""
-    if session.tenant is None:
-        return AFFINITY + _escaped(session.id)
-    return f"{AFFINITY}{_escaped(session.tenant)}:{_escaped(session.id)}"
+    name = "~".join(map(_escaped, (session.id, *session.lane))) if session.lane else _escaped(session.id)
+    return AFFINITY + name if session.tenant is None else f"{AFFINITY}{_escaped(session.tenant)}:{name}"
 
 
 def decision_job(session: Session) -> str:
@@ -75,4 +75,4 @@ def replica(replica_id: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return quote(text, safe=_VERBATIM, errors="surrogatepass")
+    return quote(text, safe=_VERBATIM, errors="surrogatepass").replace("~", "%7E")  # which quote() never encodes
