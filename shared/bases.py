@@ -7,13 +7,13 @@ import msgspec
 
 from shared.config import Config
 from shared.domain.latency import Sample
-from shared.domain.pins import Pin
+from shared.domain.pins import Held, Pin
 from shared.domain.ranking import EMPTY, Snapshot
-from shared.domain.sessions import Session
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.messages import DecisionRequest, DecisionResult
+from shared.outgoing import Outgoing
 from shared.routing.affinity import Affinity, Decisions
 from shared.routing.failover import Failover
 from shared.settings import Settings
@@ -55,17 +55,17 @@ class Latencies(Protocol):
 class AdminPins(Protocol):
     """Pins as an operator sees and changes them; every method may raise StoreDown."""
 
-    def peek(self, session: Session) -> tuple[Pin, int] | None:
-        """The session's pin and its ttl in seconds, or None; changes nothing."""
+    def peek(self, key: bytes) -> Held | None:
+        """What stands under a key, or None; changes nothing."""
 
-    def page(self, cursor: int, count: int) -> tuple[int, dict[str, tuple[Pin, int]]]:
-        """About `count` pins by key, each with its ttl, from the cursor on; and the next cursor, 0 at the end."""
+    def page(self, cursor: int, count: int) -> tuple[int, list[Held]]:
+        """About `count` pins, from the cursor on; and the next cursor, 0 at the end."""
 
-    def put(self, session: Session, pin: Pin, ttl_s: int) -> None:
-        """Pin the session, in place of any pin that it has."""
+    def put(self, key: bytes, pin: Pin, ttl_s: int) -> None:
+        """Put a pin there, in place of whatever stands there."""
 
-    def drop(self, session: Session, seen: Pin) -> bool:
-        """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
+    def remove(self, key: bytes) -> bool:
+        """Remove whatever stands there; return whether there was something."""
 
 
 class WebBase(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +101,7 @@ class WorkerBase(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: RecentSnapshot
     recent_cooldowns: RecentCooldowns
     tracing: Tracing
+    outgoing: Outgoing
 
 
 class ClockBase(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +129,7 @@ class InPlace(NamedTuple):
     background: tuple[Background, ...]
 
 
-BuildInPlace = Callable[[Config, MemoryPins, MemoryCooldowns, MemoryLatencies, Tracing], InPlace]
+BuildInPlace = Callable[[Config, MemoryPins, MemoryCooldowns, MemoryLatencies, Tracing, Outgoing], InPlace]
 
 
 class NoMetrics:

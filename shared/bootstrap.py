@@ -1,6 +1,7 @@
 """Builds the objects of each kind of process. Nothing here opens a socket."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from shared import tracing
 from shared.bases import BuildInPlace, ClockBase, NoMetrics, ViewBase, WebBase, WorkerBase
@@ -17,15 +18,17 @@ from shared.periodic import Periodic
 from shared.routing.affinity import Affinity, Decisions, Pins, Policy, Quota, Recorder
 from shared.routing.failover import Cooldowns, Failover, Movable, OnFailure, Rules
 from shared.settings import Settings
-from shared.store.commands import StoreClient
+from shared.store.commands import TRY_EVERY_S, StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.endpoint import RedisEndpoint
 from shared.store.latency import LatencyStore
+from shared.store.pin_view import PinView
 from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.quotas import SessionQuota
 from shared.store.results import Results
 from shared.store.snapshot import MetricsStore, RecentSnapshot
+from shared.store.unreadable import Unreadable
 from shared.store.web_replicas import Replicas
 from shared.tracing import Tracing
 
@@ -42,8 +45,15 @@ _LOOK_EVERY_S = 0.5
 _CONSOLE_SILENCE_S = 1.0
 
 
+class WebRecorder(Recorder, Protocol):
+    """Counts what happens in a web process."""
+
+    def unreadable(self, kind: str) -> None:
+        """Count a value in Redis that cannot be used."""
+
+
 def web(
-    settings: Settings, env: Mapping[str, str], recorder: Recorder, in_place: Callable[[], BuildInPlace]
+    settings: Settings, env: Mapping[str, str], recorder: WebRecorder, in_place: Callable[[], BuildInPlace]
 ) -> WebBase:
     """The base of a web process; `recorder` counts. Raises ConfigError.
 
@@ -56,23 +66,29 @@ def web(
     pins_endpoint, queue_endpoint = _endpoints(settings, config)
     pins_redis, queue_redis = pins_endpoint.client(StoreDown), queue_endpoint.client(QueueDown)
     sliding_ttl_s = config.routing.session_ttl_seconds if config.routing.session_ttl_mode == "sliding" else None
-    pins = PinStore(pins_redis, sliding_ttl_s=sliding_ttl_s)
-    results = Results(queue_endpoint.subscription_pool())
+    unreadable = Unreadable(recorder.unreadable)
+    pins = PinStore(pins_redis, sliding_ttl_s=sliding_ttl_s, unreadable=unreadable)
+    results = Results(queue_endpoint.subscription_pool(), unreadable)
     queue_endpoint.detector.also_watch(results.anybody_waits)
     decisions = DecisionQueue(queue_redis, results, pins, limit=config.limits.waiting_decisions)
-    quota = SessionQuota(pins_redis, config.limits.sessions_per_minute)
+    quota = SessionQuota(pins_redis, config.limits.sessions_per_minute, unreadable=unreadable)
     return WebBase(
         settings=settings,
         config=config,
         affinity=_affinity(config, pins=pins, decisions=decisions, quota=quota, recorder=recorder, traces=traces),
-        failover=_failover(config, CooldownStore(pins_redis), pins),
-        pins=pins,
+        failover=_failover(config, CooldownStore(pins_redis, unreadable), pins),
+        pins=PinView(pins_redis),
         decisions=decisions,
         redis=pins_redis,
-        background=(*dict.fromkeys((pins_endpoint, queue_endpoint)), results, decisions),
-        replicas=Replicas(pins_redis),
-        prices=RecentSnapshot(MetricsStore(pins_redis)) if _priced(config) else NoMetrics(),
-        latencies=_latencies(config, pins_redis),
+        background=(
+            *dict.fromkeys((pins_endpoint, queue_endpoint)),
+            results,
+            decisions,
+            Periodic(TRY_EVERY_S, pins_redis.refusal, "writes"),
+        ),
+        replicas=Replicas(pins_redis, unreadable),
+        prices=RecentSnapshot(MetricsStore(pins_redis, unreadable)) if _priced(config) else NoMetrics(),
+        latencies=_latencies(config, pins_redis, unreadable),
         tracing=traces,
     )
 
@@ -95,10 +111,12 @@ def worker(settings: Settings, env: Mapping[str, str]) -> WorkerBase:
             *dict.fromkeys((pins_endpoint, queue_endpoint)),
             Periodic(_LOOK_EVERY_S, snapshot.look, "snapshot"),
             Periodic(_LOOK_EVERY_S, recent_cooldowns.look, "cooldowns"),
+            Periodic(TRY_EVERY_S, client.refusal, "writes"),
         ),
         snapshot=snapshot,
         recent_cooldowns=recent_cooldowns,
         tracing=tracing.build(config.tracing, env),
+        outgoing=settings.outgoing,
     )
 
 
@@ -143,7 +161,7 @@ def _memory_web(
     cooldowns = MemoryCooldowns()
     source = _observed_source(config)
     latencies = MemoryLatencies(source.half_life_s if source else HALF_LIFE_S)
-    made = build(config, pins, cooldowns, latencies, traces)
+    made = build(config, pins, cooldowns, latencies, traces, settings.outgoing)
     quota = MemorySessionQuota(config.limits.sessions_per_minute)
     decisions = DecisionsInPlace(made.decide, limit=config.limits.waiting_decisions)
     return WebBase(
@@ -208,9 +226,9 @@ def _observed_source(config: Config) -> MetricSource | None:
     return next((source for source in config.sources if source.provider == OBSERVED), None)
 
 
-def _latencies(config: Config, client: StoreClient) -> LatencyStore | None:
+def _latencies(config: Config, client: StoreClient, unreadable: Unreadable | None = None) -> LatencyStore | None:
     source = _observed_source(config)
-    return LatencyStore(client, source.half_life_s, source.kept_s) if source else None
+    return LatencyStore(client, source.half_life_s, source.kept_s, unreadable) if source else None
 
 
 def _pins_url(settings: Settings, config: Config) -> str:

@@ -6,8 +6,9 @@ PlanoError
 │   └── UnknownModel        … a model that is not configured
 ├── NoPin                   an operator asked for a pin that does not exist
 ├── Denied                  the client's key is missing or wrong
-│   └── NotAllowed          … or does not cover the model
-├── TooManySessions         a tenant begins more sessions a minute than it may
+│   ├── NotAllowed          … or does not cover the model
+│   └── TenantRefused       … or does not belong to the tenant that a header names
+├── TooManySessions         a client begins more sessions a minute than it may
 ├── Away                    a part of the pool does not answer
 │   ├── StoreDown           … Redis, where the pins are
 │   ├── QueueDown           … Redis, where the jobs are
@@ -19,6 +20,8 @@ PlanoError
 │   └── Overloaded          … or too many requests wait already
 └── UpstreamFailed          a provider gave no usable answer
     ├── UpstreamUnreachable … no connection, or it broke
+    │   ├── UpstreamRefused … nobody listens there
+    │   └── NotSent         … this process had no file, no address for the name, or no way out
     ├── UpstreamTimeout     … no byte in time
     └── ShuttingDown        … before this process had to end
 
@@ -65,8 +68,12 @@ class NotAllowed(Denied):
     """The client's key does not cover the model."""
 
 
+class TenantRefused(Denied):
+    """The client's key does not belong to the tenant that a header names."""
+
+
 class TooManySessions(PlanoError):
-    """The tenant begins more sessions a minute than it may; `retry_after_s` says when it may again."""
+    """The client begins more sessions a minute than it may; `retry_after_s` says when it may again."""
 
     def __init__(self, message: str, *, retry_after_s: int) -> None:
         super().__init__(message)
@@ -132,6 +139,14 @@ class UpstreamFailed(PlanoError):
 
 class UpstreamUnreachable(UpstreamFailed):
     """No connection to the provider could be made, or it broke before its answer."""
+
+
+class UpstreamRefused(UpstreamUnreachable):
+    """Nobody listens where the provider should be."""
+
+
+class NotSent(UpstreamUnreachable):
+    """This process could not connect for a reason of its own, in which the provider has no part."""
 
 
 class UpstreamTimeout(UpstreamFailed):

@@ -21,7 +21,11 @@ def fields(**values: Any) -> dict[str, Any]:
 
 def cleaned(text: str) -> str:
     """A text as it may stand in a log: so long at most, without control characters or what a terminal obeys."""
-    text = text[:LONGEST]
+    return printable(text[:LONGEST])
+
+
+def printable(text: str) -> str:
+    """A text on one line, with a question mark for each character that is no printable one."""
     return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
@@ -40,6 +44,12 @@ def as_word(value: Any) -> str:
         case str():
             return value[:LONGEST] if is_word(value) else json.dumps(cleaned(value), ensure_ascii=False)
     return str(value)
+
+
+def clean_message(record: logging.LogRecord) -> bool:
+    """A filter for handlers: the text of the line is one line, whatever clients or providers have put into it."""
+    record.msg, record.args = printable(record.getMessage()), ()
+    return True
 
 
 def add_request_id(record: logging.LogRecord) -> bool:

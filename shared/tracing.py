@@ -6,6 +6,7 @@ and no hidden context has to follow a request from greenlet to greenlet.
 
 import contextlib
 import logging
+import random
 import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol, Self
@@ -50,8 +51,11 @@ class Tracing(Protocol):
     def start(self, name: str, parent: str | None, facts: Facts) -> Span:
         """A span under the parent's traceparent, or a trace of its own; the caller ends it."""
 
+    def enter(self, name: str, parent: str | None) -> Span:
+        """A client's request, under the traceparent that it names: its flag does not say whether it is sampled."""
+
     def span(self, name: str, parent: str, facts: Facts) -> contextlib.AbstractContextManager[Span]:
-        """The same, ended with the block."""
+        """The same as `start`, ended with the block."""
 
 
 class _Nothing:
@@ -80,6 +84,10 @@ class Off:
     def start(self, name: str, parent: str | None, facts: Facts) -> Span:  # noqa: ARG002 - nobody reads them
         """Nothing that is recorded."""
         return _Nothing(parent or "")
+
+    def enter(self, name: str, parent: str | None) -> Span:
+        """Nothing that is recorded."""
+        return self.start(name, parent, {})
 
     def span(self, name: str, parent: str, facts: Facts) -> "_Nothing":  # noqa: ARG002 - nobody reads them
         """Nothing that is recorded."""
@@ -132,6 +140,16 @@ class Otlp:
             of = trace.SpanContext(int(trace_id, 16), int(span_id, 16), True, trace.TraceFlags(int(flags, 16)))
             context = trace.set_span_in_context(trace.NonRecordingSpan(of))
         return _Recorded(self._tracer().start_span(name, context=context, attributes=dict(facts)))
+
+    def enter(self, name: str, parent: str | None) -> Span:
+        """A client's request, under the traceparent that it names: its flag does not say whether it is sampled.
+
+        Nor does its trace id, which the client has chosen, too.
+        """
+        if parent:
+            sampled = random.random() * 100 < self._wanted.random_sampling  # noqa: S311 - no secret
+            parent = f"{parent[:-2]}{sampled:02x}"
+        return self.start(name, parent, {})
 
     @contextlib.contextmanager
     def span(self, name: str, parent: str, facts: Facts) -> Iterator[Span]:

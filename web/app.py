@@ -1,6 +1,7 @@
 """The Flask application around its services."""
 
 from flask import Flask, Request
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
 
 from web.admin import views
@@ -16,7 +17,7 @@ class Gateway(Flask):
         """What matches the path; Flask would first work out host, scheme and subdomain."""
         if request is None:
             return None
-        return MapAdapter(self.url_map, "", "/", "", "http", request.path, request.method)
+        return MapAdapter(self.url_map, "", "/", "", "http", _path(request), request.method)
 
 
 def create_app(services: Services) -> Flask:
@@ -34,3 +35,16 @@ def create_app(services: Services) -> Flask:
     if services.settings.admin_token:
         app.register_blueprint(views.bp)
     return app
+
+
+def _path(request: Request) -> str:
+    """The path as the client has written it, so that nobody gets past a proxy's rules by writing it in another way.
+
+    Only under /admin/ may it be encoded: ids of sessions are part of the path there. Raises NotFound.
+    """
+    written: str = request.environ["RAW_URI"].partition("?")[0]
+    if not written.startswith("/"):  # a whole URL: only its path counts
+        written = "/" + written.partition("://")[2].partition("/")[2]
+    if written.startswith("//"):  # werkzeug would see one slash
+        raise NotFound
+    return request.path if written.startswith("/admin/") else written

@@ -13,6 +13,7 @@ from shared.routing.failover import LOOK_EVERY_S, Failover
 from shared.settings import Settings
 from shared.tracing import Tracing
 from web.access_keys import Access
+from web.client_address import ClientAddress
 from web.ops import heartbeat, metrics, usage
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
@@ -48,10 +49,16 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             base.prices,
             base.latencies,
             models=[model.name for model in config.catalog.models],
-            tenants=[key.tenant for key in config.access_keys if key.tenant],
+            tenants=[name for key in config.access_keys for name in (key.tenant, *(key.tenants or ())) if name],
         )
-        access = Access(config.access_keys, config.routing.session_cache.tenant_header)
-        providers = Upstream(config.listener.timeout_s)
+        access = Access(
+            config.access_keys,
+            config.routing.session_cache.tenant_header,
+            ClientAddress(base.settings.trusted_proxies),
+        )
+        providers = Upstream(
+            config.listener.timeout_s, outgoing=base.settings.outgoing, ca_files=config.catalog.ca_files
+        )
         return cls(
             settings=base.settings,
             config=config,

@@ -16,10 +16,13 @@ import gevent  # noqa: E402
 import redis  # noqa: E402
 
 from shared import bootstrap, telemetry  # noqa: E402
+from shared.bases import WorkerBase  # noqa: E402
 from shared.errors import ConfigError  # noqa: E402
 from shared.log_fields import fields  # noqa: E402
+from shared.periodic import repeat  # noqa: E402
 from shared.settings import Settings  # noqa: E402
 from workers import decide  # noqa: E402
+from workers.metrics.fetch import Fetch  # noqa: E402
 from workers.metrics.refresh import Refresher  # noqa: E402
 from workers.pool import DRAIN_S, PoolWorker  # noqa: E402
 from workers.services import WorkerServices  # noqa: E402
@@ -40,23 +43,34 @@ def main() -> int:
         return 1
     stop = _stop_on_signal()
     services = WorkerServices(
-        decider=decide.build(base.config, base.pins, base.snapshot, base.recent_cooldowns, base.tracing),
-        refresher=Refresher(base.config.sources, base.metrics, averages=base.latencies, routes=base.config.routes),
+        decider=decide.build(
+            base.config, base.pins, base.snapshot, base.recent_cooldowns, base.tracing, outgoing=base.outgoing
+        ),
+        refresher=Refresher(
+            base.config.sources,
+            base.metrics,
+            Fetch(outgoing=base.outgoing),
+            averages=base.latencies,
+            routes=base.config.routes,
+        ),
     )
     for each in base.background:
         each.start()
     router = base.config.router.url if base.config.router else "embedded"
     log.info("worker started", extra=fields(concurrency=settings.worker_concurrency, router=router))
-    while not stop.is_set():
-        try:
-            PoolWorker(services, base.queue_redis, settings.worker_concurrency, stop).work(logging_level="WARNING")
-        except redis.RedisError as error:
-            log.debug("the queue is away: %s", type(error).__name__)  # the breaker has logged it already
-        stop.wait(PAUSE_S)
+    repeat(PAUSE_S, lambda: _work(services, base, settings.worker_concurrency, stop), "worker", stop)
     for each in base.background:
         each.stop()
     log.info("worker stopped")
     return 0
+
+
+def _work(services: WorkerServices, base: WorkerBase, concurrency: int, stop: threading.Event) -> None:
+    """Do jobs until the event is set, or until RQ ends the worker because of an error."""
+    try:
+        PoolWorker(services, base.queue_redis, concurrency, stop).work(logging_level="WARNING")
+    except redis.RedisError as error:
+        log.debug("the queue is away: %s", type(error).__name__)  # the breaker has logged it already
 
 
 def _stop_on_signal() -> threading.Event:

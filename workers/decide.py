@@ -9,12 +9,13 @@ from shared.config import Config
 from shared.config.models import max_ages_s
 from shared.domain.cooldowns import Cooldown
 from shared.domain.decisions import Trace
-from shared.domain.pins import Pin
+from shared.domain.pins import Pin, with_candidates
 from shared.domain.ranking import EMPTY, Row, Snapshot, Standing, explain, facts_of
 from shared.domain.routes import NO_ROUTE, Prefer, Route
 from shared.domain.sessions import Session
 from shared.errors import Away, StoreDown
 from shared.messages import DecisionRequest, DecisionResult, adopted
+from shared.outgoing import Outgoing
 from shared.tracing import OFF, Tracing
 from workers import router
 
@@ -103,12 +104,9 @@ class Decider:
 
     def _settled(self, request: DecisionRequest, models: tuple[str, ...], route_name: str | None) -> DecisionResult:
         if request.session:
-            proposed = Pin(
-                model_name=models[0],
-                route_name=route_name,
-                models=models if request.inline and route_name else None,
-                until=request.until,
-            )
+            proposed = Pin(model_name=models[0], route_name=route_name, until=request.until)
+            if request.inline and route_name:
+                proposed = with_candidates(proposed, models)
             standing = self._pins.settle(request.session, proposed, request.ttl_s)
             if standing != proposed:
                 return adopted(standing, request)
@@ -116,10 +114,12 @@ class Decider:
         return DecisionResult(models=models, route=route_name)
 
 
-def build(config: Config, pins: Pins, metrics: Metrics, cooldowns: Cooldowns, tracing: Tracing) -> Decider:
+def build(
+    config: Config, pins: Pins, metrics: Metrics, cooldowns: Cooldowns, tracing: Tracing, *, outgoing: Outgoing
+) -> Decider:
     """The decider that a config asks for."""
     return Decider(
-        router=router.build(config.router),
+        router=router.build(config.router, outgoing),
         pins=pins,
         metrics=metrics,
         cooldowns=cooldowns,

@@ -5,17 +5,25 @@ from shared.config import Config
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
+from shared.outgoing import Outgoing
 from shared.tracing import Tracing
 from workers import decide
 from workers.metrics.in_memory import LocalMetrics
 
 
-def build(
-    config: Config, pins: MemoryPins, cooldowns: MemoryCooldowns, latencies: MemoryLatencies, tracing: Tracing
+def build(  # noqa: PLR0917 - bootstrap calls it as a BuildInPlace
+    config: Config,
+    pins: MemoryPins,
+    cooldowns: MemoryCooldowns,
+    latencies: MemoryLatencies,
+    tracing: Tracing,
+    outgoing: Outgoing,
 ) -> InPlace:
     """The decider's function, the metrics that it ranks by, and the background work that refreshes them."""
     if not config.sources:
         nothing = NoMetrics()
-        return InPlace(decide.build(config, pins, nothing, cooldowns, tracing).decide, nothing, ())
-    metrics = LocalMetrics(config, latencies)
-    return InPlace(decide.build(config, pins, metrics, cooldowns, tracing).decide, metrics, (metrics,))
+        return InPlace(decide.build(config, pins, nothing, cooldowns, tracing, outgoing=outgoing).decide, nothing, ())
+    metrics = LocalMetrics(config, latencies, outgoing)
+    return InPlace(
+        decide.build(config, pins, metrics, cooldowns, tracing, outgoing=outgoing).decide, metrics, (metrics,)
+    )

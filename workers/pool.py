@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
-import gevent
 import msgspec
 import redis
 from gevent.local import local
@@ -26,47 +25,33 @@ from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
-from rq.timeouts import BaseDeathPenalty, JobTimeoutException
-from rq.utils import as_text
+from rq.timeouts import JobTimeoutException
 from rq.worker import SimpleWorker
 from rq.worker_registration import register
 
-from shared import bootstrap, messages
+from shared import messages
 from shared.errors import RouterDown
 from shared.messages import DecisionResult
+from shared.periodic import Periodic
 from shared.store.endpoint import RedisEndpoint
 from shared.store.queue import announce, rq_queue
+from shared.store.unreadable import Unreadable
+from shared.store.workers import HEARTBEAT_TTL_S
+from workers.incoming import FUNCTIONS
+from workers.intake import Intake
+from workers.mending import is_wrong_type, mend
 from workers.services import WorkerServices
+from workers.time_limits import GreenletDeathPenalty
 
 log = logging.getLogger("plano.worker")
 
-IDLE_S = bootstrap.BLOCKS_S
-"""How long one blocking dequeue lasts, and so how late the worker may notice that it is to stop."""
-MOST_AT_ONCE = 15
-"""So many more jobs at most are fetched together with the job that was waited for."""
 AWAY_S = 0.05
 """How often a worker looks whether Redis is back."""
 HEARTBEAT_EVERY_S = 1.0
-HEARTBEAT_TTL_S = 30
-"""After so long without a sign of life a worker counts as gone."""
+TIDY_EVERY_S = 60.0
+"""How often a worker looks whether it is time for RQ's maintenance."""
 DRAIN_S = 8
 """How long jobs under way may take after SIGTERM. The next request of a session whose job is cut off asks anew."""
-
-
-class GreenletDeathPenalty(BaseDeathPenalty):
-    """Ends a job that takes too long. RQ's own class uses SIGALRM, which cannot tell greenlets apart."""
-
-    def __init__(self, timeout: float, exception: type[Exception] = JobTimeoutException, **kwargs: Any) -> None:
-        super().__init__(timeout, exception, **kwargs)  # type: ignore[no-untyped-call]
-        self._timer = gevent.Timeout(timeout, exception(f"the job took longer than {timeout} s"))
-
-    def setup_death_penalty(self) -> None:
-        """Start the timer."""
-        self._timer.start()
-
-    def cancel_death_penalty(self) -> None:
-        """Stop the timer: the job has ended in time."""
-        self._timer.close()
 
 
 class PooledJob(Job):
@@ -93,8 +78,8 @@ class PooledJob(Job):
         return super().get_status(refresh=False)
 
     def perform(self) -> Any:
-        """Call the job's function with the services, and return its result."""
-        self._result = self.func(self.services, *self.args)
+        """Call the job's function with the services, and return its result. RQ would import what the job names."""
+        self._result = FUNCTIONS[self.func_name or ""](self.services, *self.args)
         return self._result
 
 
@@ -108,7 +93,14 @@ class PoolWorker(SimpleWorker):
 
     _of_greenlet = local()
 
-    def __init__(self, services: WorkerServices, endpoint: RedisEndpoint, size: int, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        services: WorkerServices,
+        endpoint: RedisEndpoint,
+        size: int,
+        stop: threading.Event,
+        unreadable: Unreadable | None = None,
+    ) -> None:
         connection = redis.Redis(connection_pool=endpoint.pool)
         super().__init__(
             [rq_queue(connection)],
@@ -123,6 +115,13 @@ class PoolWorker(SimpleWorker):
         self._stop = stop
         self._next_heartbeat = self._next_look = 0.0
         self._dequeued: deque[Job] = deque()
+        self._unreadable = unreadable or Unreadable()
+        self._intake = Intake(self.queues[0], self.job_class, self._unreadable)
+        self._beating = threading.Lock()
+        self._background = (
+            Periodic(HEARTBEAT_EVERY_S, self._beat, "heartbeat"),
+            Periodic(TIDY_EVERY_S, self._tidy, "maintenance"),
+        )
 
     @property
     def execution(self) -> Execution | None:
@@ -144,37 +143,24 @@ class PoolWorker(SimpleWorker):
             if self._breaker.is_open:  # RQ would try again, with longer and longer pauses, and log each try
                 self._stop.wait(AWAY_S)
                 continue
-            with contextlib.suppress(redis.ConnectionError, redis.TimeoutError, DequeueTimeout):
+            try:
                 if not self._dequeued:
-                    self.heartbeat()
-                    if self.should_run_maintenance_tasks:
-                        self.run_maintenance_tasks()
-                    self._dequeue()
+                    self._dequeued.extend(self._intake.take(self._greenlets.free_count()))
                 if self._dequeued:
                     return self._dequeued.popleft(), self.queues[0]
+            except redis.ResponseError as error:
+                self._refused_by_redis(error)
+            except (redis.ConnectionError, redis.TimeoutError, DequeueTimeout):
+                continue
         return None
 
-    def _dequeue(self) -> None:
-        """Wait for a job; then fetch it, and take other waiting jobs in the same round trip.
-
-        RQ takes two round trips for each job, one job after the other: from a Redis 100 ms away, five jobs a second.
-        Raises DequeueTimeout when there is no job.
-        """
-        queue = self.queues[0]
-        _, first = cast(tuple[str, Any], queue.lmove(self.connection, queue.key, cast(int, IDLE_S)))
-        with self.connection.pipeline(transaction=False) as together:
-            together.hgetall(self.job_class.key_for(as_text(first)))
-            for _ in range(min(self._greenlets.free_count() - 1, MOST_AT_ONCE)):
-                together.lmove(queue.key, queue.intermediate_queue_key)
-            data, *others = together.execute()
-        if data:  # otherwise the job has expired
-            job = self.job_class(as_text(first), connection=self.connection, serializer=self.serializer)
-            job.restore(data)
-            self._dequeued.append(job)
-        more = [as_text(job_id) for job_id in others if job_id]
-        if more:
-            jobs = self.job_class.fetch_many(more, connection=self.connection, serializer=self.serializer)
-            self._dequeued.extend(job for job in jobs if job)
+    def _refused_by_redis(self, error: redis.ResponseError) -> None:
+        """Delete what is in the way of the queue; without such a thing wait, since Redis may refuse for long."""
+        if is_wrong_type(error):
+            mend(self.queues[0], self._unreadable)
+        else:
+            log.debug("redis refuses: %s", error)
+            self._stop.wait(HEARTBEAT_EVERY_S)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Start the job; the next one is dequeued meanwhile."""
@@ -185,10 +171,12 @@ class PoolWorker(SimpleWorker):
             execute(job, queue)
         except redis.RedisError as error:  # the job's key expires, and the session's next request queues a new job
             log.warning("a job could not be signed off: %s", type(error).__name__)
+            if is_wrong_type(error):
+                mend(self.queues[0], self._unreadable)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """Log why a job failed: in one line for an outage or a time-out, with RQ's traceback for all else."""
-        if isinstance(exc_info[1], redis.RedisError | JobTimeoutException):
+        """Log why a job failed: in one line for what comes from outside, with RQ's traceback for all else."""
+        if isinstance(exc_info[1], redis.RedisError | JobTimeoutException | msgspec.ValidationError):
             log.warning("a job failed: %s", type(exc_info[1]).__name__)
         else:
             super().handle_exception(job, *exc_info)
@@ -236,7 +224,9 @@ class PoolWorker(SimpleWorker):
 
         Each one registers the worker and its queue, too, since Redis may have come back empty.
         """
-        if time.monotonic() >= self._next_heartbeat:
+        with self._beating:
+            if time.monotonic() < self._next_heartbeat:
+                return
             self._next_heartbeat = time.monotonic() + HEARTBEAT_EVERY_S
             # Without `suppress` RQ's loop would end; dequeuing waits until Redis is back.
             with contextlib.suppress(redis.RedisError), self.connection.pipeline() as together:
@@ -270,13 +260,49 @@ class PoolWorker(SimpleWorker):
     def subscribe(self) -> None:
         """Do nothing: RQ's remote commands are not served. Their thread dies when Redis restarts (rq issue 1836)."""
 
+    def bootstrap(self, *args: Any, **kwargs: Any) -> None:
+        """Sign on, and begin to give signs of life."""
+        mend(self.queues[0], self._unreadable)
+        super().bootstrap(*args, **kwargs)
+        for each in self._background:
+            each.start()
+
+    @property
+    def should_run_maintenance_tasks(self) -> bool:
+        """No: RQ's loop would wait for its maintenance, and end by an error of it. `_tidy` does it instead."""
+        return False
+
+    def _beat(self) -> None:
+        """Give a sign of life, also while there is no room for another job."""
+        try:
+            self.heartbeat()
+        except redis.ResponseError as error:
+            self._refused_by_redis(error)
+        except redis.RedisError as error:
+            log.debug("no sign of life could be given: %s", type(error).__name__)  # the breaker has logged it
+
+    def _tidy(self) -> None:
+        """Do RQ's maintenance when it is due; first drop what it would look at one by one."""
+        if super().should_run_maintenance_tasks:
+            with contextlib.suppress(redis.ConnectionError, redis.TimeoutError):
+                self._intake.drop_ended()
+                self.run_maintenance_tasks()
+
     def teardown(self) -> None:
-        """Let jobs under way end, then sign off."""
+        """Let jobs under way end, then sign off. A worker that takes no more jobs gives no more signs of life."""
+        for each in self._background:
+            each.stop()
+        with self._beating:
+            self._next_heartbeat = math.inf
         self._greenlets.join(timeout=DRAIN_S)
         super().teardown()  # type: ignore[no-untyped-call]
 
     def procline(self, message: str) -> None:
         """Do nothing: the process keeps its name."""
+
+    def _set_ip_address(self, connection: redis.Redis) -> None:  # noqa: ARG002
+        """Do not ask for it: CLIENT LIST is for those who may administer Redis, and shows all of its clients."""
+        self.ip_address = "unknown"
 
     def _install_signal_handlers(self) -> None:
         """Do nothing: `workers/__main__.py` handles signals. RQ's handler would raise in whichever greenlet runs."""

@@ -10,15 +10,20 @@ from shared.cli.arguments import CONFIG
 from shared.config import load
 from shared.errors import ConfigError
 from shared.settings import Settings
+from shared.store.acl import acl
 
 
 @click.command("check")
 @CONFIG
-def command(config: Path | None) -> None:
+@click.option("--acl", "acl_only", is_flag=True, help="Print the command that makes a user of Redis for the pool.")
+def command(config: Path | None, acl_only: bool) -> None:
     """Check CONFIG (default: $PLANO_CONFIG, else config.yaml) and list every fault in it.
 
     Warns of what is allowed and probably wrong. The exit code is 0 when it can be served and 1 when it cannot.
     """
+    if acl_only:
+        click.echo(acl())
+        return
     try:
         path = config or Settings.from_env(os.environ).config
         checked = load(path, os.environ)

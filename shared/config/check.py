@@ -1,14 +1,16 @@
 """Rules that hold between parts of the file, and what is allowed but probably wrong."""
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from shared.config.faults import UNREADABLE, Faults, Path, by_path, listed
 from shared.config.fields import url_fault
-from shared.config.models import OBSERVED, AccessKey, ConfigFile, MetricSource, RoutingPreference
+from shared.config.models import OBSERVED, AccessKey, ConfigFile, Limits, MetricSource, RoutingPreference
 from shared.config.providers import Served, unknown
 from shared.domain.catalog import Catalog
 from shared.domain.routes import Prefer, name_fault, prefer_fault
 
+_CREDENTIALS = ("authorization", "x-provider-authorization", "proxy-authorization", "cookie")
 _SOURCES = {"cost": ("digitalocean", "models.dev"), "latency": ("prometheus", OBSERVED)}
 
 
@@ -18,7 +20,11 @@ def check(file: ConfigFile, catalog: Catalog, faults: Faults) -> None:
     routes = by_path(file.routing_preferences, "routing_preferences")
     _check_routes(routes, catalog, {source.type for source in sources.values()}, faults)
     _check_sources(sources, faults)
-    _check_keys(by_path(file.auth.keys, "auth", "keys"), catalog, faults)
+    keys = by_path(file.auth.keys, "auth", "keys")
+    _check_keys(keys, catalog, faults)
+    _check_secrets(file, keys, faults)
+    _check_tenants(keys, file.routing.session_cache.tenant_header, faults)
+    _check_limits(file.limits, faults)
 
 
 def _check_routes(
@@ -67,6 +73,12 @@ def _source_faults(source: MetricSource) -> Iterator[tuple[str, str, str]]:
         yield "url", *fault
 
 
+def _check_limits(limits: Limits, faults: Faults) -> None:
+    if limits.buffered_bytes < limits.body_bytes and not faults.at(("limits", "body_bytes")):
+        wrong = "is less than limits.body_bytes"
+        faults.add(("limits", "buffered_bytes"), wrong, "make it larger, else a large body never has room")
+
+
 def _check_keys(keys: Mapping[Path, AccessKey], catalog: Catalog, faults: Faults) -> None:
     for path, key in keys.items():
         _check_models(key.models or (), path, catalog, faults)
@@ -75,19 +87,47 @@ def _check_keys(keys: Mapping[Path, AccessKey], catalog: Catalog, faults: Faults
     faults.refuse_repeated("key", digests, "each name has a key of its own", secret=True)
 
 
+def _check_secrets(file: ConfigFile, keys: Mapping[Path, AccessKey], faults: Faults) -> None:
+    """Note whatever would give a credential to somebody whom it is not meant for."""
+    ours = {path: entry.access_key for path, entry in by_path(file.model_providers, "model_providers").items()}
+    for path, key in keys.items():
+        for provider, secret in ours.items():
+            if secret and hashlib.sha256(secret.encode()).digest() == key.digest:
+                wrong = f"is the access_key of {faults.place(provider)}"
+                faults.add((*path, "key"), wrong, "clients have keys of their own, and never a provider's")
+    header = file.routing.session_cache.tenant_header
+    if header and header.lower() in _CREDENTIALS:
+        place = ("routing", "session_cache", "tenant_header")
+        faults.add(
+            place, f"is {header!r}, which holds a credential", "tenants stand in Redis and in logs; take another"
+        )
+
+
+def _check_tenants(keys: Mapping[Path, AccessKey], tenant_header: str | None, faults: Faults) -> None:
+    for path, key in keys.items():
+        if key.tenant and key.tenants:
+            faults.add(
+                (*path, "tenants"), "stands beside tenant", "a key has one tenant, or a header names one of several"
+            )
+        elif key.tenants and not tenant_header:
+            right = "name the header in routing.session_cache.tenant_header"
+            faults.add((*path, "tenants"), "needs a header that names the tenant", right)
+
+
 def doubts(file: ConfigFile, served: Served, faults: Faults) -> Iterator[str]:
     """What is allowed and probably wrong, of a file without a fault."""
-    for path, provider in by_path(file.model_providers, "model_providers").items():
-        if provider.passthrough_auth and file.auth.keys:
-            yield (
-                f"{faults.place((*path, 'passthrough_auth'))}: passes the client's Authorization header on, "
-                "which with auth.keys holds this gateway's own key; give the provider an access_key instead"
-            )
     for path, route in by_path(file.routing_preferences, "routing_preferences").items():
         prefer = route.selection_policy.prefer
         if prefer != "none" and len(set(map(served.catalog.qualify, route.models))) == 1:
             place = faults.place((*path, "selection_policy", "prefer"))
             yield f"{place}: is {prefer}, but there is one model; name those to choose from"
+    header = file.routing.session_cache.tenant_header
+    for path, key in by_path(file.auth.keys, "auth", "keys").items():
+        if header and not (key.tenant or key.tenants):
+            yield (
+                f"{faults.place(path)}: names no tenant, so its sessions have none, and whoever sends {header} "
+                'with it is refused; give it a tenant, or tenants that the header may name ("*": any)'
+            )
     yield from _doubts_of_routing(file, served)
 
 

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from shared.config.environment import Filled
+from shared.outgoing import holds_certificates
 
 T = TypeVar("T")
 _DURATION = re.compile(r"([0-9]{1,8}(?:\.[0-9]+)?)(ms|s|m|h)?")
@@ -172,6 +173,14 @@ def _prompt_file(name: str, info: ValidationInfo) -> str:
     return str(path)
 
 
+def _ca_file(name: str, info: ValidationInfo) -> str:
+    """The file's path; a relative one starts at the folder in the validation context."""
+    path = str(Path(info.context or ".") / name)
+    if not holds_certificates(path):
+        raise refused("cannot be used", "it is a file of certificates in PEM, its path starting at the config file")
+    return path
+
+
 def _digest(_source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
     secret = handler.generate_schema(Secret)
     return core_schema.no_info_after_validator_function(lambda key: hashlib.sha256(key.encode()).digest(), secret)
@@ -222,6 +231,7 @@ RedisUrl = Annotated[
     AfterValidator(partial(_checked_url, query=True)),
 ]
 PromptFile = Annotated[Text, AfterValidator(_prompt_file)]
+CaFile = Annotated[Text, AfterValidator(_ca_file)]
 ModelName = Annotated[
     str,
     Field(pattern=r"^[^\s/*]+/(\*|[^\s/*][^\s*]*)$"),
@@ -233,3 +243,14 @@ Tenant = Annotated[
     Field(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]{0,254}[^\s\x00-\x1f\x7f-\x9f])?$"),
     Is("1 to 256 printable characters without spaces around them"),
 ]
+ANY_TENANT = "*"
+Tenants = Annotated[
+    tuple[Tenant, ...],
+    Field(min_length=1),
+    BeforeValidator(
+        lambda value: (value,) if value == ANY_TENANT else tuple(value) if isinstance(value, list) else value,
+        json_schema_input_type=Literal["*"] | list[Tenant],
+    ),
+    Is('"*" for any, or a list of at least one tenant, each of 1 to 256 printable characters'),
+]
+"""Tenants that a header may name; `*` among them stands for any."""

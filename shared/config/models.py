@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from shared.config.fields import (
     ApiUrl,
+    CaFile,
     Duration,
     Flag,
     HeaderName,
@@ -23,6 +24,7 @@ from shared.config.fields import (
     SecretDigest,
     Section,
     Tenant,
+    Tenants,
     Text,
     Url,
     UrlWithQuery,
@@ -72,13 +74,18 @@ class ModelProvider(Section):
         None, description="Where its API is; without a path, /v1 is meant. Known providers need none."
     )
     passthrough_auth: Flag = Field(
-        False, description="Whether it is sent the client's Authorization header in place of a key."
+        False,
+        description="Whether it is sent the client's own credential in place of a key: X-Provider-Authorization, or "
+        "Authorization where there are no auth.keys.",
     )
     provider_interface: Interface | None = Field(
         None, description="Whose API it speaks; known providers speak their own."
     )
     headers: dict[HeaderName, HeaderValue] = Field(
         {}, repr=False, description="Headers that every request to it carries."
+    )
+    ca_file: CaFile | None = Field(
+        None, description="Certificates to trust, in PEM, in place of the machine's: a private CA."
     )
 
     @property
@@ -190,6 +197,9 @@ class Router(Section):
         None, description="A prompt in place of the built-in one; it holds {routes} and {conversation}."
     )
     timeout_ms: Positive = Field(3000, description="How long it may take to choose a route.")
+    ca_file: CaFile | None = Field(
+        None, description="Certificates to trust, in PEM, in place of the machine's: a private CA."
+    )
 
 
 class Routing(Section):
@@ -228,7 +238,10 @@ class AccessKey(Section):
 
     name: Text = Field(description="Whose key it is.")
     digest: SecretDigest = Field(alias="key", repr=False, description="The key itself.")
-    tenant: Tenant | None = Field(None, description="The tenant of its sessions.")
+    tenant: Tenant | None = Field(None, description="The tenant of its sessions, whatever a header says.")
+    tenants: Tenants | None = Field(
+        None, description='The tenants that session_cache.tenant_header may name; "*": any. It has to name one.'
+    )
     models: ModelNames | None = Field(None, description="The models it may use; all without it.")
 
 
@@ -254,10 +267,16 @@ class Limits(Section):
     body_timeout_s: Duration = Field(
         60.0, alias="body_timeout", description="How long a client may take between two pieces of a request's body."
     )
+    send_timeout_s: Duration = Field(
+        60.0, alias="send_timeout", description="How long a client may take no byte of its answer."
+    )
+    buffered_bytes: Positive = Field(
+        268435456, description="How much of requests a web process may hold at once; a request beyond it is a 503."
+    )
     waiting_requests: Positive = Field(2000, description="How many may be under way in a web process.")
     waiting_decisions: Positive = Field(200, description="How many may wait for a decision in a web process.")
     sessions_per_minute: Annotated[int, Whole(0)] = Field(
-        6000, description="How many a tenant may begin; 0: any number."
+        6000, description="How many a client may begin, by its key, else its address; 0: any number."
     )
 
 

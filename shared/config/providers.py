@@ -93,6 +93,7 @@ def _model(entry: ModelProvider, path: Path, faults: Faults) -> Model:
         access_key=entry.access_key,
         passthrough_auth=entry.passthrough_auth,
         headers=tuple(entry.headers.items()),
+        ca_file=entry.ca_file,
     )
     return Model(entry.model, entry.id, provider)
 
@@ -178,4 +179,7 @@ def _router(name: str | None, model: Model | None) -> Router | None:
     if name is None or model is None:
         return None
     served = name.removeprefix(f"{model.provider.name}/") if model.id == WILDCARD else model.id
-    return Router.model_construct(url=model.provider.base_url, model=served, api_key=model.provider.access_key)
+    provider = model.provider
+    return Router.model_construct(
+        url=provider.base_url, model=served, api_key=provider.access_key, ca_file=provider.ca_file
+    )

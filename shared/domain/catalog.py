@@ -5,6 +5,8 @@ import msgspec
 from shared.errors import BadRequest, UnknownModel
 
 WILDCARD = "*"
+LONGEST_MODEL = 256
+"""How many characters a model's name may have in a request; a provider with a wildcard takes any name."""
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +19,12 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     access_key: str | None = None
     passthrough_auth: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    ca_file: str | None = None
+    """The certificates to trust, in PEM, in place of the machine's."""
+
+    def is_same(self, other: "Provider") -> bool:
+        """Whether a credential for the other one is meant for this one, too."""
+        return self.name == other.name and self.base_url == other.base_url
 
     def __repr__(self) -> str:
         """Never shows the credential."""
@@ -52,6 +60,15 @@ class Catalog:
         for model in models:
             self._bare.setdefault(model.id, model)
         self.default = self._named[default] if default else None
+        providers = (*wildcards, *(model.provider for model in models))
+        self.passes_credentials = any(provider.passthrough_auth for provider in providers)
+        """Whether some provider is sent the client's own credential."""
+
+    @property
+    def ca_files(self) -> frozenset[str]:
+        """The files of certificates that providers have of their own."""
+        providers = (*(model.provider for model in self.models), *self._wildcards.values())
+        return frozenset(provider.ca_file for provider in providers if provider.ca_file)
 
     def find(self, name: str) -> Model | None:
         """The model meant by an alias, a qualified name or a bare id; None when it is not configured."""

@@ -8,7 +8,10 @@ from shared.errors import BadRequest
 
 MAX_TOKENS = 2048
 MAX_MESSAGES = 16
+MOST_MESSAGES = 10_000
+"""A longer conversation is refused."""
 _BYTES_A_TOKEN = 4  # the estimate of the router protocol: len(utf-8 bytes) // 4
+_LARGE = 65536
 _LEFT_OUT = "… "
 _ROLES = frozenset({"user", "assistant"})
 _NOT_TEXT = (UnicodeDecodeError, RecursionError)  # what msgspec raises besides its own errors
@@ -31,27 +34,35 @@ class _Part(msgspec.Struct):
     text: str | None = None
 
 
+_NONE = msgspec.Raw(b"")
+_Array = msgspec.defstruct(
+    "_Array",
+    [(f"_{n}", msgspec.Raw, _NONE) for n in range(MOST_MESSAGES)],
+    array_like=True,
+    forbid_unknown_fields=True,
+)
+_decode_large = msgspec.json.Decoder(_Array).decode
 _turns = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _turn = msgspec.json.Decoder(_Turn).decode
+_part = msgspec.json.Decoder(_Part).decode
 _content = msgspec.json.Decoder(str | list[_Part] | None).decode
 
 
-def read(raw: bytes) -> list[Message]:
+def read(raw: bytes | msgspec.Raw) -> list[Message]:
     """The last turns of a request's `messages` that hold text, oldest first, cut to the router's window.
 
-    System, developer and tool messages, tool calls and messages without text are left out.
-    Raises BadRequest when it is not a list of objects.
+    System, developer and tool messages, tool calls and messages without text are left out. What comes before those
+    turns is not read. Raises BadRequest when it is not a list of objects, or one of more than 10,000.
     """
-    try:
-        turns = _turns(raw)
-    except (msgspec.DecodeError, RecursionError):
-        raise BadRequest("messages is not a list of objects", param="messages") from None
+    turns = _listed(raw)
     kept: list[Message] = []
+    left = MAX_TOKENS
     for n in range(len(turns) - 1, -1, -1):
         message = _text_of(turns[n], f"messages[{n}]")
         if message:
             kept.append(message)
-        if len(kept) == MAX_MESSAGES:
+            left -= estimate(message.content)
+        if len(kept) == MAX_MESSAGES or left < 0:
             break
     return cut(kept[::-1], MAX_TOKENS)
 
@@ -91,6 +102,33 @@ def _shortened(text: str, tokens: int) -> str:
     return data[:half].decode("utf-8", "ignore") + mark + data[-half:].decode("utf-8", "ignore")
 
 
+def _listed(raw: bytes | msgspec.Raw) -> Sequence[msgspec.Raw]:
+    """The turns of a conversation, not yet decoded."""
+    is_large = memoryview(raw).nbytes >= _LARGE
+    try:
+        turns = _elements(raw) if is_large else _turns(raw)
+    except (msgspec.DecodeError, RecursionError):
+        if is_large and bytes(raw).lstrip().startswith(b"["):
+            raise _too_many() from None
+        raise BadRequest("messages is not a list of objects", param="messages") from None
+    if len(turns) > MOST_MESSAGES:
+        raise _too_many()
+    return turns
+
+
+def _too_many() -> BadRequest:
+    return BadRequest(f"messages holds more than {MOST_MESSAGES} messages", param="messages")
+
+
+def _elements(raw: bytes | msgspec.Raw) -> Sequence[msgspec.Raw]:
+    """What is in a large array; raises ValidationError at its 10,001st element.
+
+    A list would be decoded to its end: ten million zeros, in 20 MB, would take 800 MB.
+    """
+    found = msgspec.structs.astuple(_decode_large(raw))
+    return found[: found.index(_NONE)] if found[-1] is _NONE else found
+
+
 def _text_of(raw: msgspec.Raw, place: str) -> Message | None:
     try:
         turn = _turn(raw)
@@ -99,13 +137,20 @@ def _text_of(raw: msgspec.Raw, place: str) -> Message | None:
     if turn.role not in _ROLES:
         return None
     try:
-        content = _content(turn.content)
+        content = _content_of(turn.content)
     except msgspec.DecodeError:
         return None  # the provider may know this kind of content; the router does not
     except _NOT_TEXT:
         raise BadRequest(f"{place}.content is not UTF-8, or nested too deeply", param=f"{place}.content") from None
     text = content if isinstance(content, str) else _joined(content or ())
     return Message(turn.role, text) if text.strip() else None
+
+
+def _content_of(raw: msgspec.Raw) -> str | Sequence[_Part] | None:
+    """What a turn holds; raises ValidationError when it is neither text nor a list of at most 10,000 parts."""
+    seen = memoryview(raw)
+    is_large_list = seen.nbytes >= _LARGE and bytes(seen[:1]) == b"["
+    return [_part(part) for part in _elements(raw)] if is_large_list else _content(raw)
 
 
 def _joined(parts: Iterable[_Part]) -> str:

@@ -1,6 +1,7 @@
 """How long a model sits out that has failed, and where it then comes among the candidates."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -13,7 +14,7 @@ class Cooldown(msgspec.Struct, frozen=True):
 
     since: float
     """When it failed last, in seconds since the epoch."""
-    failures: int
+    failures: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
     """How many times it has failed in a row; failures while it sat out do not count."""
     cooling: bool
     """Whether it still sits out. Afterwards one request at a time tries whether it is well again."""

@@ -29,11 +29,13 @@ class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[Route, ...]
     inline: bool
     """Whether the routes came with the request."""
-    messages: bytes
+    messages: bytes | msgspec.Raw
     """The conversation as the client wrote it: one JSON array, not yet decoded."""
     trace: Trace
     allowed: frozenset[str] | None = None
     """The models that the client's key covers, by qualified name; None: all."""
+    client: str = ""
+    """Who sends it: the name of the client's key, else the client's address."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """The pin of a session, and how it is written in Redis."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 import msgspec
 
@@ -20,6 +21,22 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it ends for good, in seconds since the epoch; only where pins are renewed and have a longest age."""
 
 
+MAX_BYTES = 4096
+"""How long a pin is at most: what a client brings along is kept in Redis for as long as its session."""
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands under the key of a pin, as an operator sees it."""
+
+    key: bytes
+    pin: Pin | None
+    """None: no pin can be read there."""
+    ttl_s: int
+    """In seconds; -1: it never ends."""
+    kind: str = "string"
+    """What Redis calls its type."""
+
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Pin).decode
 
@@ -33,8 +50,17 @@ def decode(value: bytes) -> Pin:
     """The pin that was written; raises msgspec.DecodeError when the value is not one."""
     try:
         return _decode(value)
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from None
+
+
+def with_candidates(pin: Pin, models: Sequence[str]) -> Pin:
+    """The pin with those candidates, best first, as many as a value of 4 KB has room for."""
+    sizes = [len(_encode(name)) + 1 for name in models]
+    longest = models[sizes.index(max(sizes))]  # the pin may move to any of them
+    room = MAX_BYTES - len(_encode(msgspec.structs.replace(pin, model_name=longest, models=())))
+    fitting = sum(size <= room for size in accumulate(sizes))
+    return msgspec.structs.replace(pin, models=tuple(models[:fitting]))
 
 
 def candidates(pin: Pin, routes: Iterable[Route]) -> tuple[str, ...]:

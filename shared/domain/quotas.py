@@ -1,4 +1,4 @@
-"""The error for a tenant that begins too many sessions."""
+"""The error for a client that begins too many sessions."""
 
 from typing import NoReturn
 

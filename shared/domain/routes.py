@@ -2,9 +2,12 @@
 
 import enum
 from collections.abc import Callable, Collection, Iterable
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
+from shared.domain.catalog import LONGEST_MODEL
 from shared.errors import BadRequest
 
 MAX_INLINE_BYTES = 32 * 1024
@@ -43,27 +46,27 @@ class _Policy(msgspec.Struct):
 
 
 class _Preference(msgspec.Struct):
-    name: str
-    description: str
-    models: list[str]
+    name: Annotated[str, Meta(max_length=128)]
+    description: Annotated[str, Meta(max_length=2000)]
+    models: Annotated[list[Annotated[str, Meta(max_length=LONGEST_MODEL)]], Meta(max_length=100)]
     selection_policy: _Policy | None = None
 
 
-_decode = msgspec.json.Decoder(list[_Preference]).decode
+_decode = msgspec.json.Decoder(Annotated[list[_Preference], Meta(max_length=50)]).decode
 _FIELD = "routing_preferences"
 
 
-def from_request(raw: bytes, qualify: Callable[[str], str], sources: Collection[str]) -> tuple[Route, ...]:
-    """The routes that a request brings along in `routing_preferences`; null counts as none.
+def from_request(raw: bytes, qualify: Callable[[str], str], sources: Collection[str]) -> tuple[Route, ...] | None:
+    """The routes that a request brings along in `routing_preferences`; None when that is null.
 
     `qualify` turns a model's name into its qualified one or raises UnknownModel. `sources` are the types of the
     metric sources that are configured.
-    Raises BadRequest, naming the place, for anything that is not a list of preferences.
+    Raises BadRequest, naming the place, for anything that is not a list of preferences, or beyond the limits.
     """
     if len(raw) > MAX_INLINE_BYTES:
         raise BadRequest(f"{_FIELD} has {len(raw)} bytes; at most {MAX_INLINE_BYTES} are allowed", param=_FIELD)
     if raw.strip() == b"null":
-        return ()
+        return None
     try:
         preferences = _decode(raw)
     except msgspec.ValidationError as error:
@@ -73,7 +76,10 @@ def from_request(raw: bytes, qualify: Callable[[str], str], sources: Collection[
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"{_FIELD} is not JSON: {error}", param=_FIELD) from None
     _refuse_odd_names(preferences)
-    return tuple(_route(entry, f"{_FIELD}[{n}]", qualify, sources) for n, entry in enumerate(preferences))
+    routes = tuple(_route(entry, f"{_FIELD}[{n}]", qualify, sources) for n, entry in enumerate(preferences))
+    if sum(len(name) for route in routes for name in route.models) > MAX_INLINE_BYTES:  # an alias may be much shorter
+        raise BadRequest(f"{_FIELD} names too many models; their full names are too long together", param=_FIELD)
+    return routes
 
 
 def _route(entry: _Preference, place: str, qualify: Callable[[str], str], sources: Collection[str]) -> Route:

@@ -8,6 +8,8 @@ import msgspec
 
 from shared.domain.cooldowns import Cooldown, sit_out_s
 
+SUSPECTED_S = 10
+
 
 class MemoryCooldowns:
     """The same as the cooldown store, for one process."""
@@ -15,6 +17,7 @@ class MemoryCooldowns:
     def __init__(self) -> None:
         self._records: dict[str, tuple[Cooldown, float]] = {}
         self._probes: dict[str, float] = {}
+        self._suspected: dict[str, tuple[str, float]] = {}
         self._lock = threading.Lock()
 
     def known(self, models: Sequence[str]) -> dict[str, Cooldown]:
@@ -38,11 +41,20 @@ class MemoryCooldowns:
             self._records[model] = cooldown, now + sit_out_s(failures, retry_after_s)
             self._probes.pop(model, None)
 
+    def suspected(self, model: str, request: str) -> bool:
+        """Whether a model that has failed this request has failed another one in the last 10 s."""
+        now = time.time()
+        with self._lock:
+            last, until = self._suspected.get(model, (request, 0.0))
+            self._suspected[model] = request, now + SUSPECTED_S
+        return last != request and now < until
+
     def recovered(self, model: str) -> None:
         """Forget a model's failures: it has answered."""
         with self._lock:
             self._records.pop(model, None)
             self._probes.pop(model, None)
+            self._suspected.pop(model, None)
 
     def claim_probe(self, model: str) -> bool:
         """Whether the caller is the one that may try a model on probation; holds for 10 s."""

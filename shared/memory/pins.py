@@ -6,7 +6,7 @@ import time
 import msgspec
 from cachetools import TLRUCache
 
-from shared.domain.pins import Pin
+from shared.domain.pins import Held, Pin
 from shared.domain.sessions import Session
 from shared.store import keys
 
@@ -58,26 +58,38 @@ class MemoryPins:
             del self._entries[session]
             return True
 
-    def peek(self, session: Session) -> tuple[Pin, int] | None:
-        """The session's pin and its ttl in seconds, or None; changes nothing."""
+    def peek(self, key: bytes) -> Held | None:
+        """What stands under the key that a pin would have in Redis, or None; changes nothing."""
+        session = keys.session_of(key.decode("latin-1"))
         with self._lock:
-            entry = self._entries.get(session)
-            return (entry.pin, int(entry.ends_at - time.monotonic())) if entry else None
+            entry = self._entries.get(session) if session else None
+        return _held(key, entry) if entry else None
 
-    def page(self, cursor: int, count: int) -> tuple[int, dict[str, tuple[Pin, int]]]:
-        """`count` pins by the key they would have in Redis, from the cursor on; and the next cursor, 0 at the end."""
+    def page(self, cursor: int, count: int) -> tuple[int, list[Held]]:
+        """`count` pins, from the cursor on; and the next cursor, 0 at the end."""
         with self._lock:
             every = list(self._entries.items())
         some = every[cursor : cursor + count]
-        now = time.monotonic()
         after = cursor + count if cursor + count < len(every) else 0
-        return after, {keys.affinity(session): (entry.pin, int(entry.ends_at - now)) for session, entry in some}
+        return after, [_held(keys.affinity(session).encode(), entry) for session, entry in some]
 
-    def put(self, session: Session, pin: Pin, ttl_s: int) -> None:  # noqa: ARG002 - one ttl for all here
-        """Pin the session, in place of any pin that it has."""
+    def put(self, key: bytes, pin: Pin, ttl_s: int) -> None:  # noqa: ARG002 - one ttl for all here
+        """Put a pin there, in place of any that stands there."""
+        session = keys.session_of(key.decode("latin-1"))
+        if session:
+            with self._lock:
+                self._entries[session] = self._entry(pin)
+
+    def remove(self, key: bytes) -> bool:
+        """Remove the pin that stands there; return whether there was one."""
+        session = keys.session_of(key.decode("latin-1"))
         with self._lock:
-            self._entries[session] = self._entry(pin)
+            return bool(session and self._entries.pop(session, None))
 
     def _entry(self, pin: Pin) -> _Entry:
         left_s = self._ttl_s if pin.until is None else min(self._ttl_s, pin.until - time.time())
         return _Entry(pin, time.monotonic() + left_s)
+
+
+def _held(key: bytes, entry: _Entry) -> Held:
+    return Held(key=key, pin=entry.pin, ttl_s=int(entry.ends_at - time.monotonic()))

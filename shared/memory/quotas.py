@@ -1,4 +1,4 @@
-"""How many sessions a tenant may begin in a minute, in memory mode."""
+"""How many sessions a client may begin in a minute, in memory mode."""
 
 import threading
 import time
@@ -6,30 +6,29 @@ from collections import Counter
 from collections.abc import Callable
 
 from shared.domain.quotas import MINUTE_S, refuse
-from shared.domain.sessions import Session
 
 
 class MemorySessionQuota:
     """The same as SessionQuota, for one process. The counts of a minute are forgotten when it ends."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.time) -> None:
-        """`limit` sessions a minute and tenant, 0 for any number."""
+        """`limit` sessions a minute and client, 0 for any number."""
         self._limit = limit
         self._clock = clock
         self._minute = 0
-        self._begun: Counter[str | None] = Counter()
+        self._begun: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def admit(self, session: Session | None) -> None:
-        """Count a session that is about to be pinned; raises TooManySessions when its tenant has begun enough."""
-        if session is None or not self._limit:
+    def admit(self, client: str) -> None:
+        """Count a session that is about to be pinned; raises TooManySessions when the client has begun enough."""
+        if not self._limit:
             return
         now = self._clock()
         with self._lock:
             minute = int(now // MINUTE_S)
             if minute != self._minute:
                 self._minute, self._begun = minute, Counter()
-            self._begun[session.tenant] += 1
-            begun = self._begun[session.tenant]
+            self._begun[client] += 1
+            begun = self._begun[client]
         if begun > self._limit:
             refuse(self._limit, now)

@@ -54,9 +54,9 @@ class Recorder(Protocol):
 
 
 class Quota(Protocol):
-    """Limits how many sessions a tenant may begin."""
+    """Limits how many sessions a client may begin."""
 
-    def admit(self, session: Session | None) -> None:
+    def admit(self, client: str) -> None:
         """Count a session that is about to be pinned; raises TooManySessions, or StoreDown."""
 
 
@@ -99,7 +99,7 @@ class Affinity:
         When a part of the pool is away, the decision is the request's own model, unpinned, and names that part.
 
         Raises Unavailable instead if the operator chose to reject. Raises BadRequest for an unreadable conversation,
-        TooManySessions when the session's tenant has begun too many, and NotAllowed when the session is pinned to a
+        TooManySessions when the client has begun too many, and NotAllowed when the session is pinned to a
         model that the client's key does not cover.
         """
         try:
@@ -137,7 +137,8 @@ class Affinity:
 
     def _decided(self, request: RouteRequest) -> Decision:
         messages = conversation.read(request.messages) if request.routes else []
-        self._quota.admit(request.session)
+        if request.session:
+            self._quota.admit(request.client)
         if not messages:
             return self._own(request)
         with self._tracing.span("plano.decide", request.trace.traceparent, {}) as span:
@@ -187,13 +188,14 @@ class Affinity:
             raise RouterDown(result.fault)
         if result.pin:
             return self._adopted(result.models, result.pin, request, pinned=result.pinned)
-        return Decision(models=result.models, route=result.route)
+        return Decision(models=self._configured(result.models) or (request.model.name,), route=result.route)
 
     def _adopted(self, models: tuple[str, ...], pin: Pin, request: RouteRequest, *, pinned: bool) -> Decision:
         """The decision by a pin; the request's own model when a replica with another config made the pin."""
         if self._catalog.find(pin.model_name) is None:
             return Decision(models=(request.model.name,))
-        return Decision(models=self._configured(models), route=pin.route_name, pinned=pinned, pin=pin)
+        chosen = self._configured((pin.model_name, *models))
+        return Decision(models=chosen, route=pin.route_name, pinned=pinned, pin=pin)
 
 
 def _within_allowed(decision: Decision, allowed: frozenset[str] | None) -> Decision:

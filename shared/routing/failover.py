@@ -1,15 +1,17 @@
 """What happens when a model fails: which model is asked next, and what becomes of the pin."""
 
+import contextlib
 import enum
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from shared.domain.cooldowns import Cooldown, by_fitness
 from shared.domain.decisions import Decision, RouteRequest
+from shared.domain.failures import Blame, Failure, keeps_pin, suspect
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
@@ -37,6 +39,9 @@ class Cooldowns(Protocol):
 
     def failed(self, model: str, why: str, retry_after_s: int | None) -> None:
         """Let a model sit out."""
+
+    def suspected(self, model: str, request: str) -> bool:
+        """Whether a model that has failed this request has failed another one in the last 10 s."""
 
     def recovered(self, model: str) -> None:
         """Forget a model's failures."""
@@ -73,12 +78,16 @@ class Failover:
         self.cooldowns: Mapping[str, Cooldown] = {}
         """The models that have failed lately."""
 
-    def candidates(self, request: RouteRequest, decision: Decision) -> tuple[str, ...]:
+    def candidates(self, request: RouteRequest, decision: Decision, lacking: Collection[str] = ()) -> tuple[str, ...]:
         """The models to try, in this order; never empty.
 
-        Models that have failed come last. When the preferred one's cooldown is over, a single request tries it first.
+        Those `lacking` a credential that only the client has are left out, unless there is no other: then the
+        provider of the first one says what is missing. Models that have failed come last. When the preferred one's
+        cooldown is over, a single request tries it first.
         """
         names = self._eligible(request, decision)
+        if lacking:
+            names = tuple(name for name in names if name not in lacking) or names[:1]
         if len(names) == 1 or not self.cooldowns:
             return names[: self._rules.max_attempts]
         ordered = by_fitness(names, self.cooldowns)
@@ -98,27 +107,61 @@ class Failover:
         except StoreDown:
             self.cooldowns = {}
 
-    def failed(self, model: str, why: str, retry_after_s: int | None) -> None:
-        """Let a model sit out that gave no usable answer: here at once, on other replicas within half a second."""
-        log.warning("model failed", extra=fields(model=model, outcome=why))
-        try:
-            self._store.failed(model, why, retry_after_s)
-        except StoreDown:
-            return  # a cooldown is never in one process alone: replicas would try candidates in different orders
-        self.cooldowns = {**self.cooldowns, model: Cooldown(since=time.time(), failures=1, cooling=True, why=why)}
+    def failed(self, failure: Failure) -> None:
+        """Note an attempt that has failed. A model that nobody listens for sits out at once."""
+        log.warning("model failed", extra=fields(model=failure.model, outcome=failure.why, blame=failure.blame.value))
+        known = self.cooldowns.get(failure.model)
+        if failure.blame is Blame.REFUSED and not (known and known.cooling):
+            with contextlib.suppress(StoreDown):
+                self._sit_out(failure)
 
-    def answered(self, request: RouteRequest, decision: Decision, model: str) -> None:
-        """Note that a model has answered: forget its failures, and move the session if another model was pinned."""
+    def gave_up(self, request: RouteRequest, failures: Sequence[Failure]) -> None:
+        """Note that no candidate has answered."""
+        with contextlib.suppress(StoreDown):
+            self._judge(request, failures)
+
+    def answered(
+        self, request: RouteRequest, decision: Decision, model: str, failures: Sequence[Failure] = ()
+    ) -> bool:
+        """Note that a model has answered, after the failures of others; return whether a pin to another one stays.
+
+        Its own failures are forgotten. The session moves to it unless its pinned model was not at fault.
+        """
         try:
             if model in self.cooldowns:
-                self._store.recovered(model)
-                self.cooldowns = {name: known for name, known in self.cooldowns.items() if name != model}
-                log.info("model recovered", extra=fields(model=model))
-            if model != decision.models[0]:
-                self._move(request, decision, model)
+                self._recover(model)
+            if failures:
+                self._judge(request, failures)
+            return model != decision.models[0] and not self._move(request, decision, model, failures)
         except StoreDown:
             # The breaker logs the outage once. A line for each request would say nothing more.
             log.debug("a pin could not be moved to model=%s: redis is away", model)
+            return model != decision.models[0] and decision.pin is not None
+
+    def _judge(self, request: RouteRequest, failures: Sequence[Failure]) -> None:
+        """Let a model sit out that has failed two requests within 10 s, or one while it is on probation."""
+        failure = suspect(failures)
+        if failure is None:
+            return
+        known = self.cooldowns.get(failure.model)
+        if known and known.cooling:
+            return
+        session = request.session
+        name = f"{session.tenant or ''}:{session.id}" if session else request.trace.request_id
+        if known or self._store.suspected(failure.model, name):
+            self._sit_out(failure)
+
+    def _sit_out(self, failure: Failure) -> None:
+        """Let a model sit out: here at once, on other replicas within half a second."""
+        model, why = failure.model, failure.why
+        self._store.failed(model, why, failure.retry_after_s)  # first: a cooldown is never in one process alone
+        self.cooldowns = {**self.cooldowns, model: Cooldown(since=time.time(), failures=1, cooling=True, why=why)}
+        log.warning("model sits out", extra=fields(model=model, outcome=why))
+
+    def _recover(self, model: str) -> None:
+        self._store.recovered(model)
+        self.cooldowns = {name: known for name, known in self.cooldowns.items() if name != model}
+        log.info("model recovered", extra=fields(model=model))
 
     def _eligible(self, request: RouteRequest, decision: Decision) -> tuple[str, ...]:
         names = decision.models
@@ -136,10 +179,13 @@ class Failover:
         except StoreDown:
             return False
 
-    def _move(self, request: RouteRequest, decision: Decision, model: str) -> None:
+    def _move(self, request: RouteRequest, decision: Decision, model: str, failures: Sequence[Failure]) -> bool:
+        """Move the session's pin to the model; False when the pin stays as it is."""
         pin = decision.pin
-        if request.session is None or pin is None or self._rules.on_failure is not OnFailure.MOVE:
-            return
+        if request.session is None or pin is None:
+            return True
+        if self._rules.on_failure is not OnFailure.MOVE or keeps_pin(failures, decision.models[0]):
+            return False
         moved = msgspec.structs.replace(pin, model_name=model)
         standing = self._pins.move(request.session, pin, moved)
         log.info(
@@ -152,3 +198,4 @@ class Failover:
                 standing=standing.model_name if standing else None,
             ),
         )
+        return standing != pin

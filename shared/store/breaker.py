@@ -12,6 +12,13 @@ log = logging.getLogger("plano.redis")
 
 FAILURES_TO_OPEN = 2
 DEMOTED_EVERY_S = 1.0
+LOG_EVERY_S = 60.0
+READONLY = "READONLY"
+NOPERM = "NOPERM"
+REFUSALS = (READONLY, "OOM", NOPERM, "MISCONF", "NOREPLICAS")
+"""How the answers of a Redis begin, within a script or not, that does not take a write; Redis 7.4 and before."""
+
+_SHOWN_CHARS = 160
 
 
 class CircuitOpen(redis.ConnectionError):
@@ -30,11 +37,14 @@ class Breaker:
         self.is_open = False
         self.answers = 0
         """How many answers Redis has given."""
+        self.refuses = ""
+        """Why Redis refused a write last, such as `OOM`; empty when it has taken one since."""
         self._name = name
         self._failures = 0
         self._on_open: list[Callable[[], object]] = []
         self._on_demoted: list[Callable[[], object]] = []
-        self._demoted_at = -math.inf
+        self._demoted_at = self._noperm_at = -math.inf
+        self._told = False
         self._lock = threading.Lock()
 
     def on_open(self, call: Callable[[], object]) -> None:
@@ -45,14 +55,35 @@ class Breaker:
         """Have a function called when this Redis refuses a write as a replica; it must not wait for anything."""
         self._on_demoted.append(call)
 
-    def demoted(self) -> None:
-        """Note that a write was refused by a replica: all connections are made anew, once a second at most."""
+    def refused(self, error: Exception) -> None:
+        """Note what Redis answered. When it is a refusal to write, the log says so once.
+
+        A replica refuses: another Redis may be the primary now. So all connections are made anew, once a second at
+        most.
+        """
+        said = f"{getattr(error, 'status_code', None) or ''} {error}".strip()
+        why = next((code for code in REFUSALS if code in said), "")
+        if not why:
+            return
         now = time.monotonic()
-        if now - self._demoted_at >= DEMOTED_EVERY_S:
+        if why != self.refuses:
+            self.refuses = why
+            # Who may not do one thing may write all the same, and would be refused again and again.
+            self._told = why != NOPERM or now - self._noperm_at >= LOG_EVERY_S
+            if self._told:
+                self._noperm_at = now if why == NOPERM else self._noperm_at
+                log.warning("%s refuses writes: %s (%s)", self._name, why, str(error)[:_SHOWN_CHARS])
+        if why == READONLY and now - self._demoted_at >= DEMOTED_EVERY_S:
             self._demoted_at = now
-            log.warning("%s is read-only: connecting anew", self._name)
             for call in self._on_demoted:
                 call()
+
+    def wrote(self) -> None:
+        """Note that Redis has taken a write."""
+        if self.refuses:
+            self.refuses = ""
+            if self._told:
+                log.warning("%s takes writes again", self._name)
 
     def succeeded(self) -> None:
         """Note an answer of Redis."""

@@ -11,7 +11,6 @@ import redis
 from gevent import monkey
 from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
-from redis.exceptions import ReadOnlyError
 from redis.retry import Retry
 
 from shared.store.breaker import Breaker, CircuitOpen
@@ -44,8 +43,7 @@ class _Connection(AbstractConnection):
         try:
             answer = self._read(disable_decoding, options)
         except redis.ResponseError as error:
-            if isinstance(error, ReadOnlyError) or "READONLY" in str(error):  # the latter in a script
-                self.pool.breaker.demoted()
+            self.pool.breaker.refused(error)
             raise
         except BaseException as error:
             if disconnects:

@@ -1,13 +1,25 @@
 """The client that the stores use: redis-py's, with errors of ours."""
 
-from typing import Any
+from typing import Any, cast
 
 import redis
 from redis.client import Pipeline
 from redis.exceptions import NoScriptError
 
-from shared.errors import Away
+from shared.errors import Away, StoreDown
+from shared.store import keys
 from shared.store.client import FairPool
+
+TRY_EVERY_S = 5.0
+"""How often a process tries whether it can write."""
+WRITTEN_TTL_S = 30
+
+_WRONG_TYPE = ("WRONGTYPE", "is not an integer", "would overflow")
+"""What an answer of Redis has in it, within a script or not, when a value is not what the command needs."""
+
+
+class WrongType(StoreDown):
+    """A key of ours holds something that the command cannot work on: another type, or a text in place of a number."""
 
 
 class StoreClient(redis.Redis):
@@ -45,12 +57,16 @@ class StoreClient(redis.Redis):
         made.error = self._error
         return made
 
-    def answers(self) -> bool:
-        """Whether it answers a PING now."""
+    def refusal(self) -> str | None:
+        """Write something. Return why that failed, such as `away`, `READONLY` or `OOM`; None when it did not."""
+        breaker = cast(FairPool, self.connection_pool).breaker
         try:
-            return bool(self.ping())
-        except self._error:
-            return False
+            self.set(keys.WRITTEN, b"1", ex=WRITTEN_TTL_S)
+        except self._error as error:
+            refused = isinstance(error.__cause__, redis.ResponseError)
+            return (breaker.refuses or type(error.__cause__).__name__) if refused else "away"
+        breaker.wrote()
+        return None
 
 
 class _StorePipeline(Pipeline):
@@ -66,5 +82,7 @@ class _StorePipeline(Pipeline):
 def away(error: redis.RedisError, kind: type[Away]) -> Away:
     """The error of redis-py as one of ours."""
     if isinstance(error, redis.ResponseError):
+        if kind is StoreDown and any(sign in str(error) for sign in _WRONG_TYPE):
+            return WrongType(str(error))
         return kind(f"Redis refuses: {type(error).__name__}")  # read-only, out of memory, …
     return kind(f"Redis is away: {type(error).__name__}")

@@ -43,6 +43,7 @@ class FailureDetector:
         self._asked = threading.Event()
         self._stopped = threading.Event()
         self._looks = Periodic(LOOK_EVERY_S, self.look, "redis-looks")
+        self._pings = Periodic(0.0, self._ping_when_asked, "redis-ping")
 
     def also_watch(self, waits: Callable[[], bool]) -> None:
         """Count as waiting, too, whenever this says that somebody waits for Redis without asking it."""
@@ -52,12 +53,13 @@ class FailureDetector:
         """Begin to watch."""
         self._breaker.on_open(self._connect_anew)
         self._breaker.on_demoted(self._connection.mark_for_reconnect)
-        threading.Thread(target=self._ping_when_asked, name="redis-ping", daemon=True).start()
+        self._pings.start()
         self._looks.start()
 
     def stop(self) -> None:
         """Stop watching."""
         self._looks.stop()
+        self._pings.stop()
         self._stopped.set()
         self._asked.set()
         self._connection.disconnect()
@@ -85,19 +87,21 @@ class FailureDetector:
         return None if since is None else since + self._blocks_s
 
     def _ping_when_asked(self) -> None:
-        while True:
-            self._asked.wait()
-            self._asked.clear()
-            if self._stopped.is_set():
-                return
-            try:
+        self._asked.wait()
+        self._asked.clear()
+        answered = False
+        try:
+            if not self._stopped.is_set():
                 self._ping()
-            except (redis.RedisError, OSError):
-                if self._breaker.is_open:
-                    self._stopped.wait(PROBE_EVERY_S)
-                    self._asked.set()
-            else:
-                self._breaker.close()
+                answered = True
+        except (redis.RedisError, OSError):
+            pass
+        finally:  # also after an error that nobody foresaw: whoever has opened the breaker relies on the next ping
+            if not answered and self._breaker.is_open:
+                self._stopped.wait(PROBE_EVERY_S)
+                self._asked.set()
+        if answered:
+            self._breaker.close()
 
     def _connect_anew(self) -> None:
         """Probe on a new connection: what made Redis silent may have ended this one, too."""

@@ -11,21 +11,23 @@
 | plano:cooldown:<provider/model>                      | string  | why and since when it sits out | time to sit out |
 | plano:failures:<provider/model>                      | string  | how often it failed in a row   | that + 10 min   |
 | plano:probe:<provider/model>                         | string  | that one request tries it      | 10 s            |
-| plano:sessions:<tenant>:<minute>                     | string  | how many sessions it began     | 2 min           |
-| plano:sessions:<minute>                              | string  | … those without tenant         | 2 min           |
+| plano:suspected:<provider/model>                     | string  | whose request it failed last   | 10 s            |
+| plano:sessions:<key's name or address>:<minute>      | string  | how many sessions it began     | 2 min           |
+| plano:written                                        | string  | that somebody could write      | 30 s, renewed   |
 | plano:decided:<process>                              | channel | a job and its result, as JSON  | is no key       |
 
 Everything under `rq:` belongs to RQ.
 """
 
 import hashlib
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from shared.domain.sessions import Session
 
 AFFINITY = "plano:affinity:"
 METRICS_SNAPSHOT = "plano:metrics:snapshot"
 OBSERVED = "plano:metrics:observed"
+WRITTEN = "plano:written"
 
 # Printable ASCII stays as it is, so that keys are readable in redis-cli. All else, and `:`, `~` and `%`, is
 # percent-encoded, so that no two of tenant, session and lane share a key.
@@ -36,6 +38,13 @@ def affinity(session: Session) -> str:
     """The key of the session's pin."""
     name = "~".join(map(_escaped, (session.id, *session.lane))) if session.lane else _escaped(session.id)
     return AFFINITY + name if session.tenant is None else f"{AFFINITY}{_escaped(session.tenant)}:{name}"
+
+
+def session_of(key: str) -> Session | None:
+    """The session whose pin has this key; None for a key that no session has."""
+    parts = [unquote(part, errors="surrogatepass") for part in key.removeprefix(AFFINITY).split(":")]
+    session = Session(parts[-1], parts[0] if len(parts) > 1 else None)
+    return session if affinity(session) == key else None
 
 
 def decision_job(session: Session) -> str:
@@ -58,15 +67,19 @@ def failures(model: str) -> str:
     return f"plano:failures:{model}"
 
 
+def suspected(model: str) -> str:
+    """The key of the request that a model failed last, while that may be the request's fault."""
+    return f"plano:suspected:{model}"
+
+
 def probe(model: str) -> str:
     """The key that says that a request is trying whether a model is well again."""
     return f"plano:probe:{model}"
 
 
-def sessions(tenant: str | None, minute: int) -> str:
-    """The key of the count of a tenant's new sessions in a minute; `minute` is counted from the epoch."""
-    scope = "" if tenant is None else f"{_escaped(tenant)}:"
-    return f"plano:sessions:{scope}{minute}"
+def sessions(client: str, minute: int) -> str:
+    """The key of the count of a client's new sessions in a minute; `minute` is counted from the epoch."""
+    return f"plano:sessions:{_escaped(client)}:{minute}"
 
 
 def replica(replica_id: str) -> str:

@@ -1,11 +1,7 @@
 """Pins in Redis."""
 
-import contextlib
-import logging
-from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import redis
 
 from shared.domain import pins as codec
@@ -13,16 +9,20 @@ from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.store import keys, scripts
-
-log = logging.getLogger("plano.pins")
+from shared.store.commands import WrongType
+from shared.store.unreadable import Unreadable
+from shared.store.values import Decoder
 
 
 class PinStore:
     """Reads, settles and drops pins. Each method is one round trip and raises StoreDown."""
 
-    def __init__(self, client: redis.Redis, *, sliding_ttl_s: int | None = None) -> None:
+    def __init__(
+        self, client: redis.Redis, *, sliding_ttl_s: int | None = None, unreadable: Unreadable | None = None
+    ) -> None:
         """With `sliding_ttl_s`, reading a pin renews its ttl."""
         self._redis = client
+        self._decoder = Decoder(codec.decode, unreadable)
         self._sliding_ttl_s = sliding_ttl_s
         self._drop_if_names = client.register_script(scripts.read("drop_if_names.lua"))
         self._drop_if_same = client.register_script(scripts.read("drop_if_same.lua"))
@@ -32,9 +32,12 @@ class PinStore:
     def get(self, session: Session) -> Pin | None:
         """The session's pin, or None. A value that is no pin is dropped, and the answer is None."""
         key = keys.affinity(session)
-        if self._sliding_ttl_s:
-            return self._read(key, self._renew([key], [self._sliding_ttl_s]))
-        return self._read(key, self._redis.get(key))
+        try:
+            value = self._renew([key], [self._sliding_ttl_s]) if self._sliding_ttl_s else self._redis.get(key)
+        except WrongType as error:
+            self._without(key, error)
+            return None
+        return self._read(key, value)
 
     def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
         """Pin the session unless it is pinned already; return the pin that stands."""
@@ -48,58 +51,41 @@ class PinStore:
     def move(self, session: Session, seen: Pin, to: Pin) -> Pin | None:
         """Move the session if its pin still names the model that was seen; return what stands afterwards."""
         key = keys.affinity(session)
-        return self._read(key, self._move([key], [seen.model_name, codec.encode(to)]))
+        try:
+            return self._read(key, self._move([key], [seen.model_name, codec.encode(to)]))
+        except WrongType as error:
+            self._without(key, error)
+            return None
 
     def drop(self, session: Session, seen: Pin) -> bool:
         """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
-        return bool(self._drop_if_names([keys.affinity(session)], [seen.model_name]))
-
-    def peek(self, session: Session) -> tuple[Pin, int] | None:
-        """The session's pin and its ttl in seconds; None when there is no readable pin. Changes nothing."""
         key = keys.affinity(session)
-        return self._seen([key]).get(key)
-
-    def page(self, cursor: int, count: int) -> tuple[int, dict[str, tuple[Pin, int]]]:
-        """About `count` pins by key, each with its ttl, from the cursor on; and the next cursor, 0 at the end.
-
-        This method is two round trips.
-        """
-        found: Any = self._redis.scan(cursor, match=f"{keys.AFFINITY}*", count=count)
-        after, names = found
-        return int(after), self._seen([name.decode() for name in names])
-
-    def put(self, session: Session, pin: Pin, ttl_s: int) -> None:
-        """Pin the session, in place of any pin that it has."""
-        self._redis.set(keys.affinity(session), codec.encode(pin), ex=ttl_s)
-
-    def _seen(self, names: Sequence[str]) -> dict[str, tuple[Pin, int]]:
-        with self._redis.pipeline() as together:
-            for name in names:
-                together.get(name)
-                together.ttl(name)
-            answers = together.execute()
-        seen = {}
-        for name, value, ttl_s in zip(names, answers[::2], answers[1::2], strict=True):
-            with contextlib.suppress(msgspec.DecodeError):
-                if value:
-                    seen[name] = codec.decode(value), ttl_s
-        return seen
+        try:
+            return bool(self._drop_if_names([key], [seen.model_name]))
+        except WrongType as error:
+            self._without(key, error)
+            return False
 
     def _claimed(self, key: str, pin: Pin, ttl_s: int) -> Pin | None:
         # Redis before 7 has no SET … NX GET. A transaction of both commands is as atomic, and one round trip, too.
         with self._redis.pipeline() as together:
             together.set(key, codec.encode(pin), nx=True, ex=ttl_s)
             together.get(key)
-            claimed, value = together.execute()
+            try:
+                claimed, value = together.execute()
+            except WrongType as error:
+                self._without(key, error)
+                return None
         return pin if claimed else self._read(key, value)
 
     def _read(self, key: str, value: Any) -> Pin | None:
         """The pin in a value, or None. A value that is no pin is dropped."""
-        if value is None:
-            return None
-        try:
-            return codec.decode(value)
-        except msgspec.DecodeError:
-            log.warning("dropped a value that is no pin: %s", key)
+        pin = self._decoder.read(key, value)
+        if pin is None and value is not None:
             self._drop_if_same([key], [value])
-            return None
+        return pin
+
+    def _without(self, key: str, why: WrongType) -> None:
+        """Drop a key that holds something else than a string: there is no pin."""
+        self._decoder.unreadable.note(key, why)
+        self._drop_if_same([key], [])

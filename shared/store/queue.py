@@ -14,17 +14,21 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.worker_registration import get_keys
 
 from shared import messages
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import QueueDown, RouterDown, TooManyWaiting
 from shared.messages import Announcement, DecisionRequest, DecisionResult, adopted
+from shared.periodic import Periodic
 from shared.store import keys
+from shared.store.backlog import Backlog
 from shared.store.results import Results, Waiter
+from shared.store.workers import LOOK_EVERY_S, Workers
 
 QUEUE = "plano"
+JOB_BYTES = 64 * 1024
+"""The most that a job may say, uncompressed. More is not queued, and workers refuse it."""
 REFRESH_LIMIT_S = 30
 """How long the refresh of one source may run; it may wait for a worker as long."""
 
@@ -58,6 +62,8 @@ class DecisionQueue:
         self._queue = rq_queue(client)
         self._results = results
         self._pins = pins
+        self._workers = Workers(client, QUEUE)
+        self._looks = Periodic(LOOK_EVERY_S, self._workers.look, "workers")
         self._limit = limit
         self._waiting = 0
         self._count = threading.Lock()
@@ -65,8 +71,11 @@ class DecisionQueue:
     def ask(self, request: DecisionRequest, budget_s: float) -> DecisionResult:
         """The result of a request. Requests of one session, on any replica, share one job.
 
-        Raises QueueDown, StoreDown, TooManyWaiting, or RouterDown when no answer came within `budget_s` seconds.
+        Raises QueueDown, also when there is no worker; StoreDown, TooManyWaiting, or RouterDown when no answer came
+        within `budget_s` seconds.
         """
+        if self._workers.missed():
+            raise QueueDown("no worker has given a sign of life for three seconds")
         with self._count:
             if self._waiting >= self._limit:
                 raise TooManyWaiting(f"{self._limit} decisions are waiting already")
@@ -79,16 +88,17 @@ class DecisionQueue:
 
     def workers(self) -> int:
         """How many worker processes live; raises QueueDown."""
-        registered = get_keys(self._queue)
-        return int(self._redis.exists(*registered)) if registered else 0
+        return self._workers.count()
 
     def start(self) -> None:
-        """Ask at once what RQ asks before its first job."""
+        """Ask at once what RQ asks before its first job, and begin to look whether there are workers."""
         with contextlib.suppress(QueueDown):  # then the first job asks
             self._queue.get_redis_server_version()
+        self._looks.start()
 
     def stop(self) -> None:
-        """There is nothing to end."""
+        """Stop looking."""
+        self._looks.stop()
 
     def _ask(self, request: DecisionRequest, budget_s: float) -> DecisionResult:
         job_id = keys.decision_job(request.session) if request.session else f"decide-{uuid.uuid4().hex}"
@@ -98,11 +108,19 @@ class DecisionQueue:
             ours = self._enqueue(job_id, request, until)
             result = self._awaited(waiter, job_id, request, until, ours=ours)
         if result is None:
-            if ours:  # its worker is gone or far behind: the session's next request has to queue a new one
-                with contextlib.suppress(QueueDown):  # the job then ends by its own ttl
-                    self._redis.delete(Job.key_for(job_id))
+            with contextlib.suppress(QueueDown):  # the job then ends by its own ttl
+                self._free(job_id, ours=ours)
             raise RouterDown(f"no decision within {budget_s * 1000:.0f} ms")
         return result
+
+    def _free(self, job_id: str, *, ours: bool) -> None:
+        """Have the session's next request queue a new job: the worker of this one is gone, or far behind.
+
+        Whoever joined another one's job leaves it alone, unless it would never end: then it is no job of ours.
+        """
+        key = Job.key_for(job_id)
+        if ours or self._redis.ttl(key) == -1:
+            self._redis.delete(key)
 
     def _awaited(
         self, waiter: Waiter, job_id: str, request: DecisionRequest, until: float, *, ours: bool
@@ -144,12 +162,14 @@ class RefreshQueue:
 
     def __init__(self, client: redis.Redis) -> None:
         self._queue = rq_queue(client)
+        self._backlog = Backlog(client, self._queue.key)
 
     def refresh(self, kind: str, provider: str) -> bool:
         """Have the source of a kind read, unless that is under way; return whether it was queued.
 
-        Raises QueueDown.
+        Before that, ids that no worker has taken in time leave the queue. Raises QueueDown.
         """
+        self._backlog.drop_ended()
         job_id = refresh_job(kind, provider)
         ttl_s = 2 * REFRESH_LIMIT_S  # after that the id is free again, even if the worker was killed
         limit_s = REFRESH_LIMIT_S
@@ -164,6 +184,8 @@ def refresh_job(kind: str, provider: str) -> str:
 def announce(client: redis.Redis, job: Job, result: DecisionResult) -> None:
     """Announce a result to the process that queued the job, now or in a pipeline; raises redis.RedisError."""
     channel = str(job.args[0].get("reply_to", ""))
+    if not channel.startswith(keys.decided("")):
+        return  # nobody of ours listens there
     client.publish(channel, msgspec.json.encode(Announcement(job.id, result)))
 
 

@@ -1,4 +1,4 @@
-"""How many sessions a tenant may begin in a minute, counted for all replicas together."""
+"""How many sessions a client may begin in a minute, counted for all replicas together."""
 
 import time
 from collections.abc import Callable
@@ -6,8 +6,9 @@ from collections.abc import Callable
 import redis
 
 from shared.domain.quotas import MINUTE_S, refuse
-from shared.domain.sessions import Session
 from shared.store import keys
+from shared.store.commands import WrongType
+from shared.store.unreadable import Unreadable
 
 _TTL_S = 2 * MINUTE_S  # replicas' clocks may differ
 
@@ -15,24 +16,40 @@ _TTL_S = 2 * MINUTE_S  # replicas' clocks may differ
 class SessionQuota:
     """Counts new sessions in Redis; one round trip each, none when there is no limit."""
 
-    def __init__(self, client: redis.Redis, limit: int, clock: Callable[[], float] = time.time) -> None:
-        """`limit` sessions a minute and tenant, 0 for any number."""
+    def __init__(
+        self,
+        client: redis.Redis,
+        limit: int,
+        clock: Callable[[], float] = time.time,
+        unreadable: Unreadable | None = None,
+    ) -> None:
+        """`limit` sessions a minute and client, 0 for any number."""
         self._redis = client
         self._limit = limit
         self._clock = clock
+        self._unreadable = unreadable or Unreadable()
 
-    def admit(self, session: Session | None) -> None:
+    def admit(self, client: str) -> None:
         """Count a session that is about to be pinned.
 
-        Raises TooManySessions when its tenant has begun enough; StoreDown, and then it cannot be pinned, either.
+        Raises TooManySessions when the client has begun enough; StoreDown, and then it cannot be pinned, either.
         """
-        if session is None or not self._limit:
+        if not self._limit:
             return
         now = self._clock()
-        key = keys.sessions(session.tenant, int(now // MINUTE_S))
+        key = keys.sessions(client, int(now // MINUTE_S))
+        try:
+            begun = self._counted(key)
+        except WrongType as error:  # the minute's count begins anew
+            self._unreadable.note(key, error)
+            self._redis.delete(key)
+            begun = self._counted(key)
+        if begun > self._limit:
+            refuse(self._limit, now)
+
+    def _counted(self, key: str) -> int:
         with self._redis.pipeline() as together:
             together.incr(key)
             together.expire(key, _TTL_S)
             begun, _ = together.execute()
-        if begun > self._limit:
-            refuse(self._limit, now)
+        return int(begun)

@@ -11,14 +11,16 @@ import redis
 
 from shared.errors import QueueDown
 from shared.messages import Announcement, DecisionResult
+from shared.periodic import Periodic
 from shared.store import keys
 from shared.store.client import FairPool
+from shared.store.unreadable import Unreadable
+from shared.store.values import Decoder
 
 log = logging.getLogger("plano.redis")
 
 _PAUSE_S = 0.1
 _START_S = 1.0
-_decode = msgspec.json.Decoder(Announcement).decode
 
 
 class Waiter:
@@ -50,7 +52,7 @@ class Waiter:
 class Results:
     """Hands the results that workers announce to the requests that wait for them."""
 
-    def __init__(self, pool: FairPool) -> None:
+    def __init__(self, pool: FairPool, unreadable: Unreadable | None = None) -> None:
         """`pool` has one connection, which the subscription keeps."""
         self.channel = keys.decided(uuid.uuid4().hex)
         """Where workers announce the results of what this process asked for."""
@@ -58,7 +60,8 @@ class Results:
         self._waiters: dict[str, list[Waiter]] = {}
         self._lock = threading.Lock()
         self._listening = threading.Event()
-        self._stopped = threading.Event()
+        self._decoder = Decoder(msgspec.json.Decoder(Announcement).decode, unreadable)
+        self._subscribing = Periodic(_PAUSE_S, self._listen, "results")
 
     @property
     def listening(self) -> bool:
@@ -73,12 +76,12 @@ class Results:
         """Begin to listen. If Redis is there, it delivers what is announced from now on."""
         self._pool.breaker.on_open(self._give_up)
         self._pool.breaker.on_demoted(self._pool.interrupt)
-        threading.Thread(target=self._listen, name="results", daemon=True).start()
+        self._subscribing.start()
         self._listening.wait(_START_S)
 
     def stop(self) -> None:
         """Stop listening."""
-        self._stopped.set()
+        self._subscribing.stop()
         self._pool.disconnect()
 
     @contextlib.contextmanager
@@ -97,25 +100,25 @@ class Results:
                     del self._waiters[job_id]
 
     def _listen(self) -> None:
-        """Subscribe, and again whenever the connection breaks. Who misses a result meanwhile finds the pin."""
-        while not self._stopped.is_set():
-            try:
-                with redis.Redis(connection_pool=self._pool).pubsub() as subscription:
-                    subscription.subscribe(self.channel)
-                    for message in subscription.listen():
-                        self._listening.set()
-                        if message["type"] == "message":
-                            self._tell(message["data"])
-            except (redis.RedisError, OSError) as error:
-                log.debug("the subscription broke: %s", type(error).__name__)
+        """Subscribe until the connection breaks. Who misses a result until the next time finds the pin."""
+        try:
+            with redis.Redis(connection_pool=self._pool).pubsub() as subscription:
+                subscription.subscribe(self.channel)
+                for message in subscription.listen():
+                    self._listening.set()
+                    if message["type"] == "message":
+                        self._tell(message["data"])
+        except (redis.RedisError, OSError) as error:
+            log.debug("the subscription broke: %s", type(error).__name__)
+        finally:
             self._listening.clear()
-            self._stopped.wait(_PAUSE_S)
 
     def _tell(self, data: bytes) -> None:
-        try:
-            announced = _decode(data)
-        except msgspec.DecodeError:
-            log.warning("an announcement that is none was ignored")
+        announced = self._decoder.read(self.channel, data)
+        if announced is None:
+            return
+        if not (announced.result.models or announced.result.fault):
+            self._decoder.unreadable.note(self.channel, "it decides nothing")
             return
         with self._lock:
             waiters = tuple(self._waiters.get(announced.job_id, ()))

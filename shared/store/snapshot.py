@@ -14,6 +14,9 @@ import redis
 from shared.domain.ranking import EMPTY, Measure, Price, Snapshot
 from shared.errors import StoreDown
 from shared.store import keys, scripts
+from shared.store.commands import WrongType
+from shared.store.unreadable import Unreadable
+from shared.store.values import Decoder
 
 log = logging.getLogger("plano.metrics")
 
@@ -21,7 +24,6 @@ LOOK_EVERY_S = 1.0
 """How long a process uses the snapshot that it has read, before it asks Redis again."""
 
 _TRIES = 5
-_decode = msgspec.json.Decoder(Snapshot).decode
 _NO_STAMP = b""
 # The first field of the stored object, the stamp, differs between any two snapshots. As long as it stays the same, a
 # process reads nothing but these few bytes.
@@ -33,9 +35,9 @@ _HEAD_BYTES = len(_HEAD % b"") + _STAMP_CHARS
 class MetricsStore:
     """Reads and replaces the snapshot. Each method but `update` is one round trip; all raise StoreDown."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, unreadable: Unreadable | None = None) -> None:
         self._redis = client
-        self._ignored = b""
+        self._decoder = Decoder(msgspec.json.Decoder(Snapshot).decode, unreadable)
         self._replace_if_same = client.register_script(scripts.read("replace_if_same.lua"))
 
     def snapshot(self) -> Snapshot:
@@ -44,12 +46,15 @@ class MetricsStore:
 
     def stamped(self) -> tuple[bytes, Snapshot]:
         """The snapshot and its stamp."""
-        value: Any = self._redis.get(keys.METRICS_SNAPSHOT) or b""
+        value = self._value()
         return value[:_HEAD_BYTES], self._snapshot_of(value)
 
     def stamp(self) -> bytes:
         """The first bytes of the stored value, which differ between any two snapshots; empty without a snapshot."""
-        begin: Any = self._redis.getrange(keys.METRICS_SNAPSHOT, 0, _HEAD_BYTES - 1)
+        try:
+            begin: Any = self._redis.getrange(keys.METRICS_SNAPSHOT, 0, _HEAD_BYTES - 1)
+        except WrongType:
+            return _NO_STAMP  # whoever reads the value notes it
         return bytes(begin)
 
     def replace(self, snapshot: Snapshot, ttl_s: int) -> None:
@@ -62,7 +67,7 @@ class MetricsStore:
         `change` is called again when another process was faster. Raises StoreDown when that happens too often.
         """
         for _ in range(_TRIES):
-            seen: Any = self._redis.get(keys.METRICS_SNAPSHOT) or b""
+            seen = self._value()
             new = _value_of(change(self._snapshot_of(seen)))
             if self._replace_if_same([keys.METRICS_SNAPSHOT], [seen, new, ttl_s]):
                 return
@@ -70,13 +75,16 @@ class MetricsStore:
 
     def _snapshot_of(self, value: bytes) -> Snapshot:
         """The snapshot in a value; an empty one when the value is no snapshot."""
+        return (self._decoder.read(keys.METRICS_SNAPSHOT, value) if value else None) or EMPTY
+
+    def _value(self) -> bytes:
+        """What stands; empty for nothing."""
         try:
-            return _decode(value) if value else EMPTY
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            if value != self._ignored:  # log it once, however often it is read
-                self._ignored = value
-                log.warning("a value that is no snapshot is ignored: %s", keys.METRICS_SNAPSHOT)
-            return EMPTY
+            value: Any = self._redis.get(keys.METRICS_SNAPSHOT)
+        except WrongType as error:
+            self._decoder.unreadable.note(keys.METRICS_SNAPSHOT, error)
+            return b""
+        return value or b""
 
 
 class RecentSnapshot:

@@ -92,6 +92,7 @@ def preferences(raw: bytes) -> None:
         assert str(read.param).startswith("routing_preferences")
         return
 
+    read = read or ()
     names = [route.name for route in read]
     assert len(set(names)) == len(names)
     assert not {"", routes.NO_ROUTE} & {name.strip() for name in names}

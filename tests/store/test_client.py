@@ -167,7 +167,8 @@ def test_a_refusal_is_told_and_is_no_outage(
 
         assert isinstance(caught.value.__cause__, redis.ResponseError)
         assert client.get("pin") == b"stands"
-        assert not caplog.records
+        assert [record.getMessage().partition(" (")[0] for record in caplog.records] == ["redis refuses writes: OOM"]
+        assert not endpoint.breaker.is_open
 
 
 def test_a_script_that_redis_forgot_is_loaded_again(client: StoreClient, store: redis.Redis) -> None:

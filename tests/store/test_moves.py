@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import redis
 
-from shared.domain.pins import Pin
+from shared.domain.pins import Held, Pin
 from shared.domain.sessions import Session
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
 from shared.store.commands import StoreClient
 from shared.store.cooldowns import CooldownStore
+from shared.store.pin_view import PinView
 from shared.store.pins import PinStore
 
 SESSION = Session("s", "acme")
@@ -149,19 +150,44 @@ def test_one_alone_may_probe(cooldowns: Any) -> None:
     assert claims.count(True) == 1
 
 
-def test_an_operator_sees_every_pin_page_by_page(pins: Any) -> None:
-    for n in range(25):
-        pins.put(Session(f"s{n}"), pin(f"m{n}"), TTL_S)
+@pytest.mark.parametrize("place", ["redis", "memory"])
+def test_an_operator_sees_every_pin_page_by_page(place: str, request: pytest.FixtureRequest) -> None:
+    pins: Any = MemoryPins(100, TTL_S) if place == "memory" else PinView(request.getfixturevalue("client"))
+    names = {f"plano:affinity:s{n}".encode(): f"m{n}" for n in range(25)}
+    for name, model in names.items():
+        pins.put(name, pin(model), TTL_S)
 
-    cursor = 0
-    seen: dict[str, tuple[Pin, int]] = {}
+    cursor, seen = 0, list[Held]()
     while True:
         cursor, page = pins.page(cursor, 10)
-        seen |= page
+        seen += page
         if cursor == 0:
             break
 
-    assert {key: found.model_name for key, (found, _) in seen.items()} == {
-        f"plano:affinity:s{n}": f"m{n}" for n in range(25)
-    }
-    assert all(0 < ttl_s <= TTL_S for _, ttl_s in seen.values())
+    assert {held.key: held.pin.model_name for held in seen if held.pin} == names
+    assert all(0 < held.ttl_s <= TTL_S for held in seen)
+    assert [pins.remove(name) for name in names] == [True] * 25
+    assert [pins.peek(name) for name in names] == [None] * 25
+    assert not pins.remove(b"plano:affinity:s1")
+
+
+def test_a_model_is_suspected_when_it_has_failed_another_request(cooldowns: Any) -> None:
+    assert not cooldowns.suspected("a/b", "one")
+    assert not cooldowns.suspected("a/b", "one")
+    assert not cooldowns.suspected("a/c", "two")
+
+    assert cooldowns.suspected("a/b", "two")
+
+
+def test_a_suspicion_does_not_last(client: StoreClient, store: redis.Redis) -> None:
+    CooldownStore(client).suspected("a/b", "one")
+
+    assert 1 <= store.ttl("plano:suspected:a/b") <= 10
+
+
+def test_a_model_that_has_recovered_is_not_suspected(cooldowns: Any) -> None:
+    cooldowns.suspected("a/b", "one")
+
+    cooldowns.recovered("a/b")
+
+    assert not cooldowns.suspected("a/b", "two")

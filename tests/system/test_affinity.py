@@ -56,7 +56,7 @@ def test_eight_first_requests_at_once_cost_one_router_call_and_get_one_model(
     assert seen == [(1, 1)] * 30
 
 
-def test_a_tenant_cannot_begin_more_sessions_a_minute_than_it_may(
+def test_a_client_cannot_begin_more_sessions_a_minute_than_it_may(
     start: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer
 ) -> None:
     """Over all replicas together; sessions that are pinned go on."""

@@ -238,8 +238,8 @@ def test_an_answer_that_says_that_something_was_away_is_found_where_nothing_was(
     [
         (fault("redis", "kill", "redis0"), {"redis", "queue", "router"}, 1.0),
         (fault("redis", "freeze", "redis0"), {"redis", "queue", "router"}, 1.0),
-        (fault("worker", "kill", "worker0"), {"router"}, 0.0),
-        (fault("worker", "restart", "worker0"), {"router"}, 0.0),
+        (fault("worker", "kill", "worker0"), {"queue", "router"}, 0.0),
+        (fault("worker", "restart", "worker0"), {"queue", "router"}, 0.0),
         (fault("worker", "freeze", "worker0"), {"redis", "queue", "router"}, 0.0),
         (fault("web", "freeze", "web1"), {"redis", "queue", "router"}, 0.0),
     ],

@@ -50,13 +50,46 @@ def test_the_next_candidate_answers_and_the_pin_follows_on_every_replica(
     assert failing.headers["x-plano-fallback"] == f"openai/{FIRST};{outcome}"
     assert failing.json()["model"] == f"openai/{SECOND}"
     assert not pinned(failing)
+    assert "x-plano-pin" not in failing.headers
     assert [(answer.json()["model"], pinned(answer)) for answer in after] == [(f"openai/{SECOND}", True)] * 2
     with redis_of_its_own.client() as client:
         assert json.loads(client.get("plano:affinity:s") or b"") == {
             "model_name": f"openai/{SECOND}",
             "route_name": "deep_reasoning",
         }
-        sits_out_s = 30 if outcome == "429" else 10
+        assert not client.exists(f"plano:cooldown:openai/{FIRST}")  # it may have been the request's fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "sits_out_s"),
+    [
+        ({"kind": "status", "code": 503}, 10),
+        ({"kind": "status", "code": 429, "headers": {"Retry-After": "30"}}, 30),
+        ({"kind": "close"}, 10),
+    ],
+    ids=str,
+)
+def test_a_model_that_fails_two_requests_sits_out(
+    start: Callable[..., Pool],
+    ports: tuple[int, int],
+    provider: Provider,
+    redis_of_its_own: RedisServer,
+    fault: dict[str, object],
+    sits_out_s: int,
+) -> None:
+    """On any two replicas, within ten seconds."""
+    pool = start()
+    pool.worker()
+    pool.web(ports[0])
+    pool.web(ports[1])
+    for n in range(2):
+        redis_pin(redis_of_its_own, f"s-{n}")
+
+    provider.behave(**fault, model=FIRST)  # type: ignore[arg-type]  # a table of arguments
+    failing = [ask(port, f"s-{n}", DEEP) for n, port in enumerate(ports)]
+
+    assert [answer.json()["model"] for answer in failing] == [f"openai/{SECOND}"] * 2
+    with redis_of_its_own.client() as client:
         assert sits_out_s - 5 <= client.ttl(f"plano:cooldown:openai/{FIRST}") <= sits_out_s
 
 
@@ -72,7 +105,8 @@ def test_a_failing_model_sits_out_for_sessions_and_replicas_that_never_saw_it_fa
     old = iter(range(200))
 
     provider.behave("status", code=503, headers={"Retry-After": "60"}, model=FIRST)
-    ask(ports[0], "s", DEEP)
+    for n in range(2):
+        ask(ports[0], f"s-{n}", DEEP)
     steps = wait_until(
         lambda: step if "cooling" in (step := _step(ports[1], f"old-{next(old)}")) else None,
         what="the other replica's view",
@@ -143,8 +177,9 @@ def test_after_its_time_one_request_tries_whether_it_is_well(
     pool = start()
     pool.worker()
     pool.web(ports[0])
-    provider.behave("status", code=503, headers={"Retry-After": "1"}, model=FIRST, times=1)
-    ask(ports[0], None, DEEP)
+    provider.behave("status", code=503, headers={"Retry-After": "1"}, model=FIRST, times=2)
+    for _ in range(2):
+        ask(ports[0], None, DEEP)
     with redis_of_its_own.client() as client:
         wait_until(lambda: not client.exists(f"plano:cooldown:openai/{FIRST}"), what="the end of the cooldown")
     wait_until(lambda: _probed(ports[0], provider), what="the probe")
@@ -197,6 +232,7 @@ def test_the_operator_may_have_sessions_borrow_or_stay(
 
     assert failing.status_code == (200 if mode == "borrow" else 503)
     assert failing.headers["x-plano-model"] == f"openai/{SECOND if mode == 'borrow' else FIRST}"
+    assert failing.headers.get("x-plano-pin") == ("kept" if mode == "borrow" else None)
     assert pinned(back)
 
 

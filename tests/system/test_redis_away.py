@@ -150,7 +150,7 @@ def test_a_process_has_connected_before_it_serves(
 
         answer = ask(ports[0], "s", DEEP)
 
-        assert answer.headers["x-plano-degraded"] == "router"  # it was queued, and no worker was there
+        assert answer.headers["x-plano-degraded"] in {"router", "queue"}  # no worker was there
         assert client.info("stats")["total_connections_received"] - made <= 1  # the detector's own
         assert len(client.client_list()) - 1 <= CONNECTIONS
 
@@ -265,7 +265,8 @@ def test_a_redis_that_refuses_writes_still_keeps_pinned_sessions(
     assert (new.status_code, new.json()["model"]) == (200, OWN)
     assert new.headers["x-plano-degraded"] in {"redis", "queue"}
     assert (back.json()["model"], pinned(back)) == (FIRST, False)
-    assert set(_changes(web)) == ({"redis is read-only"} if fault == "read-only" else set())
+    assert set(_changes(web)) <= {"redis refuses writes", "redis takes writes again"}
+    assert _changes(web).count("redis refuses writes") == 1
 
 
 def test_dropped_connections_cost_nobody_the_pin(

@@ -27,10 +27,13 @@ from gunicorn.workers.ggevent import GeventWorker
 GUNICORN = """
 gunicorn.glogging.Logger.error_log
 gunicorn.glogging.Logger.setup(self, cfg)
+gunicorn.http.body.Body.failed
+gunicorn.http.body.Body.read(self, size)
 gunicorn.http.body.Body.reader
 gunicorn.http.body.ChunkedReader.parser
 gunicorn.http.body.LengthReader.length
 gunicorn.http.errors.ExpectationFailed
+gunicorn.http.errors.InvalidHeader
 gunicorn.http.errors.InvalidResponseHeader
 gunicorn.http.errors.InvalidResponseHeaderName
 gunicorn.http.errors.LimitRequestHeaders
@@ -40,9 +43,15 @@ gunicorn.http.errors.ObsoleteFolding
 gunicorn.http.errors.ParseException
 gunicorn.http.errors.UnsupportedTransferCoding
 gunicorn.http.message.Request.body
+gunicorn.http.message.Request.force_close(self)
 gunicorn.http.message.Request.headers
 gunicorn.http.message.Request.method
-gunicorn.util.write_nonblock(sock, data, chunked)
+gunicorn.http.message.Request.path
+gunicorn.http.message.Request.unreader
+gunicorn.http.message.Request.version
+gunicorn.http.unreader.Unreader.buf
+gunicorn.http.unreader.Unreader.take_buffered(self)
+gunicorn.http.unreader.Unreader.unread(self, data)
 gunicorn.workers.ggevent.GeventWorker.alive
 gunicorn.workers.ggevent.GeventWorker.cfg
 gunicorn.workers.ggevent.GeventWorker.handle(self, listener, client, addr)
@@ -68,22 +77,22 @@ rq.Queue.redis_queues_keys
 rq.executions.Execution.create(cls, job, ttl, pipeline, worker_name)
 rq.job.Job._result
 rq.job.Job.args
-rq.job.Job.fetch_many(cls, job_ids, connection, serializer)
-rq.job.Job.func
+rq.job.Job.data
 rq.job.Job.func_name
 rq.job.Job.get_status(self, refresh)
 rq.job.Job.heartbeat(self, timestamp, ttl, pipeline, xx)
 rq.job.Job.key
 rq.job.Job.key_for(cls, job_id)
 rq.job.Job.perform(self)
+rq.job.Job.origin
 rq.job.Job.prepare_for_execution(self, worker_name, pipeline)
-rq.job.Job.restore(self, raw_data)
 rq.job.Job.timeout
 rq.timeouts.BaseDeathPenalty.cancel_death_penalty(self)
 rq.timeouts.BaseDeathPenalty.setup_death_penalty(self)
-rq.utils.as_text(v)
 rq.worker.SimpleWorker._install_signal_handlers(self)
+rq.worker.SimpleWorker._set_ip_address(self, connection)
 rq.worker.SimpleWorker._state
+rq.worker.SimpleWorker.bootstrap(self, logging_level, date_format, log_format)
 rq.worker.SimpleWorker.check_for_suspension(self, burst)
 rq.worker.SimpleWorker.cleanup_execution(self, job, pipeline)
 rq.worker.SimpleWorker.connection
@@ -97,6 +106,7 @@ rq.worker.SimpleWorker.handle_exception(self, job, exc_info)
 rq.worker.SimpleWorker.handle_job_success(self, job, queue, started_job_registry)
 rq.worker.SimpleWorker.heartbeat(self, timeout, pipeline)
 rq.worker.SimpleWorker.increment_successful_job_count(self, pipeline)
+rq.worker.SimpleWorker.ip_address
 rq.worker.SimpleWorker.job_class
 rq.worker.SimpleWorker.log_result_lifespan
 rq.worker.SimpleWorker.name
@@ -114,7 +124,8 @@ rq.worker.SimpleWorker.set_state(self, state, pipeline)
 rq.worker.SimpleWorker.should_run_maintenance_tasks
 rq.worker.SimpleWorker.subscribe(self)
 rq.worker.SimpleWorker.teardown(self)
-rq.worker_registration.get_keys(queue, connection)
+rq.worker_registration.REDIS_WORKER_KEYS
+rq.worker_registration.WORKERS_BY_QUEUE_KEY
 rq.worker_registration.register(worker, pipeline)
 """
 
@@ -142,17 +153,22 @@ redis.connection.ConnectionPool.release(self, connection)
 """
 
 GEVENTHTTPCLIENT = """
+geventhttpclient.connectionpool.ConnectionPool._create_socket(self)
 geventhttpclient.connectionpool.ConnectionPool._create_tcp_socket(self, family, socktype, protocol)
 geventhttpclient.connectionpool.ConnectionPool._is_socket_alive(self, sock)
+geventhttpclient.connectionpool.ConnectionPool._resolve(self)
 geventhttpclient.connectionpool.ConnectionPool._socket_queue
 geventhttpclient.connectionpool.ConnectionPool.after_connect(self, sock)
 geventhttpclient.connectionpool.ConnectionPool.close(self)
 geventhttpclient.connectionpool.ConnectionPool.get_socket(self)
 geventhttpclient.connectionpool.ConnectionPool.release_socket(self, sock)
 geventhttpclient.connectionpool.ConnectionPool.return_socket(self, sock)
+geventhttpclient.connectionpool.SSLConnectionPool._setup_proxy(self, sock)
+geventhttpclient.connectionpool.SSLConnectionPool.default_options
 geventhttpclient.response.HTTPSocketPoolResponse._body_buffer
 geventhttpclient.response.HTTPSocketPoolResponse._on_message_complete(self)
 geventhttpclient.response.HTTPSocketPoolResponse._sock
+geventhttpclient.response.HTTPSocketPoolResponse.block_size
 geventhttpclient.response.HTTPSocketPoolResponse.feed(self, data)
 geventhttpclient.response.HTTPSocketPoolResponse.get_code
 geventhttpclient.response.HTTPSocketPoolResponse.items(self)
@@ -172,6 +188,7 @@ honcho.printer.Printer.write(self, message)
 """
 
 GEVENT = """
+gevent.core.loop.iteration
 gevent.monkey.get_original(mod_name, item_name)
 gevent.pool.Pool.free_count(self)
 gevent.pool.Pool.wait_available(self, timeout)
@@ -203,10 +220,18 @@ class Library:
 
 LIBRARIES = (
     Library("gunicorn", "decisions/0007-gunicorn-worker.md", ("web/server/",), GUNICORN),
-    Library("rq", "decisions/0006-rq-on-a-gevent-pool.md", ("workers/pool.py", "shared/store/queue.py"), RQ),
+    Library(
+        "rq",
+        "decisions/0006-rq-on-a-gevent-pool.md",
+        ("workers/pool.py", "workers/time_limits.py", "shared/store/queue.py"),
+        RQ,
+    ),
     Library("redis", "decisions/0002-redis-connections.md", ("shared/store/client.py",), REDIS),
     Library(
-        "geventhttpclient", "decisions/0008-upstream-connections.md", ("web/proxy/upstream.py",), GEVENTHTTPCLIENT
+        "geventhttpclient",
+        "decisions/0008-upstream-connections.md",
+        ("web/proxy/connections.py", "web/proxy/answer.py"),
+        GEVENTHTTPCLIENT,
     ),
     Library("honcho", "README.md", ("shared/cli/processes.py",), HONCHO),
     Library("gevent", "decisions/0001-gevent-workers.md", (), GEVENT),
@@ -310,6 +335,7 @@ _MAKERS: dict[str, Callable[[str], AbstractContextManager[Any]]] = {
     "gunicorn.http.body.ChunkedReader": _maker(lambda: _request("Transfer-Encoding: chunked").body.reader),
     "gunicorn.http.body.LengthReader": _maker(lambda: _request("Content-Length: 2").body.reader),
     "gunicorn.http.body.Body": _maker(lambda: _request("Content-Length: 2").body),
+    "gunicorn.http.unreader.Unreader": _maker(lambda: _request("Content-Length: 2").unreader),
     "gunicorn.http.message.Request": _maker(lambda: _request("Content-Length: 2")),
     "gunicorn.workers.ggevent.GeventWorker": _worker,
     "honcho.manager.Manager": _maker(honcho.manager.Manager),

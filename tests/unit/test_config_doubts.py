@@ -12,7 +12,8 @@ ONE = "model_providers: [{model: openai/a}, {model: custom/*, base_url: 'http://
 PASSES = "model_providers: [{model: openai/a, passthrough_auth: true}]\n"
 KEY = "auth: {keys: [{name: a, key: k1}]}\n"
 TENANT_KEY = "auth: {keys: [{name: a, key: k1, tenant: t}]}\n"
-BOTH_KEYS = "auth: {keys: [{name: a, key: k1, tenant: t}, {name: b, key: k2}]}\n"
+BOTH_KEYS = "auth: {keys: [{name: a, key: k1, tenant: t}, {name: b, key: k2, tenants: [u]}]}\n"
+KEYS_OF_ANY = "auth: {keys: [{name: a, key: k1, tenants: '*'}]}\n"
 TENANTS = "routing: {session_cache: {tenant_header: x-tenant}}\n"
 SOURCE = "model_metrics_sources: [{type: cost, provider: models.dev}]\n"
 RANKED = "routing_preferences: [{name: r, description: d, models: %s, selection_policy: {prefer: cheapest}}]\n"
@@ -21,7 +22,6 @@ RANKED = "routing_preferences: [{name: r, description: d, models: %s, selection_
 @pytest.mark.parametrize(
     ("text", "place", "doubt"),
     [
-        (PASSES + KEY, "model_providers[0].passthrough_auth", "holds this gateway's own key"),
         (ONE + TENANTS, "routing.session_cache.tenant_header", "a client may name any tenant"),
         (ONE + TENANTS + TENANT_KEY, "routing.session_cache.tenant_header", "every key names its tenant"),
         (
@@ -50,8 +50,9 @@ def test_what_is_probably_wrong_is_a_warning(read: Read, text: str, place: str, 
     "text",
     [
         PASSES,
+        PASSES + KEY,
         ONE + KEY,
-        ONE + TENANTS + KEY,
+        ONE + TENANTS + KEYS_OF_ANY,
         ONE + TENANTS + BOTH_KEYS,
         ONE + "routing: {session_max_entries: 5, session_cache: {type: memory}}",
         ONE + "routing: {session_max_age_seconds: 5, session_ttl_mode: sliding}",
@@ -65,10 +66,10 @@ def test_what_makes_sense_is_none(read: Read, text: str) -> None:
 
 def test_check_warns_and_is_content(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text(PASSES + KEY)
+    path.write_text(ONE + TENANTS)
 
     checked = CliRunner().invoke(main, ["check", str(path)])
 
     assert checked.exit_code == 0
-    assert checked.stderr.startswith("warning: model_providers[0].passthrough_auth: ")
+    assert checked.stderr.startswith("warning: routing.session_cache.tenant_header: ")
     assert checked.stdout == f"{path} is fine: 1 models, 0 routes\n"

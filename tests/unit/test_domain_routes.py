@@ -20,7 +20,7 @@ def qualify(name: str) -> str:
 
 
 def read(value: Any) -> tuple[Route, ...]:
-    return from_request(json.dumps(value).encode(), qualify, ("cost", "latency"))
+    return from_request(json.dumps(value).encode(), qualify, ("cost", "latency")) or ()
 
 
 def without(field: str) -> dict[str, Any]:
@@ -43,9 +43,9 @@ def test_fields_that_nobody_knows_are_ignored() -> None:
     assert read([GOOD | {"weight": 5, "selection_policy": {"prefer": "none", "x": 1}}]) == read([GOOD])
 
 
-@pytest.mark.parametrize("raw", [b"null", b" null\n", b"[]"])
-def test_null_and_an_empty_list_are_no_routes(raw: bytes) -> None:
-    assert from_request(raw, qualify, ()) == ()
+@pytest.mark.parametrize(("raw", "routes"), [(b"null", None), (b" null\n", None), (b"[]", ())])
+def test_null_brings_no_routes_and_an_empty_list_brings_none(raw: bytes, routes: tuple[Route, ...] | None) -> None:
+    assert from_request(raw, qualify, ()) == routes
 
 
 @pytest.mark.parametrize(("prefer", "source"), [("cheapest", "cost"), ("fastest", "latency")])
@@ -152,14 +152,13 @@ def padded() -> Callable[[int], bytes]:
     """A good preference of so many bytes."""
 
     def make(size: int) -> bytes:
-        bare = len(json.dumps([GOOD | {"description": ""}]).encode())
-        return json.dumps([GOOD | {"description": "x" * (size - bare)}]).encode()
+        return json.dumps([GOOD]).encode().ljust(size)
 
     return make
 
 
 def test_32_kib_are_allowed_and_one_byte_more_is_not(padded: Callable[[int], bytes]) -> None:
-    assert len(from_request(padded(MAX_INLINE_BYTES), qualify, ())) == 1
+    assert len(from_request(padded(MAX_INLINE_BYTES), qualify, ()) or ()) == 1
 
     with pytest.raises(BadRequest, match="32769 bytes; at most 32768") as caught:
         from_request(padded(MAX_INLINE_BYTES + 1), qualify, ())

@@ -26,7 +26,7 @@ def outside() -> Iterator[Outside]:
 def at_ease(outside: Outside, server: RedisServer) -> Iterator[None]:
     """Stand-ins behave again after each test, and have forgotten it; no model sits out because of another test."""
     with server.client() as client:
-        for pattern in ("plano:cooldown:*", "plano:failures:*", "plano:probe:*"):
+        for pattern in ("plano:cooldown:*", "plano:failures:*", "plano:probe:*", "plano:suspected:*"):
             for key in client.scan_iter(pattern):
                 client.delete(key)
     yield

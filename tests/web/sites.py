@@ -2,8 +2,8 @@
 
 from tests.web.gateway import Outside
 
-KEYS = {"open": "ck-open", "team": "ck-team", "small": "ck-small"}
-"""Access keys of the strict site: no tenant of its own, tenant team-a, only gpt-4o-mini."""
+KEYS = {name: f"ck-{name}" for name in ("open", "pair", "bare", "team", "small")}
+"""Access keys of the strict site: any tenant, two tenants, no tenant, tenant team-a, only gpt-4o-mini."""
 
 TENANT_HEADER = "x-tenant-id"
 SMALL_BODY = 64 * 1024
@@ -46,7 +46,9 @@ routing:
   on_outage: reject
 auth:
   keys:
-    - {name: open, key: %(open)s}
+    - {name: open, key: %(open)s, tenants: "*"}
+    - {name: pair, key: %(pair)s, tenants: [acme, team-c]}
+    - {name: bare, key: %(bare)s}
     - {name: team, key: %(team)s, tenant: team-a}
     - {name: small, key: %(small)s, tenant: team-b, models: [openai/gpt-4o-mini]}
 limits: {body_bytes: %(small_body)d}

@@ -88,15 +88,18 @@ def test_preferences_of_the_request_replace_those_of_the_config(web: Gateway, se
     assert answer.headers["x-plano-route"] == "Pr?fung"
 
 
-@pytest.mark.parametrize("none", [None, []])
-def test_no_preferences_leave_the_config_in_place(web: Gateway, none: list[object] | None) -> None:
-    sent = body(REVIEW)[:-1] + (
-        b', "routing_preferences": null}' if none is None else b', "routing_preferences": []}'
-    )
-
-    answer = web.ask("POST", DECISION, sent)
+def test_preferences_that_are_null_leave_the_config_in_place(web: Gateway) -> None:
+    answer = web.ask("POST", DECISION, body(REVIEW)[:-1] + b', "routing_preferences": null}')
 
     assert answer.json()["route"] == "deep_reasoning"
+
+
+def test_an_empty_list_of_preferences_means_no_routes(web: Gateway, router: Router, session: str) -> None:
+    """As in the reference: the config's routes are not meant."""
+    answer = web.decide(REVIEW, session, routing_preferences=[])
+
+    assert (answer.json()["models"], answer.json()["route"]) == (["openai/gpt-4o-mini"], None)
+    assert router.calls == 0
 
 
 def test_a_conversation_is_routed_by_its_latest_turns(web: Gateway, router: Router) -> None:

@@ -209,7 +209,7 @@ def test_a_request_id_is_kept_in_errors(web: Gateway) -> None:
 
 def test_a_connection_survives_a_refusal(web: Gateway, provider: Provider) -> None:
     """With its unread body out of the way, the next request is understood."""
-    refused = [web.ask("GET", CHAT, b"x" * 100_000), web.ask("POST", "/nowhere", b"x" * 100_000)]
+    refused = [web.ask("GET", CHAT, b"x" * 50_000), web.ask("POST", "/nowhere", b"x" * 50_000)]
 
     answer = web.chat()
 

@@ -39,7 +39,7 @@ def test_a_replica_without_redis_is_not_ready_and_says_why(webs: Webs) -> None:
 
     said = answer.json()
     assert answer.status_code == 503
-    assert said["status"] == "not ready"
+    assert (said["status"], said["reason"]) == ("not ready", "redis is away; queue is away")
     assert (said["redis"], said["queue"], said["workers"]) == ("away", "away", None)
 
 

@@ -111,7 +111,6 @@ def test_only_headers_that_are_meant_for_a_provider_reach_it(web: Gateway, provi
         "anthropic-beta": "beta",
         "authorization": "Bearer sk-openai",
         "content-type": "application/json",
-        "openai-organization": "org",
         "traceparent": TRACEPARENT,
         "tracestate": "a=b",
         "user-agent": "agent/1",

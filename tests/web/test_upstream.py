@@ -15,6 +15,7 @@ from tests.fakes.provider import Provider
 from tests.harness import wait_until
 from web.proxy.upstream import ROUNDS_KEPT, Upstream
 
+MOST = 1000
 BODY = b'{"model":"gpt-5.2","messages":[{"role":"user","content":"quick facts"}]}'
 
 
@@ -51,7 +52,7 @@ def ask(upstream: Upstream, provider: Provider) -> Callable[[int], None]:
 
 def _ask(upstream: Upstream, url: str) -> None:
     answer = upstream.post(f"{url}/chat/completions", [], BODY, provider="openai", within_s=5)
-    answer.read()
+    answer.whole(MOST)
     answer.close()
 
 
@@ -86,7 +87,7 @@ def test_connections_that_the_provider_has_closed_are_let_go(
 
     upstream.tend()
 
-    assert [pool._socket_queue.qsize() for pool, _ in upstream._pools.values()] == [0]
+    assert [pool._socket_queue.qsize() for pool in upstream._pools.values()] == [0]
 
 
 def test_an_interim_answer_does_not_give_the_connection_away(upstream: Upstream) -> None:
@@ -104,7 +105,7 @@ def test_an_interim_answer_does_not_give_the_connection_away(upstream: Upstream)
         answer = upstream.post(url, [], BODY, provider="openai", within_s=5)
 
         assert answer.status == 200
-        assert answer.read() == b"2"
+        assert answer.whole(MOST) == b"2"
 
 
 def test_a_connection_closed_while_idle_is_replaced_even_while_others_connect(upstream: Upstream) -> None:
@@ -122,10 +123,10 @@ def test_a_connection_closed_while_idle_is_replaced_even_while_others_connect(up
             second.set()
 
     with _server(closing) as url:
-        upstream.post(url, [], BODY, provider="openai", within_s=5).read()
-        on_idle = gevent.spawn(lambda: upstream.post(url, [], BODY, provider="openai", within_s=5).read())
+        upstream.post(url, [], BODY, provider="openai", within_s=5).whole(MOST)
+        on_idle = gevent.spawn(lambda: upstream.post(url, [], BODY, provider="openai", within_s=5).whole(MOST))
         gevent.sleep(0.05)
-        upstream.post(url, [], BODY, provider="openai", within_s=5).read()
+        upstream.post(url, [], BODY, provider="openai", within_s=5).whole(MOST)
 
         assert on_idle.get(timeout=5) in {b"3", b"2"}
 

@@ -10,7 +10,7 @@ import redis
 
 from shared.config import models
 from shared.domain.conversation import Message
-from shared.domain.pins import Pin
+from shared.domain.pins import Pin, encode
 from shared.domain.ranking import Measure, Snapshot
 from shared.domain.routes import Prefer, Route
 from shared.domain.sessions import Session
@@ -154,6 +154,18 @@ def test_candidates_that_came_with_the_request_are_pinned_with_it(decider: Decid
     decider.decide(order(inline=True))
 
     assert pins.get(SESSION) == Pin(model_name="openai/a", route_name="code", models=MODELS)
+
+
+def test_of_very_many_candidates_the_pin_keeps_the_best_in_4_kb(decider: Decider, pins: PinStore) -> None:
+    models = tuple(f"openai/{n}-{'x' * 100}" for n in range(100))
+
+    result = decider.decide(order(routes=(msgspec.structs.replace(CODE, models=models),), inline=True))
+
+    pin = pins.get(SESSION)
+    assert pin is not None
+    assert result.models == models
+    assert pin.models == models[: len(pin.models or ())]
+    assert 3900 < len(encode(pin)) <= 4096
 
 
 def test_inline_routes_of_which_none_fits_leave_a_plain_pin(decider: Decider, pins: PinStore) -> None:

@@ -37,6 +37,9 @@ class Uncounted:
     def degraded(self, part: str) -> None:
         """Pass over an outage."""
 
+    def unreadable(self, kind: str) -> None:
+        """Pass over a value."""
+
 
 @pytest.fixture
 def seen(client: StoreClient) -> LatencyStore:

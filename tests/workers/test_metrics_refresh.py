@@ -381,6 +381,9 @@ class Uncounted:
     def degraded(self, part: str) -> None:
         """Pass over an outage."""
 
+    def unreadable(self, kind: str) -> None:
+        """Pass over a value."""
+
 
 def test_memory_mode_reads_its_sources_itself(tmp_path: Path, pages: Sources, router: Router) -> None:
     """From the first decision on: it waits a moment for the first answer."""

@@ -103,6 +103,21 @@ def test_latencies_that_are_no_time_are_dropped_with_a_warning(
     assert "dropped 4 figures" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "value", [[1, "fast"], [1, ""], [1, 0.5], [1, None], [1, {}], [1], [], None, "0.5", [1, "1", 2]]
+)
+def test_a_sample_that_is_no_number_is_left_out_and_named_and_the_others_count(
+    value: Any, pages: Sources, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One bad sample made all models' latencies old."""
+    answer = vector([("a", 0.1), ("odd\n", 0.2), ("c", 0.3)])
+    answer["data"]["result"][1]["value"] = value
+    pages.behave("status", code=200, body=answer)
+
+    assert source("prometheus", pages).read().values == {"a": 0.1, "c": 0.3}
+    assert r"dropped 1 samples that are no number, such as of 'odd\n'" in caplog.text
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_of_two_series_of_a_model_the_slower_counts(order: int, pages: Sources) -> None:
     """Prometheus promises no order, and every refresh must come to the same."""

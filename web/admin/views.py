@@ -26,24 +26,27 @@ def listed() -> ResponseReturnValue:
     return {"pins": found, "cursor": after}
 
 
-@bp.get("/pins/<session_id>")
-def shown(session_id: str) -> ResponseReturnValue:
+@bp.route("/pins/<session_id>", methods=["GET", "PUT", "DELETE"])
+def pin(session_id: str) -> ResponseReturnValue:
     """One session's pin; `?tenant=` names the session's tenant, if it has one."""
-    return pins.shown(pins.session(session_id, request))
+    return _answer(pins.key_of(session_id, request))
 
 
-@bp.put("/pins/<session_id>")
-def put(session_id: str) -> ResponseReturnValue:
-    """Pin a session: `{"model": "openai/gpt-5.2"}`."""
-    session = pins.session(session_id, request)
-    current_services().pins.put(
-        session, pins.wanted_pin(request), current_services().config.routing.session_ttl_seconds
-    )
-    return pins.shown(session)
+@bp.route("/pin", methods=["GET", "PUT", "DELETE"])
+def pin_by_query() -> ResponseReturnValue:
+    """The same of `?session=`, which may hold any character, or of `?key=`, which may hold any bytes."""
+    return _answer(pins.key_asked_for(request))
 
 
-@bp.delete("/pins/<session_id>")
-def dropped(session_id: str) -> ResponseReturnValue:
-    """End a session's pin: its next request is decided anew."""
-    pins.drop(pins.session(session_id, request))
-    return Response(status=204)
+def _answer(key: bytes) -> ResponseReturnValue:
+    """Show a pin; PUT it first, to the model of the body: `{"model": "openai/gpt-5.2"}`; or DELETE it.
+
+    A session whose pin has ended is decided anew by its next request.
+    """
+    if request.method == "DELETE":
+        pins.remove(key)
+        return Response(status=204)
+    if request.method == "PUT":
+        ttl_s = current_services().config.routing.session_ttl_seconds
+        current_services().pins.put(key, pins.wanted_pin(request), ttl_s)
+    return pins.shown(key)

@@ -39,13 +39,15 @@ def read(environ: dict[str, Any], dialect: Dialect) -> ClientRequest:
     asked = environ[ROUTE_REQUEST] = RouteRequest(
         model=model,
         session=session,
-        routes=_covered(inline or services.config.routes, allowed),
-        inline=bool(inline),
+        routes=_covered(services.config.routes if inline is None else inline, allowed),
+        inline=inline is not None,
         messages=dialect.messages(fields),
         trace=trace_of(environ),
         allowed=allowed,
+        client=services.access.client(environ, key),
     )
-    return ClientRequest(dialect, asked, fields, environ, tenant)
+    clients_own = services.access.provider_credential(environ) if model.provider.passthrough_auth else None
+    return ClientRequest(dialect, asked, fields, environ, tenant, clients_own)
 
 
 def _content(environ: Mapping[str, Any], limit: int) -> bytes:

@@ -11,7 +11,7 @@ from shared import errors
 from web.dialects import chat
 from web.dialects.errors import ErrorInfo, info_of
 from web.ops.tracing import trace_of
-from web.proxy.response import decision_headers
+from web.proxy.response import decision_headers, fallback_headers
 from web.server.protocol_errors import protocol_error
 
 log = logging.getLogger("plano.web")
@@ -31,7 +31,7 @@ def _ours(error: errors.PlanoError) -> Response:
         log.error("an answer was overdue at %s", request.path, exc_info=error)
     decision = getattr(error, "decision", None)
     answer = _answer(info_of(error), decision_headers(decision) if decision else [])
-    answer.headers.extend([("x-plano-fallback", each) for each in getattr(error, "attempts", ())])
+    answer.headers.extend(fallback_headers(getattr(error, "attempts", ())))
     if isinstance(error, errors.Denied) and request.path.startswith("/admin"):
         answer.headers["WWW-Authenticate"] = 'Basic realm="plano"'  # a browser then asks for the token
     if isinstance(error, errors.Unavailable | errors.TooManySessions):
@@ -60,7 +60,10 @@ def _http(error: HTTPException) -> Response:
 def _malformed(error: ParseException) -> Response:
     """A body that is not valid HTTP, or stalls. Its head was valid, so the application had begun."""
     refusal = protocol_error(error)
-    return _answer(refusal.info) if refusal else _unforeseen(error)
+    if refusal is None:
+        return _unforeseen(error)
+    retry = [("retry-after", str(refusal.retry_after_s))] if refusal.retry_after_s else []
+    return _answer(refusal.info, retry)
 
 
 def _unforeseen(error: Exception) -> Response:

@@ -1,9 +1,10 @@
 """The endpoints for operators and balancers: whether the process lives, whether it can serve, and its counters."""
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from web.access_keys import require_token
 from web.ops import metrics
 from web.services import current_services
 
@@ -26,5 +27,8 @@ def ready() -> ResponseReturnValue:
 
 @bp.get("/metrics")
 def counters() -> ResponseReturnValue:
-    """The counters for Prometheus, of all processes of this replica, summed."""
+    """The counters for Prometheus, of all processes of this replica, summed; with a token where one is set."""
+    token = current_services().settings.metrics_token
+    if token:
+        require_token(request.environ, token, "PLANO_METRICS_TOKEN")
     return Response(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)

@@ -1,25 +1,35 @@
 """JSON bodies, decoded at their top level only: every value that is not ours stays byte for byte as it came."""
 
+from collections.abc import Callable
+from enum import Enum
+
 import msgspec
 
 from shared.errors import BadRequest
 
 Fields = dict[str, msgspec.Raw]
 
+MOST_FIELDS = 1000
+_LARGE = 65536
+"""A smaller body has too few fields to keep anybody waiting; two million take a second."""
+
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 encode = msgspec.json.Encoder().encode
 
 
 def fields(body: bytes) -> Fields:
-    """The top level of a request's body; raises BadRequest when it is not a JSON object."""
+    """The top level of a request's body; raises BadRequest when it is not a JSON object of at most 1000 fields."""
     try:
-        return _decode(body)
+        found = _decode(body) if len(body) < _LARGE else _decode_large(body)
     except msgspec.ValidationError:
         raise BadRequest("The body is JSON, but not an object") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The body is not JSON: {error}") from None
     except RecursionError:
         raise BadRequest("The body is nested too deeply") from None
+    if len(found) > MOST_FIELDS:
+        raise _too_many()
+    return found
 
 
 def parsed(body: bytes) -> Fields | None:
@@ -28,3 +38,51 @@ def parsed(body: bytes) -> Fields | None:
         return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _too_many() -> BadRequest:
+    return BadRequest(f"The body has more than {MOST_FIELDS} fields")
+
+
+def _bounded() -> Callable[[bytes], Fields]:
+    """A decoder that gives up at the first field that is too many, before the others take time and memory.
+
+    msgspec 0.22 asks nobody while it decodes but an Enum, about a name that is none of its members.
+    """
+    left = 0
+
+    class Name(Enum):
+        UNUSED = "-" * 8192  # its own member is not asked about; so long a name cannot come often
+        text: str
+
+        @classmethod
+        def _missing_(cls, value: object) -> "Name":
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise ValueError
+            name = object.__new__(cls)
+            name.text = str(value)
+            return name
+
+        def __hash__(self) -> int:
+            return id(self)
+
+    Name.UNUSED.text = Name.UNUSED.value
+    decode_named = msgspec.json.Decoder(dict[Name, msgspec.Raw]).decode
+
+    def decode(body: bytes) -> Fields:
+        nonlocal left
+        left = MOST_FIELDS
+        try:
+            named = decode_named(body)
+        except msgspec.ValidationError as error:
+            if "at `key`" in str(error):
+                raise _too_many() from None
+            raise
+        return {name.text: value for name, value in named.items()}
+
+    return decode
+
+
+_decode_large = _bounded()

@@ -1,13 +1,12 @@
 """The OpenAI Chat Completions API."""
 
 import re
-from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
 
-from shared.domain.catalog import Model
+from shared.domain.catalog import LONGEST_MODEL, Model
 from shared.errors import BadRequest
 from web.dialects import body
 from web.dialects.body import Fields
@@ -18,7 +17,6 @@ name = "chat"
 
 _PATH = "/chat/completions"
 _AZURE_API_VERSION = "2024-10-21"  # Azure OpenAI's stable version, when base_url names none
-_LONGEST_NAME = 256
 _SOME_LIST = re.compile(rb"\s*\[\s*[^\]\s]")
 _NULL = msgspec.Raw(b"null")
 _TRUE = msgspec.Raw(b"true")
@@ -32,14 +30,14 @@ def model(fields: Fields) -> str | None:
         said = _text(fields.get("model", _NULL)) or None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise BadRequest("model is not a string; send the name of a model", param="model") from None
-    if said and len(said) > _LONGEST_NAME:  # a provider with a wildcard takes any name, for the pin and for headers
-        raise BadRequest(f"model has {len(said)} characters; at most {_LONGEST_NAME} are allowed", param="model")
+    if said and len(said) > LONGEST_MODEL:  # a provider with a wildcard takes any name, for the pin and for headers
+        raise BadRequest(f"model has {len(said)} characters; at most {LONGEST_MODEL} are allowed", param="model")
     return said
 
 
-def messages(fields: Fields) -> bytes:
+def messages(fields: Fields) -> msgspec.Raw:
     """The conversation as JSON, not yet decoded; raises BadRequest when it is missing or empty."""
-    found = bytes(fields.get("messages", b""))
+    found = fields.get("messages", _NULL)
     if not _SOME_LIST.match(found):
         raise BadRequest("messages is missing or empty; send at least one message", param="messages")
     return found
@@ -54,12 +52,11 @@ def upstream_url(model: Model) -> str:
     return base + _PATH
 
 
-def credential(model: Model, environ: Mapping[str, str]) -> dict[str, str]:
+def credential(model: Model, clients_own: str | None) -> dict[str, str]:
     """The client's own key where it is passed through, else the provider's."""
     provider = model.provider
     if provider.passthrough_auth:
-        client = environ.get("HTTP_AUTHORIZATION")
-        return {"authorization": client} if client else {}
+        return {"authorization": clients_own} if clients_own else {}
     if not provider.access_key:
         return {}
     if provider.name == "azure_openai":

@@ -1,6 +1,5 @@
 """What the rest of the gateway knows of a client API."""
 
-from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -39,14 +38,14 @@ class Dialect(Protocol):
     def model(self, fields: Fields) -> str | None:
         """The model that a request names; raises BadRequest."""
 
-    def messages(self, fields: Fields) -> bytes:
+    def messages(self, fields: Fields) -> msgspec.Raw:
         """The conversation of a request as a JSON array, not yet decoded; raises BadRequest when there is none."""
 
     def upstream_url(self, model: Model) -> str:
         """Where the model's provider takes this API's requests."""
 
-    def credential(self, model: Model, environ: Mapping[str, str]) -> dict[str, str]:
-        """The headers that authorize a request at the provider."""
+    def credential(self, model: Model, clients_own: str | None) -> dict[str, str]:
+        """The headers that authorize a request at the provider; by `clients_own` where the provider takes that."""
 
     def upstream_body(self, fields: Fields, model: Model) -> bytes:
         """A request's body for the model's provider."""

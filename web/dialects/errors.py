@@ -21,6 +21,7 @@ _TABLE: tuple[tuple[type[errors.PlanoError], int, str, str | None], ...] = (
     (errors.UnknownModel, 404, "invalid_request_error", "model_not_found"),
     (errors.BadRequest, 400, "invalid_request_error", None),
     (errors.NotAllowed, 403, "invalid_request_error", "model_not_allowed"),
+    (errors.TenantRefused, 403, "invalid_request_error", "tenant_not_allowed"),
     (errors.Denied, 401, "invalid_request_error", "invalid_api_key"),
     (errors.TooManySessions, 429, "rate_limit_error", "too_many_sessions"),
     (errors.NoPin, 404, "invalid_request_error", "no_pin"),

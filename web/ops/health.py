@@ -18,25 +18,29 @@ class Health:
         self._draining = True
 
     def report(self) -> tuple[bool, dict[str, Any]]:
-        """Whether this replica should get requests, and the state of each part.
+        """Whether this replica should get requests, the state of each part, and the reason if it should not.
 
-        Without Redis it is not ready, although it serves: a balancer may have a better replica. Without workers it is
-        ready, since pinned sessions need none.
+        Without a Redis that takes writes it is not ready, although it serves: a balancer may have a better replica.
+        Without workers it is ready, since pinned sessions need none.
         """
         parts: dict[str, Any] = {"config": self._base.config.digest}
         client = self._base.redis
-        redis_up = client is None or client.answers()
-        parts["redis"] = "memory" if client is None else _word(redis_up)
+        refusal = client.refusal() if client else None
+        parts["redis"] = "memory" if client is None else _state(refusal)
         try:
             parts["workers"] = self._base.decisions.workers()
-            parts["queue"] = _word(up=True)
+            parts["queue"] = "up"
         except Away:
             parts["workers"] = None
-            parts["queue"] = _word(up=False)
-        ready = redis_up and parts["queue"] == "up" and not self._draining
+            parts["queue"] = "away"
         parts["draining"] = self._draining
-        return ready, {"status": "ready" if ready else "not ready", **parts}
+        reasons = [f"{part} is away" for part in ("redis", "queue") if parts[part] == "away"]
+        reasons += [f"redis refuses writes: {refusal}"] if parts["redis"] == "refuses writes" else []
+        reasons += ["this replica is ending"] if self._draining else []
+        if reasons:
+            return False, {"status": "not ready", "reason": "; ".join(reasons), **parts}
+        return True, {"status": "ready", **parts}
 
 
-def _word(up: bool) -> str:
-    return "up" if up else "away"
+def _state(refusal: str | None) -> str:
+    return "up" if refusal is None else "away" if refusal == "away" else "refuses writes"

@@ -10,6 +10,7 @@ from shared.domain.decisions import Decision
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 _DEGRADED = Counter("plano_degraded_total", "Requests for which a part of the pool was away", ["part"])
+_UNREADABLE = Counter("plano_unreadable_total", "Values in Redis that could not be used, by kind", ["kind"])
 _DECISIONS = Counter("plano_decisions_total", "Decisions, by what made them: pin, route, own model", ["by"])
 _BY_PIN, _BY_ROUTE, _BY_OWN = map(_DECISIONS.labels, ("pin", "route", "own"))
 _TOKENS = Counter("plano_tokens_total", "Tokens that answers say they used", ["model", "tenant", "kind"])
@@ -19,6 +20,11 @@ _COST = Counter("plano_cost_usd_total", "What they cost by the prices of the sna
 def degraded(part: str) -> None:
     """Count a request for which a part of the pool was away."""
     _DEGRADED.labels(part).inc()
+
+
+def unreadable(kind: str) -> None:
+    """Count a value in Redis that cannot be used; it counts as absent."""
+    _UNREADABLE.labels(kind).inc()
 
 
 def decided(decision: Decision) -> None:

@@ -38,7 +38,7 @@ def install(app: Flask, tracing: Tracing) -> None:
         environ = request.environ
         if request.method != "POST":
             return
-        span = tracing.start(f"POST {request.path}", _client_traceparent(environ), {})
+        span = tracing.enter(f"POST {request.path}", _client_traceparent(environ))
         _adopted(environ, span.traceparent)
         environ[_SPAN] = span
 

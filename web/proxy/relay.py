@@ -1,7 +1,7 @@
 """Sends a request to the model that was decided on; when that fails, to the next candidate."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import gevent
@@ -9,8 +9,10 @@ import msgspec
 from flask import Response
 
 from shared.config import Config
+from shared.domain.catalog import Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
-from shared.errors import Overdue, ShuttingDown, UpstreamFailed, UpstreamTimeout
+from shared.domain.failures import Blame, Failure
+from shared.errors import NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from shared.routing.failover import Failover
 from shared.tracing import Span, Tracing
 from web.dialects.body import Fields
@@ -18,13 +20,22 @@ from web.dialects.dialect import Dialect
 from web.ops import tracing
 from web.ops.usage import UsageRecorder
 from web.proxy import request as upstream_request
-from web.proxy.response import decision_headers, response
-from web.proxy.upstream import Answer, Upstream
+from web.proxy import retry_after
+from web.proxy.answer import Answer
+from web.proxy.response import decision_headers, fallback_headers, response
+from web.proxy.upstream import Upstream
 
 _FAILURES = frozenset({408, 409, 429})
+_OF_CLIENT = frozenset({401, 403, 429})
+"""What a provider answers because of a credential: when it is the client's own, the model sits out for nobody."""
 _FIRST_SERVER_ERROR = 500
 _SPARE_S = 1.0
 """All attempts together have listeners.timeout; an outer limit, for faults of ours, ends this much later."""
+_TIMEOUT = "timeout"
+_FULL_SHARE = 0.5
+"""Which share of listeners.timeout a model must have had for its time-out to speak against it."""
+_BUSY_S = 0.5
+"""A time-out that comes so much later than it is due says that this process was busy."""
 _SHARE = 0.6
 """Which share of the time that is left a model gets while there is another candidate after it."""
 
@@ -40,6 +51,8 @@ class ClientRequest(msgspec.Struct, frozen=True):
     environ: dict[str, Any]
     tenant: str | None
     """Whose usage is counted: the key's tenant, else the header's."""
+    clients_own: str | None = None
+    """The client's own credential for the provider of the model that it names; no other provider is ever sent it."""
 
 
 class _Attempt(msgspec.Struct, frozen=True):
@@ -48,6 +61,7 @@ class _Attempt(msgspec.Struct, frozen=True):
     response: Response | None
     failure: str | None
     """A status, `timeout` or `unreachable`; None when the model answered."""
+    blame: Blame = Blame.MODEL
     retry_after_s: int | None = None
     error: UpstreamFailed | None = None
 
@@ -86,26 +100,65 @@ class Relay:
 
     def _answer(self, request: ClientRequest, decision: Decision) -> Response:
         deadline = time.monotonic() + self._config.listener.timeout_s
-        names = self._failover.candidates(request.route, decision)
-        failures = _passed_over(decision, names[0])
+        lacking = self._lacking(request, decision)
+        names = self._failover.candidates(request.route, decision, lacking)
+        steps = _passed_over(decision, names[0], lacking)
+        failures: list[Failure] = []
         refused: Response | None = None
         failed: UpstreamFailed | None = None
         for n, name in enumerate(names):
-            left_s = max(deadline - time.monotonic(), 0.001)
-            attempt = self._attempt(request, decision, name, left_s if name == names[-1] else left_s * _SHARE)
+            began = time.monotonic()
+            left_s = max(deadline - began, 0.001)
+            within_s = left_s if name == names[-1] else left_s * _SHARE
+            attempt = self._attempt(request, decision, name, within_s)
             if attempt.failure is None and attempt.response:
-                self._failover.answered(request.route, decision, name)
-                return _with_fallback(attempt.response, failures)
-            self._failover.failed(name, str(attempt.failure), attempt.retry_after_s)
-            if attempt.response and n == len(names) - 1:
-                return _with_fallback(attempt.response, failures)
-            failures.append(f"{name};{attempt.failure}")
-            refused, failed = attempt.response or refused, attempt.error or failed
+                kept = self._failover.answered(request.route, decision, name, failures)
+                _give_up(refused)
+                return _with_steps(attempt.response, steps, kept=kept)
+            failures.append(self._failure(attempt, name, within_s, time.monotonic() - began))
+            self._failover.failed(failures[-1])
+            if attempt.response:
+                _give_up(refused)
+                refused = attempt.response
+                if n == len(names) - 1:
+                    break
+            steps.append(f"{name};{attempt.failure}")
+            failed = attempt.error or failed
+        self._failover.gave_up(request.route, failures)
         if refused:
-            return _with_fallback(refused, failures)
+            return _with_steps(refused, steps)
         assert failed is not None  # noqa: S101 - each candidate gave a response or an error
-        failed.decision, failed.attempts = _as_served(decision, names[-1]), tuple(failures[:-1])
+        failed.decision, failed.attempts = _as_served(decision, names[-1]), tuple(steps[:-1])
         raise failed
+
+    def _lacking(self, request: ClientRequest, decision: Decision) -> Collection[str]:
+        """The models that take the client's own credential, which this request does not bring for them."""
+        catalog = self._config.catalog
+        if not catalog.passes_credentials:
+            return ()
+        models = [*map(catalog.find, decision.models), catalog.default]  # a session may fall back on the default
+        return frozenset(
+            model.name
+            for model in models
+            if model and model.provider.passthrough_auth and not self._is_for(model.provider, request)
+        )
+
+    @staticmethod
+    def _is_for(provider: Provider, request: ClientRequest) -> bool:
+        """Whether the client's own credential, if it sends one, is meant for this provider."""
+        return request.clients_own is not None and provider.is_same(request.route.model.provider)
+
+    def _failure(self, attempt: _Attempt, name: str, within_s: float, took_s: float) -> Failure:
+        """What the attempt says; a time-out says less when it was cut short, or this process was too busy to hear."""
+        short = within_s < _FULL_SHARE * self._config.listener.timeout_s
+        busy = took_s > within_s + _BUSY_S
+        return Failure(
+            model=name,
+            why=str(attempt.failure),
+            blame=attempt.blame,
+            retry_after_s=attempt.retry_after_s,
+            own_deadline=attempt.failure == _TIMEOUT and (short or busy),
+        )
 
     def _attempt(self, request: ClientRequest, decision: Decision, name: str, within_s: float) -> _Attempt:
         """Ask one candidate; when this returns, the first bytes of its answer are there."""
@@ -120,14 +173,26 @@ class Relay:
         except ShuttingDown:
             raise
         except UpstreamFailed as error:
-            outcome = "timeout" if isinstance(error, UpstreamTimeout) else "unreachable"
-            return _Attempt(None, outcome, error=error)
+            outcome = _TIMEOUT if isinstance(error, UpstreamTimeout) else "unreachable"
+            return _Attempt(None, outcome, blame=self._blame(error, request, name), error=error)
         if answer.status in _FAILURES or answer.status >= _FIRST_SERVER_ERROR:
-            return _Attempt(made, str(answer.status), _retry_after_s(answer))
+            of_client = answer.status in _OF_CLIENT and self._config.catalog.get(name).provider.passthrough_auth
+            blame = Blame.CLIENT if of_client else Blame.MODEL
+            return _Attempt(made, str(answer.status), blame=blame, retry_after_s=retry_after.seconds(answer))
         if answer.ok:  # recorded at the end: only then is known what a stream has used
             first_byte_s = answer.first_byte_at and answer.first_byte_at - began
             made.call_on_close(lambda: self._usage.answered(name, request.tenant, first_byte_s, reader.usage()))
         return _Attempt(made, None)
+
+    def _blame(self, error: UpstreamFailed, request: ClientRequest, name: str) -> Blame:
+        """Whom an attempt without an answer speaks against; a refusal is confirmed by a second connection."""
+        if isinstance(error, NotSent):
+            return Blame.NOBODY
+        if not isinstance(error, UpstreamRefused):
+            return Blame.MODEL
+        model = self._config.catalog.get(name)
+        confirmed = self._upstream.refuses(request.dialect.upstream_url(model), model.provider.ca_file)
+        return Blame.REFUSED if confirmed else Blame.MODEL
 
     def _sent(self, request: ClientRequest, name: str, within_s: float) -> Answer:
         """The provider's answer, its head read. The trace of the attempt ends with the answer's body."""
@@ -139,10 +204,18 @@ class Relay:
         try:
             answer = self._upstream.post(
                 request.dialect.upstream_url(model),
-                upstream_request.headers(model, request.dialect, request.environ, ids, self._tenant_header),
+                upstream_request.headers(
+                    model,
+                    request.dialect,
+                    request.environ,
+                    ids,
+                    tenant_header=self._tenant_header,
+                    clients_own=request.clients_own if self._is_for(model.provider, request) else None,
+                ),
                 request.dialect.upstream_body(request.fields, model),
                 provider=model.provider.name,
                 within_s=within_s,
+                ca_file=model.provider.ca_file,
             )
         except UpstreamFailed:
             span.end()
@@ -167,19 +240,25 @@ def _as_served(decision: Decision, name: str) -> Decision:
     return msgspec.structs.replace(decision, models=(name,), pinned=False)
 
 
-def _passed_over(decision: Decision, first: str) -> list[str]:
-    """The candidates that were not asked because they sit out, as `x-plano-fallback` names them."""
+def _passed_over(decision: Decision, first: str, lacking: Collection[str]) -> list[str]:
+    """The candidates before the first that is asked, as `x-plano-fallback` names them.
+
+    They sit out, or they are `lacking` the client's own credential.
+    """
     before = decision.models[: decision.models.index(first)] if first in decision.models else decision.models
-    return [f"{name};cooling" for name in before]
+    return [f"{name};{'credential' if name in lacking else 'cooling'}" for name in before]
 
 
-def _with_fallback(made: Response, failures: list[str]) -> Response:
-    if failures:
-        made.headers.extend([("x-plano-fallback", each) for each in failures])
+def _give_up(refused: Response | None) -> None:
+    """End an answer that the client will not get; a long one may still be on its way."""
+    if refused:
+        refused.close()
+
+
+def _with_steps(made: Response, steps: list[str], *, kept: bool = False) -> Response:
+    """The response with a header for each candidate before it, and one if the session's pin stays with another."""
+    if steps:
+        made.headers.extend(fallback_headers(steps))
+    if kept:
+        made.headers["x-plano-pin"] = "kept"
     return made
-
-
-def _retry_after_s(answer: Answer) -> int | None:
-    """Retry-After in seconds; its other form, a date, is not used by model providers and counts as none."""
-    value = next((value for name, value in answer.headers if name == "retry-after"), "")
-    return int(value) if value.isdecimal() else None

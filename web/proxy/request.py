@@ -14,17 +14,31 @@ _PASSED = {
     "HTTP_TRACESTATE": "tracestate",
 }
 _PASSED_PREFIXES = ("HTTP_OPENAI_", "HTTP_ANTHROPIC_")
+_WHOSE_ACCOUNT = frozenset({"openai-organization", "openai-project"})
+"""Headers that name whose account is used: they go with the client's own credential only."""
 
 
 def headers(
-    model: Model, dialect: Dialect, environ: Mapping[str, Any], trace: Trace, tenant_header: str = ""
+    model: Model,
+    dialect: Dialect,
+    environ: Mapping[str, Any],
+    trace: Trace,
+    *,
+    tenant_header: str = "",
+    clients_own: str | None = None,
 ) -> Iterable[tuple[str, str]]:
-    """The headers for the provider: only those that are known to be meant for it, and never the tenant's header."""
-    sent = {name: value for name, value in _passed(environ) if name != tenant_header}
+    """The headers for the provider: only those that are known to be meant for it, and never the tenant's header.
+
+    `clients_own` is the client's credential for this provider, which a provider with passthrough_auth is sent.
+    """
+    left_out = (
+        {tenant_header} if clients_own and model.provider.passthrough_auth else {tenant_header, *_WHOSE_ACCOUNT}
+    )
+    sent = {name: value for name, value in _passed(environ) if name not in left_out}
     sent["content-type"] = "application/json"  # not the client's: curl -d, for one, calls its body a form
     sent["x-request-id"] = trace.request_id
     sent["traceparent"] = trace.traceparent
-    sent |= dialect.credential(model, environ)
+    sent |= dialect.credential(model, clients_own)
     sent |= model.provider.headers  # the operator's headers replace all others
     return sent.items()
 

@@ -1,6 +1,7 @@
 """The response for the client: the provider's, with the model's qualified name and our headers about the decision."""
 
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +11,7 @@ from werkzeug.datastructures import Headers as WsgiHeaders
 from shared.domain.decisions import Decision
 from web.dialects.dialect import AnswerReader, Dialect
 from web.proxy import streams
-from web.proxy.upstream import Answer
+from web.proxy.answer import Answer
 
 Headers = list[tuple[str, str]]
 
@@ -32,12 +33,18 @@ _EVENT_STREAM = "text/event-stream"
 _JSON = "application/json"
 _NOT_PASSED = frozenset(
     {
-        "connection", "content-length", "date", "keep-alive", "proxy-authenticate", "proxy-connection", "server",
-        "te", "trailer", "transfer-encoding", "upgrade", "x-request-id",
+        "alt-svc", "clear-site-data", "connection", "content-length", "date", "keep-alive", "proxy-authenticate",
+        "proxy-connection", "server", "set-cookie", "strict-transport-security", "te", "trailer",
+        "transfer-encoding", "upgrade", "x-request-id",
     }
 )  # fmt: skip
-"""Headers of an answer that belong to one connection or that are ours to set."""
-_OURS = "x-plano-"
+"""Headers of an answer that belong to one connection, speak for the provider's whole site, or are ours to set."""
+_KINDS_DROPPED = ("x-plano-", "x-accel-")
+"""The provider may be a gateway like this one, and a proxy in front of us may obey the others."""
+MOST_REWRITTEN = 32 * 1024 * 1024
+"""A longer JSON answer is passed on in pieces, unread: it keeps its own name of the model, uncounted."""
+MOST_OF_AN_ERROR = 1024 * 1024
+"""A longer error is passed on in pieces."""
 _STREAM_HEADERS = [("cache-control", "no-cache"), ("x-accel-buffering", "no")]
 """Without these, proxies in front of us would collect a stream before they pass it on."""
 _FIRST_ERROR = 300
@@ -55,31 +62,54 @@ def decision_headers(decision: Decision) -> Headers:
     return headers
 
 
+def fallback_headers(failures: Iterable[str]) -> Headers:
+    """One header for each candidate that failed first, such as `openai/gpt-5.2;503`."""
+    return [("x-plano-fallback", _header_text(each)) for each in failures]
+
+
 def response(answer: Answer, reader: AnswerReader, dialect: Dialect, ours: Headers) -> Response:
     """The response for the client; when this returns, its first bytes are there.
 
     Raises UpstreamUnreachable or UpstreamTimeout when the answer breaks off before there is anything to pass on.
     """
-    mime = next((value.lower() for name, value in answer.headers if name == "content-type"), "")
-    headers = [
-        (name, value)
-        for name, value in answer.headers
-        if name not in _NOT_PASSED and not name.startswith(_OURS)  # the provider may be a gateway like this one
-    ]
-    headers += ours
+    try:
+        return _made(answer, reader, dialect, _passed(answer) + ours)
+    except BaseException:  # the client may have gone, too
+        answer.close()
+        raise
+
+
+def _made(answer: Answer, reader: AnswerReader, dialect: Dialect, headers: Headers) -> Response:
+    mime = answer.header("content-type").lower()
     if answer.status >= _FIRST_ERROR:  # the provider's own, status and bytes
-        return ReadyResponse(answer.read(), answer.status, headers)
-    if mime.startswith(_JSON):
-        return ReadyResponse(reader.whole(answer.read()), answer.status, headers)
+        body = answer.whole(MOST_OF_AN_ERROR)
+        if body is not None:
+            return ReadyResponse(body, answer.status, headers)
+    elif mime.startswith(_JSON):
+        body = answer.whole(MOST_REWRITTEN)
+        if body is not None:
+            return ReadyResponse(reader.whole(body), answer.status, headers)
     answer.begin()
-    if mime.startswith(_EVENT_STREAM):
+    if answer.ok and mime.startswith(_EVENT_STREAM):
         kept = [pair for pair in headers if pair[0] != "cache-control"]
         events = streams.events(answer, reader, dialect)
         streamed = ReadyResponse(events, answer.status, kept + _STREAM_HEADERS)
     else:
-        streamed = ReadyResponse(answer.chunks(), answer.status, headers)
+        streamed = ReadyResponse(streams.pieces(answer), answer.status, headers)
     streamed.call_on_close(answer.close)  # a client that has gone ends the request at the provider, too
     return streamed
+
+
+def _passed(answer: Answer) -> Headers:
+    """The provider's headers that are meant for the client."""
+    named = answer.header("connection")
+    dropped = _NOT_PASSED
+    if named:
+        every = ",".join(value for name, value in answer.headers if name == "connection")
+        dropped |= {name.strip().lower() for name in every.split(",")}
+    return [
+        (name, value) for name, value in answer.headers if name not in dropped and not name.startswith(_KINDS_DROPPED)
+    ]
 
 
 def _header_text(text: str) -> str:

@@ -1,11 +1,15 @@
 """Passes event streams on, line by line, in whatever pieces they arrive."""
 
+import errno
+import logging
 from collections.abc import Iterator
 
 from shared.errors import UpstreamFailed
 from web.dialects.dialect import AnswerReader, Dialect
 from web.dialects.errors import info_of
-from web.proxy.upstream import Answer
+from web.proxy.answer import Answer
+
+log = logging.getLogger("plano.web")
 
 
 def events(answer: Answer, reader: AnswerReader, dialect: Dialect) -> Iterator[bytes]:
@@ -22,6 +26,15 @@ def events(answer: Answer, reader: AnswerReader, dialect: Dialect) -> Iterator[b
     except UpstreamFailed as error:
         # A line that broke off is left out: it would corrupt the event that follows.
         yield dialect.error_event(info_of(error))
+
+
+def pieces(answer: Answer) -> Iterator[bytes]:
+    """Any other body as it arrives; when it breaks off, so does the client's connection: nothing else can be said."""
+    try:
+        yield from answer.chunks()
+    except UpstreamFailed as error:
+        log.warning("an answer was cut off: %s", error)
+        raise ConnectionResetError(errno.ECONNRESET, str(error)) from error  # gunicorn then hangs up without a word
 
 
 class Lines:

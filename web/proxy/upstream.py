@@ -4,281 +4,150 @@ The pool and the response parser in C are geventhttpclient's. Its request builde
 request is a few lines of text.
 """
 
-import select
+import errno
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Iterable
 
 import gevent
-import gevent.socket
-from gevent import monkey
-from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
-from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError, HTTPSocketPoolResponse
+from gevent.ssl import create_default_context
+from geventhttpclient.connectionpool import SSLConnectionPool
+from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 
-from shared.errors import UpstreamTimeout, UpstreamUnreachable
+from shared.errors import NotSent, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
+from shared.outgoing import DIRECT, Outgoing
+from web.proxy import connections
+from web.proxy.answer import BLOCK, Answer, Parser
+from web.proxy.connections import PlainPool, TlsPool
+from web.proxy.names import Names
 
-CONNECT_TIMEOUT_S = 5.0
-_POOL_SIZE = 4096  # the most at once; a connection is made when one is needed
-_BLOCK = 65536
+_OURS = frozenset(
+    {
+        errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EACCES,
+        errno.ENETDOWN, errno.ENETUNREACH,
+    }
+)  # fmt: skip
+"""What the system says when this machine has no file, no memory, no port or no way out."""
 TEND_EVERY_S = 5.0
 """How often idle connections are checked for those that providers have closed. A check is a round."""
 ROUNDS_KEPT = 12
 """After so many rounds, which take a minute, idle connections are closed that nobody needed in any of them."""
 
-_poll = monkey.get_original("select", "poll")
-
-
-class _Connection(gevent.socket.socket):
-    """A socket that remembers whether it has served a request.
-
-    gevent's plain socket has slots and takes no further attribute; its TLS socket does, and needs no class of ours.
-    """
-
-    has_served = False
-
-
-class _Idle:
-    """What our pools add to geventhttpclient's: they mark used connections, and close idle ones.
-
-    geventhttpclient takes the idle connection that was used last, and checks no other. The oldest ones would be kept
-    for ever, even when the provider has closed them. Its check uses select(), which fails for a file descriptor above
-    1023.
-    """
-
-    _socket_queue: Any
-    _spare = 0
-    """How many idle connections, counted from the oldest, nobody has needed since the last `last_round`."""
-
-    def tend(self, *, last_round: bool) -> None:
-        """Close the idle connections that are dead, and in the last round also those that nobody has needed."""
-        idle = [self._socket_queue.get_nowait() for _ in range(self._socket_queue.qsize())]
-        for place, sock in enumerate(reversed(idle)):  # oldest first, as they were put
-            if (last_round and place < self._spare) or not self._is_socket_alive(sock):
-                sock.close()
-            else:
-                self._socket_queue.put_nowait(sock)
-        left = self._socket_queue.qsize()
-        self._spare = left if last_round else min(self._spare, left)
-
-    def get_socket(self) -> gevent.socket.socket:
-        sock: gevent.socket.socket = super().get_socket()  # type: ignore[misc]
-        self._spare = min(self._spare, self._socket_queue.qsize())
-        return sock
-
-    def return_socket(self, sock: Any) -> None:
-        sock.has_served = True
-        super().return_socket(sock)  # type: ignore[misc]
-
-    def _create_tcp_socket(self, family: int, kind: int, protocol: int) -> "_Connection":
-        return _Connection(family, kind, protocol)
-
-    def after_connect(self, sock: gevent.socket.socket) -> None:
-        """Switch Nagle's algorithm off: the end of a long request need not wait for an acknowledgement."""
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def _is_socket_alive(self, sock: gevent.socket.socket | None) -> bool:
-        if sock is None or sock.fileno() < 0:
-            return False
-        watch = _poll()
-        watch.register(sock.fileno(), select.POLLIN)
-        return not watch.poll(0)
-
-
-class _PlainPool(_Idle, ConnectionPool):
-    pass
-
-
-class _TlsPool(_Idle, SSLConnectionPool):
-    pass
-
-
-class _Parser(HTTPSocketPoolResponse):
-    """A response whose body can be read as it comes."""
-
-    def some(self) -> bytes:
-        """The next bytes of the body, as soon as there are any; empty at its end."""
-        while not self._body_buffer and not self.message_complete:
-            sock = self._sock
-            if sock is None:
-                raise HTTPConnectionClosed("connection closed.")
-            data = sock.recv(_BLOCK)
-            self.feed(data)
-            if not data and not self.message_complete:
-                raise HTTPConnectionClosed("connection closed in mid-answer")
-        some = bytes(self._body_buffer)
-        del self._body_buffer[:]
-        return some
-
-    def should_close(self) -> bool:
-        """Whether the connection is unusable after this answer. An interim answer (1xx) is not the end of it."""
-        return self._interim() or bool(super().should_close())
-
-    def _on_message_complete(self) -> None:
-        """Release the connection, unless the answer is an interim one (1xx).
-
-        If it were released then, another request would get the answer that follows.
-        """
-        if self._interim():
-            self.message_complete = True
-        else:
-            super()._on_message_complete()
-
-    def _interim(self) -> bool:
-        return bool(self.get_code() < 200)  # noqa: PLR2004 - what HTTP calls informational
-
-    def limit_silence(self, silence_s: float) -> None:
-        """Set how long the provider may be silent from now on."""
-        if self._sock is not None:
-            self._sock.settimeout(silence_s)
-
-    def abandon(self) -> None:
-        """Give the connection up, unless the answer has been read to its end."""
-        self.release()
-
-
-class Answer:
-    """A provider's answer, whose head has arrived and whose body may still be on its way."""
-
-    def __init__(self, parser: _Parser, provider: str, silence_s: float) -> None:
-        self._parser = parser
-        self._provider = provider
-        self._silence_s = silence_s
-        self._first: bytes | None = None
-        self.status: int = parser.status_code
-        self.headers: list[tuple[str, str]] = [(name.lower(), value) for name, value in parser.items()]
-        self.first_byte_at: float | None = None
-        """When the body began to arrive, by the monotonic clock."""
-        self.on_end: Callable[[], None] | None = None
-        """Called once, when the body has been read or is given up."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the request was served: the answer is no error and no redirection."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - what HTTP calls success
-
-    def begin(self) -> None:
-        """Wait for the first bytes of the body, which `chunks` then yields; raises as `chunks` does."""
-        self._first = self._some()
-        self.first_byte_at = time.monotonic()
-
-    def chunks(self) -> Iterator[bytes]:
-        """The body as it arrives; raises UpstreamUnreachable or UpstreamTimeout when it breaks off."""
-        if self._first is None:
-            self.begin()
-        self._parser.limit_silence(self._silence_s)
-        some, self._first = self._first, b""
-        while some:
-            yield some
-            some = self._some()
-        self.close()
-
-    def _some(self) -> bytes:
-        try:
-            return self._parser.some()
-        except gevent.socket.timeout as error:
-            raise UpstreamTimeout(f"{self._provider} fell silent in mid-answer") from error
-        except (OSError, HTTPParseError) as error:
-            raise UpstreamUnreachable(f"{self._provider} broke off in mid-answer") from error
-
-    def read(self) -> bytes:
-        """The whole body; raises as `chunks` does."""
-        return b"".join(self.chunks())
-
-    def close(self) -> None:
-        """End the exchange: the connection is closed, unless the answer was read to its end."""
-        self._parser.abandon()
-        ended, self.on_end = self.on_end, None
-        if ended:
-            ended()
-
 
 class Upstream:
     """Sends requests to providers; one pool of connections for each scheme, host and port."""
 
-    def __init__(self, silence_s: float) -> None:
-        """`silence_s` bounds how long a provider may be silent within its answer."""
+    def __init__(
+        self,
+        silence_s: float,
+        *,
+        outgoing: Outgoing = DIRECT,
+        ca_files: Iterable[str] = (),
+        names: Names | None = None,
+    ) -> None:
+        """`silence_s` bounds how long a provider may be silent within its answer; `ca_files` are providers' own."""
         self._silence_s = silence_s
-        self._pools: dict[str, tuple[_PlainPool | _TlsPool, str]] = {}
+        self._outgoing = outgoing
+        self._names = names or Names()
+        usual = outgoing.ca_file or SSLConnectionPool.default_options["ca_certs"]
+        self._contexts = {name: create_default_context(cafile=name or usual) for name in {None, *ca_files}}
+        self._pools: dict[tuple[str, str | None], PlainPool | TlsPool] = {}
         self._rounds = 0
 
     def post(
-        self, url: str, headers: Iterable[tuple[str, str]], content: bytes, *, provider: str, within_s: float
+        self,
+        url: str,
+        headers: Iterable[tuple[str, str]],
+        content: bytes,
+        *,
+        provider: str,
+        within_s: float,
+        ca_file: str | None = None,
     ) -> Answer:
-        """The provider's answer as soon as its head is there, which may take `within_s` seconds.
+        """The provider's answer as soon as its head is there.
 
-        Raises UpstreamUnreachable without a connection, UpstreamTimeout when it stays silent.
+        All of it may take `within_s` seconds: to connect, to send, the head, and what is read ahead of the body.
+        Raises UpstreamUnreachable without a connection, UpstreamTimeout when the head is not there in time.
         """
+        until = time.monotonic() + within_s
         scheme, _, rest = url.partition("://")
         host, _, path = rest.partition("/")
-        pool, host_header = self._pool(f"{scheme}://{host}")
+        pool = self._pool(f"{scheme}://{host}", ca_file)
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        head = f"POST /{path} HTTP/1.1\r\nHost: {host_header}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
+        at = host.rpartition("@")[2]
+        head = f"POST /{path} HTTP/1.1\r\nHost: {at}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
         data = head.encode("latin-1") + content
-        while True:
-            try:
-                return Answer(self._exchange(pool, data, provider, within_s), provider, self._silence_s)
-            except HTTPConnectionClosed:
-                continue  # on another connection: this one had been idle, and the provider has closed it
+        late = UpstreamTimeout(f"{provider} did not answer within {within_s:.3g} s")
+        with gevent.Timeout(within_s, late):
+            parser = None
+            while parser is None:  # else on another connection: this one had been idle, and was closed
+                parser = self._exchange(pool, data, provider)
+        return Answer(parser, provider, silence_s=self._silence_s, until=until)
+
+    def refuses(self, url: str, ca_file: str | None = None) -> bool:
+        """Whether a provider that has refused a connection refuses another one, too; asks for a second at most."""
+        scheme, _, rest = url.partition("://")
+        return self._pool(f"{scheme}://{rest.partition('/')[0]}", ca_file).refuses()
 
     def close(self) -> None:
         """Close every idle connection."""
-        for pool, _ in self._pools.values():
+        for pool in self._pools.values():
             pool.close()
 
     def tend(self) -> None:
         """Do one round: close the idle connections that are dead, and in each twelfth round those not needed."""
         self._rounds += 1
         last_round = self._rounds % ROUNDS_KEPT == 0
-        for pool, _ in tuple(self._pools.values()):
+        for pool in tuple(self._pools.values()):
             pool.tend(last_round=last_round)
 
-    def _exchange(self, pool: _PlainPool | _TlsPool, data: bytes, provider: str, within_s: float) -> _Parser:
+    def _exchange(self, pool: PlainPool | TlsPool, data: bytes, provider: str) -> Parser | None:
+        """The head of the answer; None when the connection was an idle one that the provider has closed."""
         try:
             sock = pool.get_socket()
         except OSError as error:
-            raise UpstreamUnreachable(f"No connection to {provider}: {_reason(error)}") from error
+            raise _not_connected(error, provider, through_proxy=pool.through_proxy) from error
         idle = getattr(sock, "has_served", False)  # the provider may be closing such a connection at this moment
         try:
-            sock.settimeout(within_s)
+            sock.settimeout(None)  # `post` counts the time: piece by piece a head would have it again and again
             sent = sock.send(data)
             if sent < len(data):  # sendall() alone would first ask how large the send buffer is
                 sock.sendall(memoryview(data)[sent:])
         except OSError as error:
             pool.release_socket(sock)
-            raise UpstreamUnreachable(f"{provider} broke the connection: {_reason(error)}") from error
+            kind = NotSent if error.errno in _OURS else UpstreamUnreachable
+            raise kind(f"{provider} broke the connection: {_reason(error)}") from error
         except BaseException:  # the client has gone, or the process ends
             pool.release_socket(sock)
             raise
         try:
-            return _Parser(sock, pool, block_size=_BLOCK, method="POST")
-        except gevent.socket.timeout as error:
-            raise UpstreamTimeout(f"{provider} sent nothing for {within_s:.3g} s") from error
+            return Parser(sock, pool, block_size=BLOCK, method="POST")
         except HTTPConnectionClosed as error:
             if idle:
-                raise
+                return None
             raise UpstreamUnreachable(f"{provider} closed the connection without an answer") from error
         except (OSError, HTTPParseError) as error:
             raise UpstreamUnreachable(f"{provider} sent no usable answer: {_reason(error)}") from error
 
-    def _pool(self, origin: str) -> tuple[_PlainPool | _TlsPool, str]:
-        known = self._pools.get(origin)
+    def _pool(self, origin: str, ca_file: str | None) -> PlainPool | TlsPool:
+        known = self._pools.get((origin, ca_file))
         if known is None:
-            parts = urlsplit(origin)
-            tls = parts.scheme == "https"
-            host, port = parts.hostname or "", parts.port or (443 if tls else 80)
-            limits: dict[str, Any] = {
-                "size": _POOL_SIZE,
-                "connection_timeout": CONNECT_TIMEOUT_S,
-                "network_timeout": self._silence_s,
-            }
-            kind = _TlsPool if tls else _PlainPool
-            known = self._pools[origin] = (
-                kind(host, port, host, port, **limits),
-                parts.netloc.rpartition("@")[2],
+            known = self._pools[origin, ca_file] = connections.pool(
+                origin,
+                self._outgoing.proxy_for(origin),
+                self._contexts[ca_file],
+                self._names,
+                silence_s=self._silence_s,
             )
         return known
+
+
+def _not_connected(error: OSError, provider: str, *, through_proxy: bool) -> UpstreamUnreachable:
+    """What a failure to connect means: for the provider, or for this process alone."""
+    text = f"No connection to {provider}: {_reason(error)}"
+    if through_proxy or isinstance(error, socket.gaierror) or error.errno in _OURS:
+        return NotSent(text)
+    return UpstreamRefused(text) if isinstance(error, ConnectionRefusedError) else UpstreamUnreachable(text)
 
 
 def _reason(error: Exception) -> str:

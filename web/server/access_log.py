@@ -13,8 +13,8 @@ import msgspec
 from shared.domain.decisions import RouteRequest
 from shared.log_fields import as_word, cleaned, is_word
 from web.ops.tracing import ROUTE_REQUEST, TENANT, trace_of
+from web.server.connections import PROBES
 
-_NOT_LOGGED = frozenset({"/livez", "/healthz", "/readyz", "/metrics"})
 _CLIENT_GONE = 499  # nginx's status for a client that left before its answer began; nobody is sent it
 _STANDARD_ERROR = 2
 _LOGGER = "plano.access"
@@ -56,7 +56,7 @@ class AccessLog:
     def write(self, environ: dict[str, Any], resp: Any) -> None:
         """Write the line of a request that has ended; `resp` is gunicorn's response. Health and metrics have none."""
         path = environ["PATH_INFO"]
-        if path in _NOT_LOGGED:
+        if path in PROBES:
             return
         client, ended_at = resp.sock, time.monotonic()
         asked: RouteRequest | None = environ.get(ROUTE_REQUEST)

@@ -16,8 +16,11 @@ from shared.config import load  # noqa: E402
 from shared.errors import ConfigError  # noqa: E402
 from shared.log_fields import REQUEST_ID  # noqa: E402
 from shared.settings import Settings  # noqa: E402
+from web.access_keys import PROVIDER_AUTHORIZATION  # noqa: E402
 from web.dialects.sessions import SESSION_HEADERS  # noqa: E402
 from web.server.access_log import AccessLog  # noqa: E402
+from web.server.open_files import connections  # noqa: E402
+from web.server.protocol_errors import ONCE  # noqa: E402
 from web.server.worker import Log, Worker  # noqa: E402
 
 try:
@@ -34,7 +37,7 @@ _port = _settings.port or _config.listener.port
 bind = f"{_config.listener.address}:{_port}"
 workers = _settings.web_concurrency
 worker_class = Worker
-worker_connections = 4096
+worker_connections = connections(_config.limits.waiting_requests)
 preload_app = True  # a fault in the config ends the start, and not one worker after another; and forks share memory
 limit_request_fields = _config.limits.headers
 limit_request_field_size = _config.limits.header_bytes
@@ -59,10 +62,11 @@ def post_worker_init(worker: Any) -> None:
     from web import wsgi  # noqa: PLC0415 - the application is loaded only after this file
     from web.services import heartbeat_of  # noqa: PLC0415
 
-    once = ("Authorization", _config.routing.session_cache.tenant_header or "", *SESSION_HEADERS.values())
+    tenant_header = _config.routing.session_cache.tenant_header
+    named = filter(None, (PROVIDER_AUTHORIZATION, tenant_header, *SESSION_HEADERS.values()))
     worker.configure(
         _config.limits,
-        frozenset(map(str.upper, once)),
+        ONCE.union(map(str.upper, named)),
         drain=wsgi.services.health.drain,
         drain_delay_s=_settings.drain_delay_s,
         graceful_timeout_s=_settings.graceful_timeout_s,

@@ -1,16 +1,24 @@
 """The answers to requests that are not valid HTTP, in the shape of the API. Written against gunicorn 27."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from gunicorn.http import errors as http
 from gunicorn.http.errors import ParseException
 
 from web.dialects.errors import ErrorInfo
+from web.server.buffered import Full
+from web.server.chunks import TinyChunks
 from web.server.client_connection import TooSlow
+from web.server.connections import Crowded
 
 _INVALID = "invalid_request_error"
+_HOST = "HOST"
+_CODING = "TRANSFER-ENCODING"
+ONCE = frozenset({_HOST, _CODING, "AUTHORIZATION"})
+"""Headers that may come a single time, whatever the config says."""
 
 
 class Twice(ParseException):  # type: ignore[misc]
@@ -18,6 +26,10 @@ class Twice(ParseException):  # type: ignore[misc]
 
     def __init__(self, name: str) -> None:
         self.name = name.title()
+
+
+class NoHost(ParseException):  # type: ignore[misc]
+    """HTTP/1.1 wants a host in each request."""
 
 
 class Busy(ParseException):  # type: ignore[misc]
@@ -68,6 +80,31 @@ _TABLE: tuple[tuple[type[ParseException], Refusal], ...] = (
             retry_after_s=1,
         ),
     ),
+    (
+        Full,
+        _refusal(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The requests under way are as large together as limits.buffered_bytes allows; try again",
+            kind="unavailable",
+            code="too_many_bytes_buffered",
+            retry_after_s=1,
+        ),
+    ),
+    (
+        Crowded,
+        _refusal(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "As many connections are open as this process may have; try again",
+            kind="unavailable",
+            code="too_many_connections",
+            retry_after_s=1,
+        ),
+    ),
+    (
+        TinyChunks,
+        _refusal(HTTPStatus.BAD_REQUEST, "The body comes in too many chunks of a few bytes; send larger ones"),
+    ),
+    (NoHost, _refusal(HTTPStatus.BAD_REQUEST, "The header Host is missing", param="Host")),
     (http.LimitRequestLine, _refusal(HTTPStatus.REQUEST_URI_TOO_LONG, "The request's address is too long")),
     (
         http.LimitRequestHeaders,
@@ -88,17 +125,23 @@ _TABLE: tuple[tuple[type[ParseException], Refusal], ...] = (
 )
 
 
-def refuse_doubles(headers: Iterable[tuple[str, str]], once: Collection[str]) -> None:
-    """Raise Twice when one of the headers named in `once` comes twice; all names are in capitals.
+def refuse_ambiguous(req: Any, once: Collection[str]) -> None:
+    """Refuse a head that proxies may understand in another way; names of headers are in capitals.
 
-    Raises ObsoleteFolding for a line that continues the header before it: gunicorn_h1c 0.6 reports such a line as a
-    header without a name.
+    Raises Twice when one of the headers named in `once` comes twice, and NoHost. Raises ObsoleteFolding for a line
+    that continues the header before it: gunicorn_h1c 0.6 reports such a line as a header without a name. Raises
+    InvalidHeader for a transfer coding besides chunked: gunicorn would take the body for one that is not compressed.
     """
-    seen = [name for name, _ in headers if name in once or not name]
-    if "" in seen:
+    seen = [name for name, _ in req.headers if name in once or not name]
+    names = set(seen)
+    if "" in names:
         raise http.ObsoleteFolding("")
-    if len(seen) > 1 and len(seen) > len(set(seen)):
+    if len(seen) > len(names):
         raise Twice(next(name for name in seen if seen.count(name) > 1))
+    if _HOST not in names and req.version > (1, 0):
+        raise NoHost
+    if _CODING in names and dict(req.headers)[_CODING].lower() != "chunked":
+        raise http.InvalidHeader(_CODING)
 
 
 def protocol_error(error: BaseException) -> Refusal | None:

@@ -17,16 +17,19 @@ from gevent import monkey
 from gevent.event import Event
 from gevent.pool import Pool
 from gevent.server import StreamServer
-from gunicorn import glogging, util
-from gunicorn.http.errors import NoMoreData
+from gunicorn import glogging
+from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.workers.ggevent import GeventWorker
 
 from shared.config.models import Limits
 from shared.errors import ShuttingDown
 from shared.log_fields import fields
 from web.dialects import chat
-from web.server.client_connection import Client
-from web.server.protocol_errors import Busy, Refusal, protocol_error, refuse_doubles
+from web.server.buffered import BufferedBytes
+from web.server.chunks import in_turns
+from web.server.client_connection import DRAIN_S, DRAINED_BYTES, Client
+from web.server.connections import PROBES, Connections, Crowded
+from web.server.protocol_errors import Busy, Refusal, protocol_error, refuse_ambiguous
 
 log = logging.getLogger("plano.web")
 
@@ -61,9 +64,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._idle: set[Any] = set()
+        self._connections = Connections(self.worker_connections)
         self._serving: dict[Any, Any] = {}
-        self._clients: dict[Any, Client] = {}
         self._posts = 0
         self._pools: list[Pool] = []
         self._stop = Event()
@@ -82,6 +84,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         `drain` is called when the process is told to stop.
         """
         self._limits = limits
+        self._buffered = BufferedBytes(limits.buffered_bytes)
         self._once = once
         self._drain = drain
         self._drain_delay_s = drain_delay_s
@@ -90,37 +93,60 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve a connection, within the limits of time for each of its requests."""
         greenlet = gevent.getcurrent()
-        limited = self._clients[greenlet] = Client(client, self._limits.head_timeout_s, self._limits.body_timeout_s)
+        limited = Client(client, self._limits, self._buffered)
+        self._connections.open(greenlet, limited)
         try:
             super().handle(listener, limited, addr)
         finally:
-            del self._clients[greenlet]
+            limited.release()
+            self._connections.close(greenlet)
 
     def timeout_ctx(self) -> "_NextRequest":
         """The limits of the wait for a connection's next request."""
-        return _NextRequest(self, self._clients[gevent.getcurrent()])
+        client = self._connections.of(gevent.getcurrent())
+        client.turns.take()
+        if client.asked_at and not self.alive:
+            raise NoMoreData  # its last answer began before the stop, and so did not announce the end
+        return _NextRequest(self.cfg.keepalive, self._connections, client)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
-        """Serve a request; raises Busy when too many POST requests are under way. Health checks are GET."""
-        refuse_doubles(req.headers, self._once)
+        """Serve a request; raises what `protocol_errors` answers when it cannot be served."""
+        refuse_ambiguous(req, self._once)
+        self._make_room(req, sock)
         greenlet: Any = gevent.getcurrent()
-        if req.method == "POST" and self._posts >= self._limits.waiting_requests:
-            raise Busy
         self._serving[greenlet] = sock
         self._posts += req.method == "POST"
         sock.begin_answer()
+        goes_on = False
         try:
             super().handle_request(listener_name, req, sock, addr)
+            goes_on = True
         except StopIteration:  # the connection ends with this request
-            sock.end_answer()
-            if req.method == "POST" and _unread(req.body.reader):
-                sock.linger()
-            raise
+            pass
         finally:
             sock.end_answer()
             self._posts -= req.method == "POST"
             del self._serving[greenlet]
-            greenlet.has_answered = True
+        if not _finish(req, sock, goes_on=goes_on):
+            raise StopIteration
+
+    def _make_room(self, req: Any, sock: Any) -> None:
+        """Raises Busy, Full or Crowded when there is no room for a request. Health checks are GET."""
+        if sock.is_spare:
+            req.force_close()
+            if req.path not in PROBES:
+                raise Crowded
+        is_post = req.method == "POST"
+        if is_post and self._posts >= self._limits.waiting_requests:
+            raise Busy
+        reader = req.body.reader
+        length = getattr(reader, "length", None)
+        if length is None:
+            reader.parser = in_turns(reader.parser, sock.turns.take)
+        elif length > (self._limits.body_bytes if is_post else DRAINED_BYTES):
+            req.force_close()  # it will not be read
+        elif length:
+            self._buffered.expect(length)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that is not valid HTTP. The application never sees it; the answer looks like its own."""
@@ -132,7 +158,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         said = fields(error=type(exc).__name__, status=refusal.info.status, request_id=request_id)
         log.info("refused a request", extra=said)
         with contextlib.suppress(OSError):
-            util.write_nonblock(client, _whole_answer(refusal, request_id))
+            client.send(_whole_answer(refusal, request_id), 0, 0.0)  # who has no room for it does not read
             client.linger()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -151,22 +177,11 @@ class Worker(GeventWorker):  # type: ignore[misc]
         self._wait(self._drain_delay_s, until_empty=False)
         for server in servers:
             server.close()
-        for greenlet in tuple(self._idle):
-            greenlet.kill(NoMoreData(), block=False)
+        self._connections.end_all_idle()
         if not self._wait(self._graceful_timeout_s, until_empty=True):
             for greenlet in tuple(self._serving):
                 greenlet.kill(ShuttingDown("The gateway is shutting down"), block=False)
             self._wait(_LAST_WORDS_S, until_empty=True)
-
-    def begin_idle(self, greenlet: Any) -> None:
-        """Note that a connection waits for its next request; raises NoMoreData when it may have none."""
-        if not self.alive and getattr(greenlet, "has_answered", False):
-            raise NoMoreData  # its last answer began before the stop, and so did not announce the end
-        self._idle.add(greenlet)
-
-    def end_idle(self, greenlet: Any) -> None:
-        """Note that a connection has its next request, or ends."""
-        self._idle.discard(greenlet)
 
     def _listening(self, listener: Any) -> StreamServer:
         listener.setblocking(1)
@@ -191,7 +206,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def _end_departed(self) -> None:
         """End the requests whose clients have closed their connection: nobody will read the answers."""
-        serving = {sock.fileno(): greenlet for greenlet, sock in self._serving.items()}
+        serving = {sock.fileno(): greenlet for greenlet, sock in self._serving.items() if not sock.is_ending}
         watch = _poll()
         for number in serving:
             if number >= 0:
@@ -202,28 +217,50 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
 
 class _NextRequest(gevent.Timeout):
-    """The wait for a connection's next request; ends with `keepalive` seconds, or when the head has arrived."""
+    """The wait for a connection's next request; ends after so many seconds, or when the head has arrived."""
 
-    def __init__(self, worker: Worker, client: Client) -> None:
-        super().__init__(worker.cfg.keepalive, False)  # type: ignore[arg-type]  # ends silently
-        self._worker = worker
+    def __init__(self, seconds: float, connections: Connections, client: Client) -> None:
+        super().__init__(seconds, False)  # type: ignore[arg-type]  # ends silently
+        self._connections = connections
         self._client = client
 
     def __enter__(self) -> Self:
         self._client.expect_head()
-        self._greenlet = gevent.getcurrent()
-        self._worker.begin_idle(self._greenlet)
+        self._connections.begin_idle(self._client)
         return super().__enter__()
 
     def __exit__(self, *raised: Any) -> Any:  # noqa: PYI036 - passed on
         self._client.expect_body()
-        self._worker.end_idle(self._greenlet)
+        self._connections.end_idle(self._client)
         return super().__exit__(*raised)
 
 
-def _unread(reader: Any) -> bool:
+def _is_unread(body: Any) -> bool:
     """Whether the client may still be sending this body, because it was refused before it was read."""
-    return bool(getattr(reader, "length", 0) or getattr(reader, "parser", None))
+    length = getattr(body.reader, "length", None)
+    return bool(body.failed or body.reader.parser if length is None else length)
+
+
+def _finish(req: Any, sock: Any, *, goes_on: bool) -> bool:
+    """Read the rest of a refused body, if it is not much; return whether the connection can have a next request."""
+    end = time.monotonic() + DRAIN_S
+    if _is_unread(req.body) and not (goes_on and _drained(req.body)):
+        sock.linger(until=end, read=0 if goes_on else DRAINED_BYTES)
+        return False
+    unreader = req.unreader
+    if unreader.buf.tell():  # the next request has come with this one
+        pipelined = unreader.take_buffered()
+        sock.check_lines(pipelined)
+        unreader.unread(pipelined)
+    return goes_on
+
+
+def _drained(body: Any) -> bool:
+    """Whether what was left of a body has come, and was not much."""
+    limit = gevent.Timeout(DRAIN_S, False)  # type: ignore[arg-type]  # ends silently
+    with limit, contextlib.suppress(ParseException, OSError):
+        return not body.failed and len(body.read(DRAINED_BYTES)) < DRAINED_BYTES
+    return False
 
 
 def _whole_answer(refusal: Refusal, request_id: str) -> bytes:

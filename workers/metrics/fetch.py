@@ -11,6 +11,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as SocketTimeout
 
 from shared.errors import SourceFailed
+from shared.outgoing import DIRECT, Outgoing
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
     silence_s: float = 10.0
     total_s: float = 20.0
     max_bytes: int = 20 * 1024 * 1024
+    outgoing: Outgoing = DIRECT
 
     def json(self, url: str, shape: type[T], params: Mapping[str, str] | None = None) -> T:
         """The document at the address, which must have the shape.
@@ -50,7 +52,8 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
         limits = (min(self.connect_s, self.total_s), min(self.silence_s, self.total_s))
         try:
             with requests.Session() as session:
-                session.trust_env = False  # no proxies from the environment, no credentials from .netrc
+                session.trust_env = False  # no credentials from .netrc
+                session.proxies, session.verify = self.outgoing.for_requests(url)
                 with session.get(
                     url, params=params, headers=_HEADERS, timeout=limits, stream=True, allow_redirects=False
                 ) as response:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from shared.config import Config
 from shared.domain.ranking import EMPTY, Kind, Snapshot
+from shared.outgoing import Outgoing
 from shared.periodic import Periodic
+from workers.metrics.fetch import Fetch
 from workers.metrics.observed import Averages
 from workers.metrics.refresh import Refresher
 from workers.metrics.schedule import TICK_S, Schedule
@@ -18,9 +20,11 @@ FIRST_READ_S = 1.0
 class LocalMetrics:
     """The snapshot that is filled by the config's sources and by what this process has measured."""
 
-    def __init__(self, config: Config, averages: Averages) -> None:
+    def __init__(self, config: Config, averages: Averages, outgoing: Outgoing) -> None:
         self._held = _Held()
-        self._refresher = Refresher(config.sources, self._held, averages=averages, routes=config.routes)
+        self._refresher = Refresher(
+            config.sources, self._held, Fetch(outgoing=outgoing), averages=averages, routes=config.routes
+        )
         self._schedule = Schedule(config.sources)
         self._tried = threading.Event()
         self._rounds = Periodic(TICK_S, self._refresh, "metrics")

@@ -2,12 +2,11 @@
 
 import logging
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from shared.config.models import MetricSource
-from shared.errors import SourceFailed
 from workers.metrics.fetch import Fetch
 from workers.metrics.reading import Reading
 
@@ -15,10 +14,12 @@ log = logging.getLogger("plano.metrics")
 
 LABEL = "model_name"
 
+_SHOWN = 3
+
 
 class _Series(msgspec.Struct):
-    metric: dict[str, str]
-    value: tuple[float, str]
+    metric: dict[str, Any]
+    value: Any = None
     """When, in seconds since the epoch, and how much."""
 
 
@@ -41,19 +42,25 @@ class Prometheus:
         self._fetch = fetch
 
     def read(self) -> Reading:
-        """Seconds per model; of two series of one model the slower counts. Raises SourceFailed."""
+        """Seconds per model; of two series of one model the slower counts. Raises SourceFailed.
+
+        A sample that is no number is left out, and named in the log.
+        """
         series = self._fetch.json(self._url, _Answer, {"query": self._query}).data.result
         latencies: dict[str, float] = {}
-        unnamed = 0
+        unnamed, wrong = 0, list[str]()
         for one in series:
-            name = one.metric.get(LABEL)
-            if name is None:
+            name, value = one.metric.get(LABEL), _number(one.value)
+            if not isinstance(name, str):
                 unnamed += 1
-                continue
-            value = _number(one.value[1])
-            latencies[name] = max(latencies.get(name, value), value, key=_slowness)
+            elif value is None:
+                wrong.append(f"{name!r:.60} ({one.value!r:.40})")
+            else:
+                latencies[name] = max(latencies.get(name, value), value, key=_slowness)
         if unnamed:
             log.warning("dropped %d series without the label %s", unnamed, LABEL)
+        if wrong:
+            log.warning("dropped %d samples that are no number, such as of %s", len(wrong), ", ".join(wrong[:_SHOWN]))
         return Reading.of_latencies(latencies)
 
 
@@ -62,9 +69,12 @@ def _slowness(value: float) -> float:
     return -math.inf if math.isnan(value) else value
 
 
-def _number(text: str) -> float:
-    """A sample's value, which Prometheus writes as text: also NaN, +Inf and -Inf."""
-    try:
-        return float(text)
-    except ValueError:
-        raise SourceFailed(f"a sample is {text[:20]!r}, which is no number") from None
+def _number(sample: Any) -> float | None:
+    """How much a sample is, which Prometheus writes as text: also NaN, +Inf and -Inf. None when it is no number."""
+    match sample:
+        case [_, str(text)]:
+            try:
+                return float(text)
+            except ValueError:
+                return None
+    return None

@@ -7,6 +7,7 @@ from shared.config.models import Router as RouterModel
 from shared.domain.conversation import Message
 from shared.domain.decisions import Trace
 from shared.domain.routes import Route
+from shared.outgoing import DIRECT, Outgoing
 from workers.router.arch_router import POOL_SIZE, ArchRouter
 from workers.router.embedded import EmbeddedRouter
 from workers.router.prompt import Prompt
@@ -20,7 +21,7 @@ class Router(Protocol):
         ...
 
 
-def build(config: RouterModel | None, *, pool_size: int = POOL_SIZE) -> Router:
+def build(config: RouterModel | None, outgoing: Outgoing = DIRECT, *, pool_size: int = POOL_SIZE) -> Router:
     """The router that the config asks for; `pool_size` is how many calls to a router model may be in flight.
 
     Without a router model it is the embedded router.
@@ -29,4 +30,4 @@ def build(config: RouterModel | None, *, pool_size: int = POOL_SIZE) -> Router:
     """
     if config is None:
         return EmbeddedRouter()
-    return ArchRouter(config, Prompt.load(config.prompt_file), pool_size=pool_size)
+    return ArchRouter(config, Prompt.load(config.prompt_file), outgoing, pool_size=pool_size)

@@ -21,7 +21,8 @@ _UNESCAPED = re.compile(r"\{\s*'route'\s*:\s*'(.*)'\s*\}", re.DOTALL)
 def route_of(content: str, names: Sequence[str]) -> str | None:
     """The route that an answer names, or None when it names no known one. Of a list the first known one counts.
 
-    An answer is `{"route": …}`, as JSON or as a Python literal, with or without a code fence. Raises RouterDown for
+    An answer is `{"route": …}`, as JSON or as a Python literal, with or without a code fence, or half of
+    one. Raises RouterDown for
     anything else.
     """
     if len(content) > MAX_LENGTH:
@@ -34,9 +35,9 @@ def route_of(content: str, names: Sequence[str]) -> str | None:
 
 
 def _unfenced(content: str) -> str:
-    text = content.strip()
+    text = content.strip().removesuffix(_FENCE)  # some models write the closing fence alone
     if text.startswith(_FENCE):
-        text = text.removeprefix(_FENCE).removesuffix(_FENCE)
+        text = text.removeprefix(_FENCE)
         text = text[_LANGUAGE.match(text).end() :]  # type: ignore[union-attr]  # it matches the empty text too
     return text.strip()
 

@@ -17,6 +17,7 @@ from shared.domain.conversation import Message
 from shared.domain.decisions import Trace
 from shared.domain.routes import Route
 from shared.errors import RouterDown
+from shared.outgoing import DIRECT, Outgoing
 from workers.router.answer import route_of
 from workers.router.prompt import Prompt
 
@@ -50,7 +51,9 @@ class ArchRouter:
     limited. The time-outs of requests are for each socket operation, and the look-up of a name has none.
     """
 
-    def __init__(self, config: Router, prompt: Prompt, *, pool_size: int = POOL_SIZE) -> None:
+    def __init__(
+        self, config: Router, prompt: Prompt, outgoing: Outgoing = DIRECT, *, pool_size: int = POOL_SIZE
+    ) -> None:
         parts = urlsplit(config.url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         self._at = f"the router at {host}:{parts.port}" if parts.port else f"the router at {host}"
@@ -62,7 +65,8 @@ class ArchRouter:
         self._prompt = prompt
         self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool_size, max_retries=0, pool_block=False)
         self._session = requests.Session()
-        self._session.trust_env = False
+        self._session.trust_env = False  # no credentials from .netrc
+        self._session.proxies, self._session.verify = outgoing.for_requests(self._url, config.ca_file)
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
         self._calls = ThreadPoolExecutor(max(pool_size, _MAX_CALLS), thread_name_prefix="router")

@@ -4,6 +4,7 @@ import functools
 import logging
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,12 @@ EARLIER_WEIGHT = 0.4
 wish."""
 
 _END_CHARS = 60  # of a long text only the two ends are read: the wish usually stands at one of them
-_KEPT_ROUTES = 1024  # a vector takes 1 KiB, and a description has a handful of them
+_MOST_CLAUSES = 32
+"""So many clauses of a route's description have a vector of their own, which takes 1 KiB and about 50 µs to make."""
+_MOST_CLAUSES_IN_ALL = 256
+"""… and so many of all routes of a request, which the client may have brought along."""
+_CACHE_BYTES = 8 * 1024 * 1024
+_KEPT_ROUTES = _CACHE_BYTES // ((1 + _MOST_CLAUSES) * 1024)
 _CLAUSES = re.compile(r"[,;.]| and | or ")
 
 
@@ -48,7 +54,8 @@ class EmbeddedRouter:
         if not routes or not asked:
             return None
         question = self._question(asked)
-        scores = [_score(self._described(route.name, route.description) @ question) for route in routes]
+        most = min(_MOST_CLAUSES, _MOST_CLAUSES_IN_ALL // len(routes))
+        scores = [_score(self._described(route.name, route.description, most) @ question) for route in routes]
         best = max(scores)
         return routes[scores.index(best)].name if best >= self._threshold else None
 
@@ -58,13 +65,13 @@ class EmbeddedRouter:
             question = _unit(question + EARLIER_WEIGHT * self._vector(_ends(asked[-2])))
         return question
 
-    def _describe(self, name: str, description: str) -> "Vectors":
-        """The vectors of a route: one for the route as a whole, then one for each clause of its description."""
+    def _describe(self, name: str, description: str, most: int) -> "Vectors":
+        """The vectors of a route: one for the route as a whole, then one for each clause, `most` of them at most."""
         import numpy as np  # noqa: PLC0415  # heavy: only a process that uses this router imports it
 
-        clauses = [clause for clause in _CLAUSES.split(description) if clause.strip()]
+        clauses = dict.fromkeys(clause for clause in _CLAUSES.split(description) if clause.strip())
         whole = f"{name.replace('_', ' ')} {description}"
-        return np.stack([self._vector(text) for text in (whole, *clauses)])
+        return np.stack([self._vector(text) for text in (whole, *islice(clauses, most))])
 
     def _vector(self, text: str) -> "Vectors":
         """The mean of the text's token vectors, of length 1; all zero for a text without tokens."""

@@ -3,12 +3,20 @@
 -- then for each model ARGV[n] its name   ARGV[n+1] seconds to the first byte, added up   ARGV[n+2] how many answers
 -- Returns nothing. A script because Redis cannot multiply: the old average is decayed and added to in one step. The
 -- formula is that of Average.plus in shared/domain/latency.py. The clock is that of Redis, so that all processes agree.
+local function finite(number)
+  return number and number == number and math.abs(number) ~= math.huge
+end
+
 local function average(value)
   local readable, it = pcall(cjson.decode, value or "")
   if not readable or type(it) ~= "table" then
     return 0, 0, 0
   end
-  return tonumber(it[1]) or 0, tonumber(it[2]) or 0, tonumber(it[3]) or 0
+  local total, weight, as_of = tonumber(it[1]), tonumber(it[2]), tonumber(it[3])
+  if not (finite(total) and finite(weight) and finite(as_of)) or total < 0 or weight <= 0 then
+    return 0, 0, 0
+  end
+  return total, weight, as_of
 end
 
 local clock = redis.call("TIME")

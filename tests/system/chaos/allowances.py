@@ -40,8 +40,9 @@ class _Excuse:
 
 _ANY = frozenset({"redis", "queue", "router"})
 _OUT_OF_REDIS = _Excuse(parts=_ANY, after_s=_REDIS_BACK_S)
-# The decisions that a worker had under way are lost with it. A fault of a worker ends when it is registered again.
-_OUT_OF_A_WORKER = _Excuse(parts=frozenset({"router"}))
+# The decisions that a worker had under way are lost with it, and without any worker nothing is queued. A fault of a
+# worker ends when it is registered again.
+_OUT_OF_A_WORKER = _Excuse(parts=frozenset({"router", "queue"}))
 # Whoever was frozen cannot tell its own silence from that of others. It ends with the fault.
 _FROZEN = _Excuse(parts=_ANY)
 _EXCUSES = {

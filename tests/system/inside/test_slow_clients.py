@@ -84,8 +84,10 @@ def test_a_slow_client_is_served_and_holds_up_nobody(narrow: Gateway, stack: Exi
 
 
 def test_a_connection_may_wait_long_for_its_next_request(narrow: Gateway, stack: ExitStack) -> None:
-    """The time for a head begins with its first byte."""
+    """The time for a head begins with its first byte; only the first request of a connection has to begin soon."""
     idle, stalled = (stack.enter_context(narrow.connected()) for _ in range(2))
+    idle.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert idle.recv(65536).startswith(b"HTTP/1.1 200 OK")
     stalled.sendall(b"P")
 
     assert read(stalled).startswith(b"HTTP/1.1 408")

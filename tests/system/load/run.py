@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import psutil
 
@@ -40,7 +42,7 @@ def run(scenario: Scenario, folder: Path) -> list[Turn]:
     It ends in time even when every request hangs, and leaves no process behind.
     """
     with ExitStack() as stack:
-        ports = stack.enter_context(_pool(scenario, folder))
+        ports = stack.enter_context(serving(scenario, folder)).ports
         if scenario.balancer:
             port, _ = stack.enter_context(balancer(scenario.balancer, folder, ports))
             ports = [port]
@@ -57,10 +59,26 @@ def run(scenario: Scenario, folder: Path) -> list[Turn]:
             rounds=scenario.rounds,
             give_up_s=GIVE_UP_S,
         )
-        return _asked(plan)
+        return asked(plan)
 
 
-def _asked(plan: Plan) -> list[Turn]:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Serving:
+    """A pool that is ready: one Redis, one worker, and the web processes of the scenario."""
+
+    ports: list[int]
+    pool: Pool
+    redis: RedisServer
+    provider: Provider
+    router: FickleRouter
+
+    def processes(self) -> list[psutil.Process]:
+        """Those that do the work: of a replica gunicorn's children."""
+        started = [psutil.Process(each.pid) for each in self.pool.processes]
+        return [process for each in started for process in each.children() or [each]]
+
+
+def asked(plan: Plan) -> list[Turn]:
     """What the clients' process tells of the plan."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.system.load.client"],
@@ -75,15 +93,23 @@ def _asked(plan: Plan) -> list[Turn]:
 
 
 @contextmanager
-def _pool(scenario: Scenario, folder: Path) -> Iterator[list[int]]:
-    """The ports of a pool that is ready: one Redis, one worker, and the web processes of the scenario."""
+def serving(
+    scenario: Scenario, folder: Path, *, models: Sequence[str] = (), config: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[Serving]:
+    """A pool for the scenario, whose provider has `models`, too; all of it ends with the context.
+
+    What `config` has in a section of the config file is added there.
+    """
     with ExitStack() as stack:
         redis = RedisServer(folder)
         stack.callback(redis.stop)
         redis.start()
         provider, router = stack.enter_context(Provider()), stack.enter_context(FickleRouter())
         router.delay = ROUTER_S
-        pool = Pool(folder, _config(scenario, provider, router), redis.url, TMPDIR=str(folder))
+        sections = _config(scenario, provider, router, models)
+        for name, section in config.items():
+            sections[name] = {**sections[name], **section} if name in sections else section
+        pool = Pool(folder, json.dumps(sections), redis.url, TMPDIR=str(folder))
         stack.callback(_kill, pool)
         pool.worker()
         ports = [free_port() for _ in range(2 if scenario.web == "two replicas" else 1)]
@@ -91,7 +117,7 @@ def _pool(scenario: Scenario, folder: Path) -> Iterator[list[int]]:
             pool.web(port, WEB_CONCURRENCY="2" if scenario.web == "two processes" else "1")
         for port in ports:
             wait_until(partial(ready, port), what="a ready replica")
-        yield ports
+        yield Serving(ports=ports, pool=pool, redis=redis, provider=provider, router=router)
 
 
 def _kill(pool: Pool) -> None:
@@ -104,25 +130,19 @@ def _kill(pool: Pool) -> None:
         process.stop(signal.SIGKILL)
 
 
-def _config(scenario: Scenario, provider: Provider, router: FickleRouter) -> str:
-    models = [*OWN_MODELS, *(f"routed-{route}" for route in ROUTES)]
-    providers = "\n".join(
-        f'  - {{model: openai/{name}, base_url: "{provider.url}", provider_interface: openai'
-        f"{', default: true' if name == OWN_MODELS[0] else ''}}}"
-        for name in models
-    )
-    routes = "\n".join(
-        f"  - {{name: {name}, description: {name}, models: [openai/routed-{name}]}}" for name in ROUTES
-    )
-    return f"""
-version: v0.4.0
-model_providers:
-{providers}
-routing_preferences:
-{routes}
-routing:
-  session_ttl_seconds: 600
-  decision_timeout_ms: {DECISION_MS}
-  router: {{url: "{router.url}", model: Arch-Router}}
-limits: {{sessions_per_minute: 1000000, waiting_decisions: {max(_WAITING, scenario.sessions * scenario.at_once)}}}
-"""
+def _config(scenario: Scenario, provider: Provider, router: FickleRouter, models: Sequence[str]) -> dict[str, Any]:
+    served = [*(f"openai/{name}" for name in (*OWN_MODELS, *(f"routed-{route}" for route in ROUTES))), *models]
+    at = {"base_url": provider.url, "provider_interface": "openai"}
+    routes = [{"name": name, "description": name, "models": [f"openai/routed-{name}"]} for name in ROUTES]
+    waiting = max(_WAITING, scenario.sessions * scenario.at_once)
+    return {
+        "version": "v0.4.0",
+        "model_providers": [{"model": name, "default": name == served[0], **at} for name in served],
+        "routing_preferences": routes,
+        "routing": {
+            "session_ttl_seconds": 600,
+            "decision_timeout_ms": DECISION_MS,
+            "router": {"url": router.url, "model": "Arch-Router"},
+        },
+        "limits": {"sessions_per_minute": 1000000, "waiting_decisions": waiting},
+    }

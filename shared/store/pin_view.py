@@ -1,0 +1,69 @@
+"""Pins as an operator sees and changes them: whatever stands under a pin's key, readable or not."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import redis
+
+from shared.domain import pins as codec
+from shared.domain.pins import Held, Pin
+from shared.store import keys
+from shared.store.values import Decoder
+
+AT_ONCE = 100
+"""So many pins of a page are read at once. Then others have Redis and this process for as long as that took."""
+
+
+class PinView:
+    """Lists, shows, writes and removes pins. Every method raises StoreDown."""
+
+    def __init__(self, client: redis.Redis, pause: Callable[[float], object] = time.sleep) -> None:
+        self._redis = client
+        self._pause = pause
+        self._decoder = Decoder(codec.decode)
+
+    def page(self, cursor: int, count: int) -> tuple[int, list[Held]]:
+        """About `count` pins, from the cursor on; and the next cursor, 0 at the end."""
+        found: Any = self._redis.scan(cursor, match=f"{keys.AFFINITY}*", count=count)
+        after, names = found
+        held: list[Held] = []
+        for begin in range(0, len(names), AT_ONCE):
+            began_at = time.monotonic()
+            held += self._held(names[begin : begin + AT_ONCE])
+            self._pause(time.monotonic() - began_at)
+        return int(after), held
+
+    def peek(self, key: bytes) -> Held | None:
+        """What stands under a key, or None; changes nothing."""
+        return next(self._held([key]), None)
+
+    def put(self, key: bytes, pin: Pin, ttl_s: int) -> None:
+        """Put a pin there, in place of whatever stands there."""
+        self._redis.set(key, codec.encode(pin), ex=ttl_s)
+
+    def remove(self, key: bytes) -> bool:
+        """Remove whatever stands there; return whether there was something."""
+        return bool(self._redis.unlink(key))
+
+    def _held(self, names: Sequence[bytes]) -> Iterator[Held]:
+        with self._redis.pipeline(transaction=False) as together:
+            together.mget(names)  # nothing for another type than a string, and no error
+            for name in names:
+                together.ttl(name)
+            values, *ttls = together.execute()
+        others = self._types([name for name, value in zip(names, values, strict=True) if value is None])
+        for name, value, ttl_s in zip(names, values, ttls, strict=True):
+            kind = others.get(name, "string")
+            if kind != "none":  # otherwise it has ended meanwhile
+                shown = name.decode("utf-8", "backslashreplace")
+                yield Held(key=name, pin=self._decoder.read(shown, value), ttl_s=ttl_s, kind=kind)
+
+    def _types(self, names: Sequence[bytes]) -> dict[bytes, str]:
+        """What these keys hold: `list`, `hash`, … or `none`."""
+        if not names:
+            return {}
+        with self._redis.pipeline(transaction=False) as together:
+            for name in names:
+                together.type(name)
+            return {name: kind.decode() for name, kind in zip(names, together.execute(), strict=True)}

@@ -1,0 +1,18 @@
+"""After sessions that come and go, and much that goes wrong, the pool holds what it held at the start.
+
+How its memory grows takes longer to see: `python -m tests.system.soak --seconds 600`.
+"""
+
+from pathlib import Path
+
+from tests.system.soak.run import run
+
+SECONDS = 30
+
+
+def test_nothing_is_kept_of_what_went_wrong(tmp_path: Path) -> None:
+    report = run(tmp_path, SECONDS)
+
+    assert report.faults == []
+    assert report.outcomes["hung"] == report.outcomes["500"] == 0
+    assert report.outcomes["answered"] > report.turns / 4

@@ -1,0 +1,114 @@
+"""How many sessions a client may begin: by its key, else by its address."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+import redis
+
+from tests.fakes.ports import free_port
+from tests.harness import Pool, RedisServer, running
+from tests.web.gateway import DECISION, Gateway, Outside, body, error_of
+
+LIMIT = 3
+CONFIG = """
+version: v0.4.0
+model_providers: [{model: openai/gpt-4o-mini, base_url: "http://127.0.0.1:%d/v1", access_key: sk-openai}]
+limits: {sessions_per_minute: 3}
+"""
+WITH_KEYS = """
+auth: {keys: [{name: one, key: k-one}, {name: two, key: k-two}]}
+"""
+
+
+@pytest.fixture(scope="module")
+def pools(
+    outside: Outside, server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Gateway]]:
+    config = CONFIG % outside.provider.port
+    sites = {
+        "keyed": (config + WITH_KEYS, {}),
+        "near": (config, {}),
+        "far": (config, {"FORWARDED_ALLOW_IPS": "192.0.2.1"}),
+    }
+    ports = {name: free_port() for name in sites}
+    made = {name: Pool(tmp_path_factory.mktemp(name), text, server.url) for name, (text, _) in sites.items()}
+    with (
+        running(made["keyed"]),
+        running(made["near"]),
+        running(made["far"]),
+        closing(Gateway(ports["keyed"])) as keyed,
+        closing(Gateway(ports["near"])) as near,
+        closing(Gateway(ports["far"])) as far,
+    ):
+        for name, (_, env) in sites.items():
+            made[name].web(ports[name], **env)
+        yield {"keyed": keyed, "near": near, "far": far}
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_begun(cache: redis.Redis) -> None:
+    for key in cache.scan_iter("plano:sessions:*"):
+        cache.delete(key)
+
+
+def statuses(gateway: Gateway, session: str, *clients: dict[str, str]) -> list[list[int]]:
+    """What each client gets for twice as many sessions as one may begin; all of them ask in turn."""
+    found: list[list[int]] = [[] for _ in clients]
+    for n in range(2 * LIMIT):
+        for at, headers in enumerate(clients):
+            answer = gateway.ask("POST", DECISION, body(), x_model_affinity=f"{session}-{at}-{n}", **headers)
+            found[at].append(answer.status_code)
+    return found
+
+
+def counted(cache: redis.Redis) -> set[str]:
+    """Who has been counted."""
+    return {bytes(key).decode().split(":")[2] for key in cache.scan_iter("plano:sessions:*")}
+
+
+def served(found: list[list[int]]) -> list[bool]:
+    """Whether each client got its share; a minute may begin in the middle, and then it is up to twice as much."""
+    return [LIMIT <= each.count(200) <= 2 * LIMIT and set(each) <= {200, 429} for each in found]
+
+
+def test_each_key_has_a_limit_of_its_own(pools: dict[str, Gateway], cache: redis.Redis, session: str) -> None:
+    """All clients without a tenant were counted together: one of them could lock all others out."""
+    found = statuses(pools["keyed"], session, {"authorization": "Bearer k-one"}, {"authorization": "Bearer k-two"})
+
+    assert served(found) == [True, True]
+    assert counted(cache) == {"one", "two"}
+
+
+def test_without_keys_each_address_has_one(pools: dict[str, Gateway], session: str) -> None:
+    found = statuses(pools["near"], session, {"x_forwarded_for": "198.51.100.7"}, {"x_forwarded_for": "198.51.100.8"})
+
+    assert served(found) == [True, True]
+
+
+def test_who_goes_beyond_it_is_told_when_to_come_again(pools: dict[str, Gateway], session: str) -> None:
+    answers = [
+        pools["near"].ask(
+            "POST",
+            DECISION,
+            body(),
+            x_model_affinity=f"{session}-{n}",
+            x_forwarded_for=f"203.0.113.{n}, 198.51.100.9",
+        )
+        for n in range(2 * LIMIT + 1)
+    ]
+
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert refused
+    assert error_of(refused[0])["code"] == "too_many_sessions"
+    assert int(refused[0].headers["retry-after"]) > 0
+
+
+def test_only_a_trusted_proxy_names_the_client(pools: dict[str, Gateway], cache: redis.Redis, session: str) -> None:
+    """Else a client would write another address before each request, and be counted as many."""
+    for n in range(LIMIT):
+        pools["far"].ask(
+            "POST", DECISION, body(), x_model_affinity=f"{session}-{n}", x_forwarded_for=f"198.51.100.{n}"
+        )
+
+    assert counted(cache) == {"127.0.0.1"}
