@@ -24,7 +24,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens_default: int = 32_000
     """For a Messages request whose client named no limit: the least that a Claude 4 or later can put out."""
     max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
-    """The name of the limit in a chat request; OpenAI's reasoning models refuse the old one, others know only that."""
+    """The name of the limit in a chat request; OpenAI's newer models refuse the old one, others know only that."""
     thinking: Literal["adaptive", "budget"] = "adaptive"
     """How a Messages request says how much the model may think."""
     sampling: bool = True
