@@ -87,7 +87,9 @@ def read_by_openai(stream: bytes) -> list[ChatCompletionChunk]:
 
 def _transport(stream: bytes) -> httpx2.Client:
     headers = {"content-type": "text/event-stream"}
-    return httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(200, headers=headers, content=stream)))
+    return httpx2.Client(
+        transport=httpx2.MockTransport(lambda _: httpx2.Response(200, headers=headers, content=stream))
+    )
 
 
 def _consume(value: Any) -> None:

@@ -23,7 +23,7 @@ UNREADABLE = ErrorInfo(
     code="upstream_unreachable",
 )
 
-_MALFORMED = (BadRequest, AttributeError, IndexError, KeyError, TypeError)
+MALFORMED = (BadRequest, AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What reading an answer raises that is not of its API's shape."""
 _FINISHES = {
     "end_turn": "stop",
@@ -81,7 +81,7 @@ def answer_to_chat(answer: Object) -> Object:
     """A message of the Messages API as a chat completion; raises UpstreamFailed when it is none."""
     try:
         return _completion(answer)
-    except _MALFORMED:
+    except MALFORMED:
         raise UpstreamFailed("The provider's answer is no message of the Messages API") from None
 
 
@@ -116,7 +116,7 @@ def answer_from_chat(answer: Object, request: Object) -> Object:  # noqa: ARG001
     """A chat completion as a message of the Messages API; raises UpstreamFailed when it is none."""
     try:
         return _message(answer)
-    except _MALFORMED:
+    except MALFORMED:
         raise UpstreamFailed("The provider's answer is no chat completion") from None
 
 
@@ -140,7 +140,7 @@ def _message(answer: Object) -> Object:
 
 def _message_content(said: Object, own_id: str) -> list[Object]:
     thoughts = said.get("reasoning_content") or said.get("reasoning")
-    texts = (_text_of(said.get("content")), said.get("refusal"))
+    texts = (text_of(said.get("content")), said.get("refusal"))
     blocks = [thinking_block(thoughts)] if isinstance(thoughts, str) else []
     blocks += (text_part(each) for each in texts if each)
     for n, call in enumerate(said.get("tool_calls") or ()):
@@ -155,7 +155,8 @@ def made_id(own_id: str, nth: int) -> str:
     return f"toolu_{own_id.removeprefix('msg_')}_{nth}"
 
 
-def _text_of(content: Any) -> str | None:
-    if isinstance(content, list):  # some providers answer in parts
+def text_of(content: Any) -> str | None:
+    """The text of an answer, which some providers give in parts; None when there is none."""
+    if isinstance(content, list):
         return "".join(part.get("text") or "" for part in content)
     return content if isinstance(content, str) else None

@@ -77,6 +77,8 @@ class Blocks:
 
     def add(self, block: Block, piece: str) -> list[bytes]:
         """A piece of a block: passed on when it is the open one, else kept."""
+        if not isinstance(piece, str):
+            raise TypeError("a piece is no text")
         if block.kind == "tool_use":
             block.said.append(piece)
         if block.begun and not block.ended:  # it is the open one

@@ -1,7 +1,7 @@
 """Reasoning of a chat provider on its way through a Messages client, which hands it back with the next request.
 
-Text becomes a thinking block with an empty signature. What a provider hangs on a call, such as Gemini's signature of a
-thought, without which it refuses the call's result, becomes a redacted block in front of the call.
+Text becomes a thinking block with an empty signature. What a provider hangs on a call becomes a redacted block in
+front of the call: Gemini 3 signs its thoughts so, and refuses a call's result without the signature.
 """
 
 from typing import Any

@@ -55,7 +55,7 @@ def _budget(effort: str, request: Object) -> Object:
 
 
 def _forced(request: Object) -> bool:
-    return (request.get("tool_choice") or {}).get("type") in {"any", "tool"}
+    return (request.get("tool_choice") or {}).get("type") in ("any", "tool")
 
 
 def _in_tool_loop(messages: list[Object]) -> bool:
@@ -80,7 +80,7 @@ def chat_format(body: Object) -> Object:
 def message_format(body: Object) -> Object:
     """`format` within `output_config`, for `response_format`."""
     wanted = mapping(body.get("response_format") or {}, "response_format")
-    if wanted.get("type") in {None, "text"}:
+    if wanted.get("type") in (None, "text"):
         return {}
     if wanted["type"] != "json_schema":
         raise Untranslatable(

@@ -17,6 +17,13 @@ _HOTTEST = 1
 
 def from_chat(body: Object, features: Features) -> Object:
     """The Messages request; raises BadRequest, and Untranslatable for what that API has no counterpart for."""
+    try:
+        return _translated(body, features)
+    except RecursionError:
+        raise BadRequest("The body is nested too deeply", param="messages") from None
+
+
+def _translated(body: Object, features: Features) -> Object:
     _refuse(body)
     turns = _Turns(system_turns=features.system_turns)
     for n, message in enumerate(objects(body.get("messages"), "messages")):
@@ -41,9 +48,9 @@ def from_chat(body: Object, features: Features) -> Object:
 
 
 def _refuse(body: Object) -> None:
-    if body.get("n") not in {None, 1}:
+    if body.get("n") not in (None, 1):
         raise Untranslatable("n asks for several answers; the Messages API gives one a request", param="n")
-    if "audio" in (body.get("modalities") or ()):
+    if "audio" in str(body.get("modalities")):
         raise Untranslatable("modalities asks for audio, which the Messages API does not have", param="modalities")
 
 
@@ -83,7 +90,7 @@ def _add(turns: "_Turns", message: Object, path: str) -> None:
         case "assistant":
             turns.assistant(_assistant_blocks(message, path))
         case "tool":
-            turns.result(_result_block(message, path))
+            turns.user([_result_block(message, path)])
         case role:
             raise BadRequest(
                 f"{path}.role is {role!r}, not system, developer, user, assistant or tool", param=f"{path}.role"
@@ -106,7 +113,7 @@ def _assistant_blocks(message: Object, path: str) -> list[Object]:
 def _result_block(message: Object, path: str) -> Object:
     blocks = _blocks(message, f"{path}.content")
     marks = [block.pop("cache_control") for block in blocks if "cache_control" in block]
-    failed = bool(blocks) and blocks[0].get("text", "").startswith(ERROR_LINE)
+    failed = bool(blocks) and str(blocks[0].get("text")).startswith(ERROR_LINE)
     if failed:
         rest = blocks[0]["text"].removeprefix(ERROR_LINE)
         blocks = [text_part(rest), *blocks[1:]] if rest else blocks[1:]
@@ -122,8 +129,8 @@ def _result_block(message: Object, path: str) -> Object:
 class _Turns:
     """Puts a conversation together by the rules of the Messages API.
 
-    What leads is `system`. The results of one turn's calls are one user turn, with what the user says after them. An
-    instruction in mid-conversation stands right behind a user turn, before an answer or at the end.
+    What leads is `system`. All that comes between two answers is one user turn, the results of calls before what the
+    user says. An instruction in mid-conversation stands right behind a user turn, before an answer or at the end.
     """
 
     def __init__(self, *, system_turns: bool) -> None:
@@ -132,8 +139,6 @@ class _Turns:
         self._system_turns = system_turns
         self._instructions: list[Object] = []
         """Those that wait for the end of a user turn."""
-        self._results = False
-        """Whether the last message holds results, which the user's words may follow."""
 
     def instruct(self, blocks: list[Object]) -> None:
         if not self._messages:
@@ -144,41 +149,26 @@ class _Turns:
             self.user(_as_text(blocks))
 
     def user(self, blocks: list[Object]) -> None:
-        if not blocks:
-            return
-        if self._results:
+        if blocks and self._messages and self._messages[-1]["role"] == "user":
             self._messages[-1]["content"] += blocks
-        else:
+        elif blocks:
             self._messages.append({"role": "user", "content": blocks})
-        self._results = False
-
-    def result(self, block: Object) -> None:
-        if self._results:
-            self._messages[-1]["content"].append(block)
-        else:
-            self._messages.append({"role": "user", "content": [block]})
-        self._results = True
 
     def assistant(self, blocks: list[Object]) -> None:
-        if not blocks:
-            return
-        self._place_instructions()
-        self._messages.append({"role": "assistant", "content": blocks})
-        self._results = False
+        if blocks:
+            self._place_instructions()
+            self._messages.append({"role": "assistant", "content": blocks})
 
     def done(self) -> list[Object]:
         self._place_instructions()
         return self._messages
 
     def _place_instructions(self) -> None:
-        if not self._instructions:
-            return
-        if self._messages[-1]["role"] == "user":
-            self._messages.append({"role": "system", "content": self._instructions})
-        else:  # the API takes none here
-            self._messages.append({"role": "user", "content": _as_text(self._instructions)})
-        self._instructions = []
-        self._results = False
+        blocks, self._instructions = self._instructions, []
+        if blocks and self._messages[-1]["role"] == "user":
+            self._messages.append({"role": "system", "content": blocks})
+        elif blocks:  # the API takes none here
+            self._messages.append({"role": "user", "content": _as_text(blocks)})
 
 
 def _as_text(blocks: list[Object]) -> list[Object]:

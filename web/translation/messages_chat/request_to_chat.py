@@ -23,6 +23,13 @@ _SEE_BELOW = "See the next user message."
 
 def to_chat(body: Object, features: Features) -> Object:
     """The chat request; raises BadRequest, and Untranslatable for what chat has no counterpart for."""
+    try:
+        return _translated(body, features)
+    except RecursionError:
+        raise BadRequest("The body is nested too deeply", param="messages") from None
+
+
+def _translated(body: Object, features: Features) -> Object:
     chat = {name: body[name] for name in _COPIED if name in body}
     chat["messages"] = [*_system(body.get("system")), *_conversation(body, features)]
     chat[features.max_tokens_field] = _max_tokens(body)

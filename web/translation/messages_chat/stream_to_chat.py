@@ -9,7 +9,14 @@ from web.dialects import chat
 from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.translation.messages_chat import usage
-from web.translation.messages_chat.answer import ENDED_EARLY, UNREADABLE, chat_id, explanation_of, finish_of
+from web.translation.messages_chat.answer import (
+    ENDED_EARLY,
+    MALFORMED,
+    UNREADABLE,
+    chat_id,
+    explanation_of,
+    finish_of,
+)
 from web.translation.reading import Object, given
 
 DONE = b"data: [DONE]\n\n"
@@ -58,7 +65,7 @@ class StreamToChat:
         reader = self._readers.get(str(data.get("type") or name))
         try:
             return reader(data) if reader else []
-        except (AttributeError, KeyError, TypeError):
+        except MALFORMED:
             return self.broken(UNREADABLE)
 
     def end(self) -> list[bytes]:

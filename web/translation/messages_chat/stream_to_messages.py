@@ -5,7 +5,16 @@ from typing import Any
 from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.translation.messages_chat import usage
-from web.translation.messages_chat.answer import ENDED_EARLY, UNREADABLE, made_id, message_id, refused, stop_of
+from web.translation.messages_chat.answer import (
+    ENDED_EARLY,
+    MALFORMED,
+    UNREADABLE,
+    made_id,
+    message_id,
+    refused,
+    stop_of,
+    text_of,
+)
 from web.translation.messages_chat.blocks import Block, Blocks, sse
 from web.translation.messages_chat.foreign import carrier_of
 from web.translation.reading import Object
@@ -57,7 +66,7 @@ class StreamFromChat:
             return self._finish()
         try:
             return self._chunk(data)
-        except (AttributeError, KeyError, TypeError):
+        except MALFORMED:
             return self.broken(UNREADABLE)
 
     def _chunk(self, data: Object) -> list[bytes]:
@@ -107,11 +116,13 @@ class StreamFromChat:
         thoughts = delta.get("reasoning_content") or delta.get("reasoning")
         if thoughts and isinstance(thoughts, str):
             events += self._blocks.text("thinking", thoughts)
-        if delta.get("content"):
-            events += self._blocks.text("text", delta["content"])
+        content = delta.get("content")
+        said = content if isinstance(content, str) else text_of(content)
+        if said:
+            events += self._blocks.text("text", said)
         if delta.get("refusal"):
-            self._refusal.append(delta["refusal"])
             events += self._blocks.text("text", delta["refusal"])
+            self._refusal.append(delta["refusal"])
         for call in delta.get("tool_calls") or ():
             events += self._call(call)
         if choice.get("finish_reason"):

@@ -10,16 +10,16 @@ from web.translation.reading import Object, given, mapping, objects, text
 _EMPTY = {"type": "object", "properties": {}}
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 _CHOICES_BACK = {chat: ours for ours, chat in _CHOICES.items()}
-_SERVER_FIELDS = ("mcp_servers", "container")
 _encode = msgspec.json.Encoder().encode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def to_chat(body: Object) -> Object:
     """`tools`, `tool_choice` and `parallel_tool_calls`; raises Untranslatable for tools that Anthropic runs."""
-    for field in _SERVER_FIELDS:
-        if body.get(field):
-            raise _server_side(field, field)
+    for server in objects(body.get("mcp_servers") or [], "mcp_servers"):
+        raise _server_side(f"MCP server {server.get('name')!r}", "mcp_servers")
+    if body.get("container"):
+        raise _server_side("container", "container")
     tools = [_chat_tool(tool, f"tools[{n}]") for n, tool in enumerate(objects(body.get("tools") or [], "tools"))]
     if not tools:
         return {}
@@ -30,8 +30,8 @@ def to_chat(body: Object) -> Object:
 
 def _chat_tool(tool: Object, path: str) -> Object:
     name = tool.get("name")
-    if tool.get("type") not in {None, "custom"}:
-        raise _server_side(str(name or tool["type"]), path)
+    if tool.get("type") not in (None, "custom"):
+        raise _server_side(f"tool {name or tool['type']!r}", path)
     schema = mapping(tool.get("input_schema", _EMPTY), f"{path}.input_schema")
     function = given(name=text(name, f"{path}.name"), description=tool.get("description"), parameters=schema)
     if tool.get("strict") and fits_strict(schema):
@@ -39,9 +39,9 @@ def _chat_tool(tool: Object, path: str) -> Object:
     return {"type": "function", "function": function}
 
 
-def _server_side(name: str, path: str) -> Untranslatable:
+def _server_side(what: str, path: str) -> Untranslatable:
     return Untranslatable(
-        f"The tool {name!r} is run by Anthropic, and the provider of this model has none like it; leave it out, "
+        f"The {what} is Anthropic's own, and the provider of this model has none like it; leave it out, "
         "or ask for a model whose provider has the Messages API",
         param=path,
     )
@@ -54,9 +54,10 @@ def fits_strict(schema: Any) -> bool:
     if not isinstance(schema, dict):
         return True
     if "properties" in schema or schema.get("type") == "object":
-        properties = schema.get("properties")
-        named = set(properties) if isinstance(properties, dict) else set()
-        if schema.get("additionalProperties") is not False or named != set(schema.get("required") or ()):
+        properties, required = schema.get("properties", {}), schema.get("required", [])
+        known = isinstance(properties, dict) and isinstance(required, list)
+        every = known and all(name in required for name in properties)
+        if schema.get("additionalProperties") is not False or not every:
             return False
     return all(map(fits_strict, schema.values()))
 
@@ -111,7 +112,7 @@ def _allowed(tools: list[Object], choice: Object) -> tuple[list[Object], Any]:
     """The tools that may be called now; the Messages API has no other way to say so than to name only these."""
     allowed = mapping(choice.get("allowed_tools"), "tool_choice.allowed_tools")
     named = objects(allowed.get("tools"), "tool_choice.allowed_tools.tools")
-    names = {(each.get("function") or each).get("name") for each in named}
+    names = [mapping(each.get("function") or each, "tool_choice.allowed_tools.tools").get("name") for each in named]
     return [tool for tool in tools if tool["name"] in names], allowed.get("mode")
 
 
@@ -119,7 +120,8 @@ def _message_choice(choice: Any) -> Object | None:
     if isinstance(choice, dict):
         function = mapping(choice.get("function"), "tool_choice.function")
         return {"type": "tool", "name": text(function.get("name"), "tool_choice.function.name")}
-    return {"type": _CHOICES_BACK[choice]} if choice in _CHOICES_BACK else None
+    known = _CHOICES_BACK.get(choice) if isinstance(choice, str) else None
+    return {"type": known} if known else None
 
 
 def chat_call(block: Object, path: str) -> Object:
