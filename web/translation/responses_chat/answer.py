@@ -66,8 +66,13 @@ class _Output:
         called = called if isinstance(called, dict) else {}
         name, item_id = said(called.get("name")), self._id("fc")
         tool = self._tools.get(name, Tool("function", name))
-        call_id = said(made.get("id")) or f"call_{item_id}"
+        call_id = said(made.get("id")) or call_id_of(item_id)
         self._items.append(response.call(item_id, call_id, tool, said(called.get("arguments")) or "{}", self._status))
+
+
+def call_id_of(item_id: str) -> str:
+    """An id for a call whose provider gave none."""
+    return f"call_{item_id.removeprefix('fc_')}"
 
 
 def logprobs_of(choice: Object) -> list[Object]:

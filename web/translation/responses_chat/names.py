@@ -5,6 +5,7 @@ functions; the client's own request says what a call of one has to look like in 
 """
 
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -22,11 +23,11 @@ class Tool(msgspec.Struct, frozen=True):
     namespace: str | None = None
 
 
-def flat_name(name: str, namespace: str | None) -> str:
+def flat_name(name: str, namespace: Any) -> str:
     """`namespace__name`; a longer one than chat allows keeps its beginning and gets a hash."""
-    if not namespace:
+    if not namespace or not isinstance(namespace, str):
         return name
-    flat = f"{namespace}__{name}"
+    flat = f"{namespace.removesuffix('__')}__{name}"  # Codex names those of MCP servers `mcp__server__`
     if len(flat) <= _LONGEST:
         return flat
     return f"{flat[: _LONGEST - 9]}_{sha256(flat.encode()).hexdigest()[:8]}"

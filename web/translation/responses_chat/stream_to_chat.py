@@ -92,9 +92,8 @@ class StreamToChat:
 
     def _failed(self, data: Object) -> Iterator[Object | None]:
         answer = data.get("response")
-        yield from self._error(
-            error_of(answer.get("error") if isinstance(answer, dict) else data.get("error") or data)
-        )
+        told = answer.get("error") if isinstance(answer, dict) else data.get("error")
+        yield from self._error(error_of(told or {"code": data.get("code"), "message": data.get("message")}))
 
     def _created(self, data: Object) -> Iterator[Object]:
         if self._head:

@@ -9,7 +9,7 @@ from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.translation.reading import Object
 from web.translation.responses_chat import foreign, response
-from web.translation.responses_chat.answer import logprobs_of
+from web.translation.responses_chat.answer import call_id_of, logprobs_of
 from web.translation.responses_chat.blocks import Blocks, CallBlock, CarrierBlock, TextBlock, Told
 from web.translation.responses_chat.names import Tool
 from web.translation.responses_chat.provider import ENDED_EARLY, UNREADABLE, dicts, error_of, first, said
@@ -129,7 +129,7 @@ class StreamFromChat:
         yield from self._blocks.text(block, text, logprobs)
 
     def _call(self, made: Object) -> Iterable[Told]:
-        """A piece of a call. Some providers send no index, or one index for all calls; a new id is a new call, too."""
+        """A piece of a call. Some providers send no index, or one for all calls: a new id is a new call, too."""
         called, index = made.get("function"), str(made.get("index"))
         called = called if isinstance(called, dict) else {}
         name, call_id = said(called.get("name")), said(made.get("id"))
@@ -138,7 +138,7 @@ class StreamFromChat:
             if extra := foreign.extra_of(made):
                 yield from self._blocks.append(CarrierBlock(foreign.carrier(self._id("rs"), extra)))
             item_id, tool = self._id("fc"), self._tools.get(name, Tool("function", name))
-            block = CallBlock(item_id, call_id or f"call_{item_id}", tool)
+            block = CallBlock(item_id, call_id or call_id_of(item_id), tool)
             self._calls[index] = block
             yield from self._blocks.append(block)
         if arguments := said(called.get("arguments")):

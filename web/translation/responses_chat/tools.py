@@ -8,6 +8,7 @@ from web.translation.reading import Object, given, mapping, objects, text
 from web.translation.responses_chat.names import Tool, flat_name, tool_of
 
 _NO_PARAMETERS: Object = {"type": "object", "properties": {}}
+_HINTS = {"web_search": ' (in Codex: web_search = "disabled" in config.toml)'}
 _MODES = ("auto", "none", "required")
 
 
@@ -59,7 +60,8 @@ def _function(tool: Object, namespace: str | None, param: str) -> Object | None:
             return {"name": "tool_search", **given(description=tool.get("description")), "parameters": parameters}
         case "web_search" if tool.get("external_web_access") is False:
             return None  # Codex 0.169 offers it in each request; without it the model only has one tool less
-    raise Untranslatable(f"The provider has no tool {tool.get('type')!r}; leave {param} out", param=param)
+    hint = _HINTS.get(str(tool.get("type")), "")
+    raise Untranslatable(f"The provider has no tool {tool.get('type')!r}; leave {param} out{hint}", param=param)
 
 
 def _called(tool: Object, namespace: str | None, param: str, parameters: Any) -> Object:
