@@ -59,7 +59,7 @@ def parsed(pieces: Iterable[bytes]) -> list[Event]:
     """The events in a stream: name and data; data is None for `[DONE]`."""
     events: list[Event] = []
     for piece in b"".join(pieces).decode().split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in piece.splitlines() if line)
+        fields = dict(line.split(": ", 1) for line in piece.split("\n") if line)
         if "data" in fields:
             said = fields["data"]
             events.append((fields.get("event"), None if said == "[DONE]" else json.loads(said)))
