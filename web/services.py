@@ -5,7 +5,7 @@ from typing import cast
 import msgspec
 from flask import current_app
 
-from shared.bases import AdminPins, Background, WebBase
+from shared.bases import AdminPins, Background, Responses, WebBase
 from shared.config import Config
 from shared.periodic import Periodic
 from shared.routing.affinity import Affinity
@@ -14,6 +14,7 @@ from shared.settings import Settings
 from shared.tracing import Tracing
 from web.access_keys import Access
 from web.client_address import ClientAddress
+from web.dialects.sessions import Sources
 from web.ops import heartbeat, metrics, usage
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
@@ -32,7 +33,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     affinity: Affinity
     access: Access
+    sources: Sources
+    """Where requests may name their sessions."""
     pins: AdminPins
+    responses: Responses
     relay: Relay
     failover: Failover
     health: Health
@@ -64,7 +68,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             config=config,
             affinity=base.affinity,
             pins=base.pins,
+            responses=base.responses,
             access=access,
+            sources=Sources(**{name: name in config.routing.sessions_from for name in ("headers", "agents", "body")}),
             relay=Relay(
                 config,
                 providers,

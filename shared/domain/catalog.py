@@ -16,6 +16,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
     """Scheme, host and path, no trailing slash: `https://api.openai.com/v1`."""
     interface: str
+    apis: tuple[str, ...] = ("chat",)
+    """The APIs it speaks, by the names of the dialects; the first is the best for what has to be translated."""
+    prompt_caching: bool = True
+    """Whether `cache_control` is placed in what is translated for it."""
     access_key: str | None = None
     passthrough_auth: bool = False
     headers: tuple[tuple[str, str], ...] = ()

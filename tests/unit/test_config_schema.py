@@ -2,7 +2,8 @@
 
 import pytest
 
-from shared.config.models import Limits, Routing
+from shared.config.models import Limits
+from shared.config.routing import Routing
 from tests.unit.config_files import Read, faults
 
 ONE = "model_providers: [{model: openai/a}]\n"

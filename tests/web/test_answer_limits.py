@@ -223,4 +223,4 @@ def test_an_odd_retry_after_is_the_providers_answer_all_the_same(web: Gateway, p
 
 def made(answer: Answer) -> Response:
     """What a client would get."""
-    return response(answer, chat.reader("openai/gpt-5.2", pinned=True), chat, [])
+    return response(answer, chat.reader("openai/gpt-5.2", pinned=True), [])

@@ -4,6 +4,7 @@ from typing import Any
 
 from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
+from web.dialects.messages import ERROR_TYPES
 from web.translation.messages_chat import usage
 from web.translation.messages_chat.answer import (
     ENDED_EARLY,
@@ -22,17 +23,6 @@ from web.translation.reading import Object
 PING = sse("ping")
 """What a client that waits may be sent at any time, so that it does not give up."""
 
-_ERRORS = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-    504: "timeout_error",
-    529: "overloaded_error",
-}
 _FAILED = 502
 
 
@@ -93,7 +83,7 @@ class StreamFromChat:
         if self._ended:
             return []
         self._ended = True
-        return [sse("error", error={"type": _ERRORS.get(info.status, "api_error"), "message": info.message})]
+        return [sse("error", error={"type": ERROR_TYPES.get(info.status, "api_error"), "message": info.message})]
 
     def _start(self, data: Object) -> list[bytes]:
         self._started = True
