@@ -1,5 +1,6 @@
 """The objects that views use: built once a process, found on the app."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import msgspec
@@ -70,7 +71,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             pins=base.pins,
             responses=base.responses,
             access=access,
-            sources=Sources(**{name: name in config.routing.sessions_from for name in ("headers", "agents", "body")}),
+            sources=_sources(config.routing.sessions_from),
             relay=Relay(
                 config,
                 providers,
@@ -89,6 +90,12 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
             ),
         )
+
+
+def _sources(named: Sequence[str] | None) -> Sources:
+    return (
+        Sources() if named is None else Sources(**{source: source in named for source in Sources.__struct_fields__})
+    )
 
 
 def current_services() -> Services:

@@ -76,9 +76,9 @@ class Routing(Section):
     fallback_to_default: Flag = Field(
         False, description="Whether sessions without a route may fall back on the default model."
     )
-    sessions_from: SessionSources = Field(
-        ("headers", "agents", "body"),
-        description="Where sessions are named: in this gateway's own headers, in those of known agents, in bodies.",
+    sessions_from: SessionSources | None = Field(
+        None,
+        description="Where sessions may be named: our own headers, those of agents, bodies; else anywhere.",
     )
     response_model: Literal["qualified", "upstream"] = Field(
         "qualified", description="Whether answers name the model as provider/model or as the provider does."

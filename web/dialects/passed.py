@@ -8,6 +8,7 @@ from shared.domain.catalog import Model
 from web.dialects import chat, named
 from web.dialects.body import Fields
 from web.dialects.chat import ChatReader
+from web.dialects.dialect import AnswerReader
 
 _NONE = msgspec.Raw(b"[]")
 
@@ -45,7 +46,7 @@ class Passed:
         *,
         pinned: bool,  # noqa: ARG002 - never
         noted: Callable[[str], None] | None = None,  # noqa: ARG002 - nothing is kept
-    ) -> ChatReader:
+    ) -> AnswerReader:
         """A reader for one answer."""
         return ChatReader(model_name, pinned=False)
 
