@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from shared.config.fields import (
     Apis,
+    AutoOrOff,
     CaFile,
     Duration,
     Flag,
@@ -80,7 +81,7 @@ class ModelProvider(Section):
     apis: Apis | None = Field(
         None, description="The APIs it speaks, the best one first; known providers need not say."
     )
-    prompt_caching: Literal["auto", "off"] = Field(
+    prompt_caching: AutoOrOff = Field(
         "auto", description="messages only: whether cache_control is placed in what is translated for it."
     )
     headers: dict[HeaderName, HeaderValue] = Field(

@@ -21,6 +21,8 @@ model_providers:
      apis: [responses], access_key: k-responses}
   - {model: of-chat/small, base_url: "http://127.0.0.1:%(provider)d/v1", provider_interface: openai}
   - {model: of-chat/failing, base_url: "http://127.0.0.1:%(down)d/v1", provider_interface: openai}
+  - {model: own/m, base_url: "http://127.0.0.1:%(provider)d/v1", provider_interface: anthropic,
+     passthrough_auth: true}
 """
 ROUTES = """
 routing_preferences:

@@ -117,6 +117,35 @@ def test_a_messages_provider_is_sent_its_key_and_its_headers(web: Gateway, provi
     assert (said.header("anthropic-version"), said.header("anthropic-beta")) == ("2099-01-01", "a-1,b-2")
 
 
+def test_a_clients_own_key_reaches_its_provider_as_the_api_has_it(web: Gateway, provider: Provider) -> None:
+    for api in ("messages", "chat"):
+        web.ask("POST", PATHS[api], asking(api, "own/m"), x_api_key="sk-mine")
+        web.ask("POST", PATHS[api], asking(api, "own/m"), authorization="Bearer sk-mine")
+    web.ask("POST", PATHS["chat"], asking("chat", "of-messages/m"), x_api_key="sk-mine")
+
+    sent = [(request.header("x-api-key"), request.header("authorization")) for request in provider.requests]
+    bearer = (None, "Bearer sk-mine")
+    assert sent == [("sk-mine", None), bearer, bearer, bearer, ("k-messages", None)]
+
+
+def test_reasoning_of_another_provider_is_left_out_for_the_one_that_signs_its_own(
+    web: Gateway, provider: Provider
+) -> None:
+    foreign = {"type": "thinking", "thinking": "hm", "signature": ""}
+    carrier = {"type": "redacted_thinking", "data": "plano:chat:{}"}
+    own = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+    said = {"type": "text", "text": "yes"}
+    turns = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [foreign, carrier, own, said]},
+        {"role": "user", "content": "go on"},
+    ]
+
+    ask(web, "messages", "of-messages/m", messages=turns)
+
+    assert provider.requests[-1].json["messages"][1]["content"] == [own, said]
+
+
 def test_another_api_is_translated_and_says_so(web: Gateway, provider: Provider) -> None:
     answer = web.ask("POST", "/v1/messages", asking("messages", "of-chat/m"), anthropic_beta="a-1")
 

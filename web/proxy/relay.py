@@ -12,7 +12,7 @@ from shared.config import Config
 from shared.domain.catalog import Model, Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
 from shared.domain.failures import Blame, Failure
-from shared.errors import NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
+from shared.errors import BadRequest, NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from shared.routing.failover import Failover
 from shared.tracing import Span, Tracing
 from web.ops import tracing
@@ -23,7 +23,6 @@ from web.proxy.answer import Answer
 from web.proxy.response import decision_headers, fallback_headers, response, session_headers
 from web.proxy.upstream import Upstream
 from web.proxy.ways import Asked, Way
-from web.translation.errors import Untranslatable
 
 _FAILURES = frozenset({408, 409, 429})
 _OF_CLIENT = frozenset({401, 403, 429})
@@ -104,14 +103,14 @@ class Relay:
         steps = _passed_over(decision, names[0], lacking)
         failures: list[Failure] = []
         refused: Response | None = None
-        failed: UpstreamFailed | Untranslatable | None = None
+        failed: UpstreamFailed | BadRequest | None = None
         for n, name in enumerate(names):
             began = time.monotonic()
             left_s = max(deadline - began, 0.001)
             within_s = left_s if name == names[-1] else left_s * _SHARE
             try:
                 attempt = self._attempt(request, decision, name, within_s)
-            except Untranslatable as error:  # which says nothing about the model
+            except BadRequest as error:  # it cannot be translated for this model, which says nothing about it
                 steps.append(f"{name};untranslatable")
                 failed = failed or error
                 continue
@@ -132,7 +131,7 @@ class Relay:
         if refused:
             return _with_steps(refused, steps)
         assert failed is not None  # noqa: S101 - each candidate gave a response or an error
-        if isinstance(failed, Untranslatable):
+        if isinstance(failed, BadRequest):
             raise failed
         failed.decision, failed.attempts = _as_served(decision, names[-1]), tuple(steps[:-1])
         raise failed
