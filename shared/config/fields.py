@@ -201,7 +201,7 @@ SessionSources = Annotated[
 AutoOrOff = Annotated[
     Literal["auto", "off"],
     BeforeValidator(
-        lambda value: "off" if value is False else value,  # which is what YAML makes of a bare off
+        lambda value: "off" if value is False else value,  # what YAML makes of an off without quotes
         json_schema_input_type=Literal["auto", "off", False],
     ),
     Is("auto or off"),
