@@ -198,6 +198,14 @@ Apis = Annotated[
 SessionSources = Annotated[
     tuple[Literal["headers", "agents", "body"], ...], _AS_TUPLE, Is("a list of headers, agents and body")
 ]
+AutoOrOff = Annotated[
+    Literal["auto", "off"],
+    BeforeValidator(
+        lambda value: "off" if value is False else value,  # what YAML makes of an off without quotes
+        json_schema_input_type=Literal["auto", "off", False],
+    ),
+    Is("auto or off"),
+]
 Positive = Annotated[int, Whole(1)]
 Flag = Annotated[bool, Is("true or false", show="numbers")]
 Percent = Annotated[float, Field(ge=0.0, le=100.0, allow_inf_nan=False), Is("a number from 0 to 100", show="numbers")]

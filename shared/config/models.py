@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from shared.config.fields import (
     Apis,
+    AutoOrOff,
     CaFile,
     Duration,
     Flag,
@@ -80,8 +81,11 @@ class ModelProvider(Section):
     apis: Apis | None = Field(
         None, description="The APIs it speaks, the best one first; known providers need not say."
     )
-    prompt_caching: Literal["auto", "off"] = Field(
+    prompt_caching: AutoOrOff = Field(
         "auto", description="messages only: whether cache_control is placed in what is translated for it."
+    )
+    cache_key: AutoOrOff = Field(
+        "auto", description="Whether it is told which requests belong together, by a keyed hash of their session."
     )
     headers: dict[HeaderName, HeaderValue] = Field(
         {}, repr=False, description="Headers that every request to it carries."
