@@ -105,7 +105,7 @@ class Asked:
             noted = partial(self._noted, model.name) if self._noted else None
             reader = dialect.reader(model_name, pinned=pinned, noted=noted)
             fields = self._native()
-            if told and not self.suffix and dialect.name in BY_NAME:
+            if told and fields and not self.suffix and dialect.name in BY_NAME:
                 fields = {**{name: msgspec.Raw(body.encode(value)) for name, value in told.items()}, **fields}
             content = dialect.upstream_body(fields, model) if fields else b""
             return Way(dialect, content, reader)
