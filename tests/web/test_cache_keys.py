@@ -114,8 +114,8 @@ def test_what_the_client_or_the_operator_says_stays(
     web = replicas[0]
 
     in_field = told(provider, web, "openai/gpt-4o-mini", session, fields={"prompt_cache_key": "mine"})
-    in_header = told(provider, web, "xai/grok", session, x_grok_conv_id="mine")
-    operators = told(provider, web, "cloudflare/a", session)
+    in_header = told(provider, web, "xai/grok", f"{session}-2", x_grok_conv_id="mine")
+    operators = told(provider, web, "cloudflare/a", f"{session}-3")
 
     assert in_field == {"prompt_cache_key": "mine"}
     assert in_header == {"x-grok-conv-id": "mine"}
