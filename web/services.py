@@ -21,6 +21,7 @@ from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
 from web.ops.usage import UsageRecorder
 from web.proxy import upstream
+from web.proxy.cache_keys import CacheKeys
 from web.proxy.relay import Relay
 from web.proxy.upstream import Upstream
 
@@ -78,6 +79,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 base.failover,
                 usage=recorder,
                 traces=base.tracing,
+                cache_keys=CacheKeys.of(config.catalog, (key.digest for key in config.access_keys)),
                 tenant_header=access.tenant_header,
             ),
             failover=base.failover,

@@ -84,6 +84,9 @@ class ModelProvider(Section):
     prompt_caching: AutoOrOff = Field(
         "auto", description="messages only: whether cache_control is placed in what is translated for it."
     )
+    cache_key: AutoOrOff = Field(
+        "auto", description="Whether it is told which requests belong together, by a keyed hash of their session."
+    )
     headers: dict[HeaderName, HeaderValue] = Field(
         {}, repr=False, description="Headers that every request to it carries."
     )

@@ -99,6 +99,7 @@ def _model(entry: ModelProvider, path: Path, faults: Faults) -> Model:
         passthrough_auth=entry.passthrough_auth,
         headers=tuple(entry.headers.items()),
         ca_file=entry.ca_file,
+        cache_key=entry.cache_key == "auto",
     )
     return Model(entry.model, entry.id, provider)
 

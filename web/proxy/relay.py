@@ -20,6 +20,7 @@ from web.ops.usage import UsageRecorder
 from web.proxy import request as upstream_request
 from web.proxy import retry_after
 from web.proxy.answer import Answer
+from web.proxy.cache_keys import CacheKeys
 from web.proxy.response import decision_headers, fallback_headers, response, session_headers
 from web.proxy.upstream import Upstream
 from web.proxy.ways import Asked, Way
@@ -75,6 +76,7 @@ class Relay:
         *,
         usage: UsageRecorder,
         traces: Tracing,
+        cache_keys: CacheKeys,
         tenant_header: str,
     ) -> None:
         """`tenant_header`, in small letters, is the header that is never sent on; empty for none."""
@@ -83,6 +85,7 @@ class Relay:
         self._failover = failover
         self._usage = usage
         self._traces = traces
+        self._cache_keys = cache_keys
         self._tenant_header = tenant_header
 
     def answer(self, request: ClientRequest, decision: Decision) -> Response:
@@ -175,6 +178,7 @@ class Relay:
             name if qualified else None,
             pinned=served.pinned,
             request_id=request.route.trace.request_id,
+            told=self._cache_keys.in_fields(model.provider, request.route.session),
         )
         began = time.monotonic()
         try:
@@ -225,6 +229,7 @@ class Relay:
                     tenant_header=self._tenant_header,
                     clients_own=request.clients_own if self._is_for(model.provider, request) else None,
                     translated=way.translated is not None,
+                    cache_key=self._cache_keys.in_headers(request.environ, model.provider, request.route.session),
                 ),
                 way.body,
                 provider=model.provider.name,

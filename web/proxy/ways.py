@@ -1,6 +1,6 @@
 """How a candidate is asked: in the client's own API where its provider speaks it, else in another one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -91,20 +91,26 @@ class Asked:
         self._noted = noted
         self._whole: dict[str, Any] | None = None
 
-    def way(self, model: Model, model_name: str | None, *, pinned: bool, request_id: str) -> Way:
+    def way(
+        self, model: Model, model_name: str | None, *, pinned: bool, request_id: str, told: Mapping[str, str]
+    ) -> Way:
         """How this model is asked, and its answer read.
 
-        With `model_name` None the answer keeps the provider's name. Raises BadRequest, and Untranslatable when the
-        provider's APIs have no counterpart for something in the request.
+        With `model_name` None the answer keeps the provider's name. A conversation has the fields of `told` besides
+        its own. Raises BadRequest, and Untranslatable when the provider's APIs have no counterpart for something in
+        the request.
         """
         dialect = self.dialect
         if self.is_spoken_by(model):
             noted = partial(self._noted, model.name) if self._noted else None
             reader = dialect.reader(model_name, pinned=pinned, noted=noted)
-            content = dialect.upstream_body(self._native(), model) if self.fields else b""
+            fields = self._native()
+            if told and fields and not self.suffix and dialect.name in BY_NAME:
+                fields = {**{name: msgspec.Raw(body.encode(value)) for name, value in told.items()}, **fields}
+            content = dialect.upstream_body(fields, model) if fields else b""
             return Way(dialect, content, reader)
         source, target = dialect.name, model.provider.apis[0]
-        translated = self._in(target, model)
+        translated = {**told, **self._in(target, model)}
         reader = TranslatingReader(target, source, self.decoded(), model_name, pinned=pinned, request_id=request_id)
         return Way(BY_NAME[target], body.encode(translated), reader, f"{source}>{target}")
 

@@ -91,6 +91,12 @@ class Client(gevent.socket.socket):
             raise InvalidHeader("bare LF as line terminator")
         self._head = b"" if end >= 0 else data
 
+    def hold(self, size: int) -> None:
+        """Count bytes that were unpacked of what has arrived; raises Full when the process holds too many."""
+        self._held += size
+        if self._buffered.add(size):
+            raise Full
+
     def release(self) -> None:
         """Count what has arrived as no longer held."""
         self._buffered.release(self._held)
