@@ -68,6 +68,11 @@ class Stream(Protocol):
         """What says that it broke off."""
 
 
+class _ToChat(Stream, Protocol):
+    def chunks(self, name: str | None, data: Object | None) -> list[Object | None]:
+        """What `event` gives, not yet encoded; None is `[DONE]`."""
+
+
 def stream(source: str, target: str, asked: Object, model_name: str | None) -> Stream:
     """What translates a provider's stream for a client; with `model_name` None it keeps the provider's name."""
     made: Stream
@@ -85,7 +90,7 @@ def stream(source: str, target: str, asked: Object, model_name: str | None) -> S
 class _ThroughChat:
     """Two streams, one behind the other."""
 
-    def __init__(self, first: Stream, second: Stream) -> None:
+    def __init__(self, first: _ToChat, second: Stream) -> None:
         self._first = first
         self._second = second
 
@@ -94,7 +99,7 @@ class _ThroughChat:
         return self._first.usage
 
     def event(self, name: str | None, data: Object | None) -> list[bytes]:
-        return self._passed(self._first.event(name, data))
+        return [event for chunk in self._first.chunks(name, data) for event in self._second.event(None, chunk)]
 
     def end(self) -> list[bytes]:
         return [*self._passed(self._first.end()), *self._second.end()]

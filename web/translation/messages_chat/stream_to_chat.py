@@ -22,6 +22,7 @@ from web.translation.reading import Object, given
 DONE = b"data: [DONE]\n\n"
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _DELTAS = {"text_delta": ("text", "content"), "thinking_delta": ("thinking", "reasoning_content")}
 """What a delta's text is called here, and in a chunk. Signatures and citations have no place in chat."""
 
@@ -60,36 +61,41 @@ class StreamToChat:
 
     def event(self, name: str | None, data: Object | None) -> list[bytes]:
         """What the client gets for one event of the provider."""
+        return list(map(_line, self.chunks(name, data)))
+
+    def chunks(self, name: str | None, data: Object | None) -> list[Object | None]:
+        """The same, not yet encoded, for a stream that goes on to a third API; None is `[DONE]`."""
         if self._ended or data is None:
             return []
         reader = self._readers.get(str(data.get("type") or name))
         try:
             return reader(data) if reader else []
         except MALFORMED:
-            return self.broken(UNREADABLE)
+            return self._broken(UNREADABLE)
 
     def end(self) -> list[bytes]:
         """The provider's stream has ended: with an answer that is whole, or the client is told that it is not."""
         if self._ended:
             return []
         if self._finish is not None:
-            return self._done()
+            return list(map(_line, self._done()))
         return self.broken(ENDED_EARLY)
 
     def broken(self, info: ErrorInfo) -> list[bytes]:
         """The stream broke off: the client's last event says why."""
-        if self._ended:
-            return []
-        self._ended = True
-        return [b"data: " + chat.error(info) + b"\n\n"]
+        return [] if self._ended else list(map(_line, self._broken(info)))
 
-    def _start(self, data: Object) -> list[bytes]:
+    def _broken(self, info: ErrorInfo) -> list[Object | None]:
+        self._ended = True
+        return [_decode(chat.error(info))]
+
+    def _start(self, data: Object) -> list[Object | None]:
         message = data["message"]
         self._usage = dict(message.get("usage") or {})
         self._head = {"id": chat_id(message.get("id")), **self._head, "model": self._model or message.get("model")}
         return [self._chunk({"role": "assistant", "content": ""})]
 
-    def _block(self, data: Object) -> list[bytes]:
+    def _block(self, data: Object) -> list[Object | None]:
         index, block = data["index"], data["content_block"]
         kind = block.get("type")
         if kind == "tool_use":
@@ -98,7 +104,7 @@ class StreamToChat:
             self._chunk({name: block[field]}) for field, name in _DELTAS.values() if kind == field and block[field]
         ]
 
-    def _call(self, index: Any, block: Object) -> list[bytes]:
+    def _call(self, index: Any, block: Object) -> list[Object | None]:
         self._calls[index] = len(self._calls)
         at_once = _encode(block["input"]).decode() if block.get("input") else ""
         if not at_once:
@@ -106,7 +112,7 @@ class StreamToChat:
         function = {"name": block.get("name"), "arguments": at_once}
         return [self._call_chunk(index, id=block.get("id"), type="function", function=function)]
 
-    def _delta(self, data: Object) -> list[bytes]:
+    def _delta(self, data: Object) -> list[Object | None]:
         index, delta = data["index"], data["delta"]
         kind = delta.get("type")
         if kind in _DELTAS:
@@ -117,7 +123,7 @@ class StreamToChat:
         self._silent.discard(index)
         return [self._call_chunk(index, function={"arguments": delta["partial_json"]})]
 
-    def _block_end(self, data: Object) -> list[bytes]:
+    def _block_end(self, data: Object) -> list[Object | None]:
         """A call without arguments: in chat they are the JSON text of an object."""
         index = data["index"]
         if index not in self._silent:
@@ -125,7 +131,7 @@ class StreamToChat:
         self._silent.discard(index)
         return [self._call_chunk(index, function={"arguments": "{}"})]
 
-    def _message_delta(self, data: Object) -> list[bytes]:
+    def _message_delta(self, data: Object) -> list[Object | None]:
         self._usage |= {name: value for name, value in (data.get("usage") or {}).items() if value is not None}
         delta = data["delta"]
         if not delta.get("stop_reason"):
@@ -135,29 +141,32 @@ class StreamToChat:
         chunks = [self._chunk({"refusal": refusal})] if refusal else []
         return [*chunks, self._chunk({}, self._finish, stop_reason=delta.get("stop_sequence"))]
 
-    def _message_stop(self, data: Object) -> list[bytes]:  # noqa: ARG002 - a reader of events
+    def _message_stop(self, data: Object) -> list[Object | None]:  # noqa: ARG002 - a reader of events
         return self._done()
 
-    def _failed(self, data: Object) -> list[bytes]:
+    def _failed(self, data: Object) -> list[Object | None]:
         error = data["error"]
         message = str(error.get("message") or "The provider's stream failed")
-        return self.broken(ErrorInfo(status=502, message=message, type=str(error.get("type") or "api_error")))
+        return self._broken(ErrorInfo(status=502, message=message, type=str(error.get("type") or "api_error")))
 
-    def _done(self) -> list[bytes]:
+    def _done(self) -> list[Object | None]:
         self._ended = True
         if not self._counts:
-            return [DONE]
-        counted = _encode({**self._head, "choices": [], "usage": usage.to_chat(self._usage)})
-        return [b"data: " + counted + b"\n\n", DONE]
+            return [None]
+        return [{**self._head, "choices": [], "usage": usage.to_chat(self._usage)}, None]
 
-    def _call_chunk(self, index: Any, **call: Any) -> bytes:
+    def _call_chunk(self, index: Any, **call: Any) -> Object:
         return self._chunk({"tool_calls": [{"index": self._calls[index], **call}]})
 
-    def _chunk(self, delta: Object, finish: str | None = None, **more: Any) -> bytes:
+    def _chunk(self, delta: Object, finish: str | None = None, **more: Any) -> Object:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         if more:
             choice |= given(**more)
         chunk = {**self._head, "choices": [choice]}
         if self._counts:
             chunk["usage"] = None
-        return b"data: " + _encode(chunk) + b"\n\n"
+        return chunk
+
+
+def _line(chunk: Object | None) -> bytes:
+    return DONE if chunk is None else b"data: " + _encode(chunk) + b"\n\n"
