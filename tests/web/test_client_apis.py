@@ -169,6 +169,16 @@ def test_a_providers_error_keeps_its_bytes_or_its_words(web: Gateway, provider: 
     assert reverse.json()["error"]["message"] == "prompt is too long: 3 > 2"
 
 
+def test_an_answer_that_cannot_be_translated_is_the_providers_failure(web: Gateway, provider: Provider) -> None:
+    provider.behave("not_json", times=1)
+    page = ask(web, "messages", "of-chat/m")
+    provider.behave("status", code=400, body={"error": {"message": "x" * 2_000_000}}, times=1)
+    long = ask(web, "messages", "of-chat/m")
+
+    assert (page.status_code, told(page)["type"]) == (502, "api_error")
+    assert (long.status_code, told(long)["message"]) == (400, "The provider answered 400")
+
+
 @pytest.mark.parametrize("served", APIS)
 @pytest.mark.parametrize("spoken", APIS)
 def test_a_stream_that_breaks_ends_with_the_clients_own_error(

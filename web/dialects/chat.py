@@ -81,6 +81,7 @@ def error(info: ErrorInfo, request_id: str = "") -> bytes:  # noqa: ARG001 - a h
 class ChatReader:
     """Reads one answer as it passes; everything but the model's name stays byte for byte as it came."""
 
+    translates = False
     silence: bytes | None = None
 
     def __init__(self, model_name: str | None, *, pinned: bool) -> None:

@@ -21,6 +21,8 @@ class Usage(msgspec.Struct, frozen=True):
 class AnswerReader(Protocol):
     """Reads one provider's answer as it passes, and puts the qualified model name into it."""
 
+    translates: bool
+    """Whether the provider speaks another API than the client."""
     silence: bytes | None
     """What a client is sent while its provider is silent in a stream, if anything."""
 

@@ -97,6 +97,7 @@ def upstream_url(model: Model, suffix: str = "") -> str:
 class ResponsesReader:
     """Reads one answer as it passes; everything but the model's name stays byte for byte as it came."""
 
+    translates = False
     silence: bytes | None = None
 
     def __init__(self, model_name: str | None, noted: Callable[[str], None] | None = None) -> None:

@@ -9,6 +9,7 @@ from flask import Response
 from werkzeug.datastructures import Headers as WsgiHeaders
 
 from shared.domain.decisions import Decision
+from shared.errors import UpstreamFailed
 from web.dialects.dialect import AnswerReader
 from web.proxy import streams
 from web.proxy.answer import Answer
@@ -78,7 +79,7 @@ def fallback_headers(failures: Iterable[str]) -> Headers:
 def response(answer: Answer, reader: AnswerReader, ours: Headers) -> Response:
     """The response for the client; when this returns, its first bytes are there.
 
-    Raises UpstreamUnreachable or UpstreamTimeout when the answer breaks off before there is anything to pass on.
+    Raises UpstreamFailed when the answer breaks off before there is anything to pass on, or cannot be translated.
     """
     try:
         return _made(answer, reader, _passed(answer) + ours)
@@ -91,12 +92,17 @@ def _made(answer: Answer, reader: AnswerReader, headers: Headers) -> Response:
     mime = answer.header("content-type").lower()
     if answer.status >= _FIRST_ERROR:  # the provider's own, status and bytes
         body = answer.whole(MOST_OF_AN_ERROR)
+        if body is None and reader.translates:
+            answer.close()
+            body = b""
         if body is not None:
             return _refused(reader.refused(answer.status, body), body, answer.status, headers)
     elif mime.startswith(_JSON):
         body = answer.whole(MOST_REWRITTEN)
         if body is not None:
             return ReadyResponse(reader.whole(body), answer.status, headers)
+    if reader.translates and not mime.startswith(_EVENT_STREAM):
+        raise UpstreamFailed("The provider's answer is no JSON, or too long to be translated")
     answer.begin()
     if answer.ok and mime.startswith(_EVENT_STREAM):
         kept = [pair for pair in headers if pair[0] != "cache-control"]

@@ -32,6 +32,8 @@ _refusal = msgspec.json.Decoder(_Refusal).decode
 class TranslatingReader:
     """As the readers of the dialects, for an answer in another API."""
 
+    translates = True
+
     def __init__(
         self, source: str, target: str, asked: Object, model_name: str | None, *, pinned: bool, request_id: str
     ) -> None:

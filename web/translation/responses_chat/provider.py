@@ -23,6 +23,8 @@ def said(value: Any) -> str:
     """The text; of a list of parts (Mistral answers so) the text of each."""
     if isinstance(value, str):
         return value
+    if not isinstance(value, list):
+        return ""
     return "".join(said(part.get("text")) for part in dicts(value) if part.get("type") == "text")
 
 
