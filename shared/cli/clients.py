@@ -27,6 +27,8 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     small_model: str
     """For titles and other side calls."""
     models: tuple[str, ...] = ()
+    searches: bool = True
+    """Whether the model's provider searches the web for its clients; another one refuses requests that want it."""
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +67,8 @@ def _claude(gateway: Gateway) -> dict[str, str]:
 def _codex(gateway: Gateway) -> Json:
     key = {"env_key": KEY} if gateway.key else {}
     provider = {"name": _ID, "base_url": f"{gateway.url}/v1", "wire_api": "responses", **key}
-    return {"model": gateway.model, "model_provider": _ID, "model_providers": {_ID: provider}}
+    search = {} if gateway.searches else {"web_search": "disabled"}
+    return {"model": gateway.model, "model_provider": _ID, **search, "model_providers": {_ID: provider}}
 
 
 def _opencode(gateway: Gateway) -> Json:

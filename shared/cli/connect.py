@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import click
+import msgspec
 import requests
 
 from shared.cli import settings_files
@@ -49,6 +50,7 @@ def command(client: str, url: str | None, model: str | None, write: bool) -> Non
     try:
         base, key = _base(url), os.environ.get(KEY) or None
         gateway = _gateway(base, key, model, prefer="claude" if told.path == "/v1/messages" else "")
+        gateway = msgspec.structs.replace(gateway, searches=_searches(told, gateway))
         _show(told, gateway)
         if write:
             _write(told, gateway)
@@ -95,6 +97,19 @@ def _listed(base: str, key: str | None) -> list[str]:
         raise ConfigError([f"{base}: nobody answers ({type(error).__name__}); `make run` starts a gateway"]) from None
     except (KeyError, TypeError):
         raise ConfigError([f"{base} is no gateway of this kind: /v1/models is no list"]) from None
+
+
+def _searches(client: Client, gateway: Gateway) -> bool:
+    """Whether the gateway takes the tool that Codex sends with every request, unless its settings say otherwise."""
+    if client.path != "/v1/responses":
+        return True
+    asked = {**client.body(gateway.model), "tools": [{"type": "web_search"}]}
+    headers = _credential(client.key_header, gateway.key)
+    try:
+        answer = requests.post(f"{gateway.url}/routing{client.path}", json=asked, headers=headers, timeout=_LIST_S)
+    except requests.RequestException:
+        return True  # the request that follows says what is wrong
+    return bool(answer.status_code != requests.codes.bad_request)
 
 
 def _show(client: Client, gateway: Gateway) -> None:

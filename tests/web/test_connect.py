@@ -12,10 +12,18 @@ from shared.cli import main
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.wire import Answer, Request, error
+from tests.harness import Pool, running
 from tests.web.gateway import Gateway, Webs
 from tests.web.sites import KEYS
 
 KEY = "a-secret-key"
+SEARCHING = """
+version: v0.4.0
+model_providers:
+  - {{model: openai/gpt-4o-mini, base_url: "{url}", access_key: sk}}
+  - {{model: house/a, base_url: "{url}", provider_interface: openai}}
+routing: {{session_cache: {{type: memory}}}}
+"""
 
 
 class Plano(Provider):
@@ -179,3 +187,29 @@ def test_it_works_with_a_gateway(web: Gateway, webs: Webs, tmp_path: Path) -> No
     assert "send X-Model-Affinity" in free.output
     assert unknown.exit_code == 1
     assert "'no/such' is not configured" in unknown.output
+
+
+@pytest.mark.parametrize("client", ["claude", "codex", "opencode", "anthropic"])
+def test_each_client_is_served_in_its_own_api(web: Gateway, tmp_path: Path, client: str) -> None:
+    said = connect(tmp_path, client, "--url", web.base_url, "--model", "openai/gpt-4o-mini")
+
+    assert said.exit_code == 0, said.output
+    named = {"claude": "claude-code", "anthropic": None}.get(client, client)
+    assert (f"session      {named}" in said.output) is (named is not None)
+
+
+def test_codex_is_told_where_nobody_searches_the_web(tmp_path: Path) -> None:
+    """It sends that tool with every request, and a provider without it would refuse each."""
+    with (
+        Provider() as provider,
+        running(Pool(tmp_path, SEARCHING.format(url=provider.url), "redis://unused")) as pool,
+    ):
+        port = free_port()
+        pool.web(port)
+        said = [
+            connect(tmp_path, "codex", "--url", f"http://127.0.0.1:{port}", "--model", model).output
+            for model in ("openai/gpt-4o-mini", "house/a")
+        ]
+
+    assert ['web_search = "disabled"' in output for output in said] == [False, True]
+    assert all("200 in " in output for output in said)
