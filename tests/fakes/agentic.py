@@ -172,7 +172,8 @@ def _responses(model: str, step: Json) -> bytes:
 
 def _responses_events(model: str, step: Json) -> list[bytes]:
     item = _item(step)
-    begun = item | {"status": "in_progress"} | ({"content": []} if "text" in step else {"arguments": ""})
+    more: Json = {"content": []} if "text" in step else {"arguments": ""}
+    begun = {**item, "status": "in_progress", **more}
     place = {"item_id": item["id"], "output_index": 0}
     said: list[tuple[str, Json]] = [
         ("response.created", {"response": _response(model, step, done=False)}),
