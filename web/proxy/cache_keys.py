@@ -6,13 +6,11 @@ to be set or shared for it. A change of them costs each session one miss of its 
 """
 
 import hashlib
-import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.domain.catalog import Catalog, Provider
 from shared.domain.sessions import Session
-from shared.store import keys
 
 _FIELDS = {"openai": "prompt_cache_key", "openrouter": "session_id"}
 _HEADERS = {
@@ -22,7 +20,7 @@ _HEADERS = {
     "cloudflare": "x-session-affinity",
 }
 """By the provider's name, or by the API it is said to speak, unless that is OpenAI's: many a server speaks that."""
-_HEX = 32  # 128 bits; OpenAI takes 64 characters at most
+_BYTES = 16  # 32 characters; OpenAI takes 64 at most
 
 
 class CacheKeys:
@@ -54,8 +52,10 @@ class CacheKeys:
 
     def _key(self, provider: Provider, session: Session) -> str:
         """A provider's own: two of them cannot compare theirs."""
-        said = f"{provider.name}\n{keys.affinity(session)}".encode()
-        return hmac.digest(self._secret, said, "sha256").hex()[:_HEX]
+        said = "\n".join((provider.name, session.tenant or "", session.id, *session.lane))  # no name holds a line end
+        return hashlib.blake2b(
+            said.encode("utf-8", "surrogatepass"), digest_size=_BYTES, key=self._secret
+        ).hexdigest()
 
 
 def _place(places: Mapping[str, str], provider: Provider) -> str | None:
