@@ -68,6 +68,16 @@ class AdminPins(Protocol):
         """Remove whatever stands there; return whether there was something."""
 
 
+class Responses(Protocol):
+    """Knows which models made the responses that providers keep; every method may raise StoreDown."""
+
+    def note(self, tenant: str | None, response_id: str, model: str) -> None:
+        """Keep which model made a response."""
+
+    def model_of(self, tenant: str | None, response_id: str) -> str | None:
+        """The model that made a response; None for one that is not known."""
+
+
 class WebBase(msgspec.Struct, frozen=True, kw_only=True):
     """The objects that a web process is built on."""
 
@@ -76,6 +86,7 @@ class WebBase(msgspec.Struct, frozen=True, kw_only=True):
     affinity: Affinity
     decisions: Decisions
     pins: AdminPins
+    responses: Responses
     redis: StoreClient | None
     """The pins' Redis; None in memory mode."""
     background: tuple[Background, ...]

@@ -14,6 +14,7 @@ from shared.memory.decisions import DecisionsInPlace
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.memory.quotas import MemorySessionQuota
+from shared.memory.responses import MemoryResponses
 from shared.periodic import Periodic
 from shared.routing.affinity import Affinity, Decisions, Pins, Policy, Quota, Recorder
 from shared.routing.failover import Cooldowns, Failover, Movable, OnFailure, Rules
@@ -26,6 +27,7 @@ from shared.store.pin_view import PinView
 from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.quotas import SessionQuota
+from shared.store.responses import ResponseStore
 from shared.store.results import Results
 from shared.store.snapshot import MetricsStore, RecentSnapshot
 from shared.store.unreadable import Unreadable
@@ -78,6 +80,7 @@ def web(
         affinity=_affinity(config, pins=pins, decisions=decisions, quota=quota, recorder=recorder, traces=traces),
         failover=_failover(config, CooldownStore(pins_redis, unreadable), pins),
         pins=PinView(pins_redis),
+        responses=ResponseStore(pins_redis, config.routing.session_ttl_seconds, unreadable),
         decisions=decisions,
         redis=pins_redis,
         background=(
@@ -170,6 +173,7 @@ def _memory_web(
         affinity=_affinity(config, pins=pins, decisions=decisions, quota=quota, recorder=recorder, traces=traces),
         failover=_failover(config, cooldowns, pins),
         pins=pins,
+        responses=MemoryResponses(routing.session_max_entries, routing.session_ttl_seconds),
         decisions=decisions,
         redis=None,
         background=made.background,

@@ -3,7 +3,9 @@
 PlanoError
 ├── ConfigError             the config file or the environment is wrong; lists every fault
 ├── BadRequest              the client sent something unusable; says what, where and what would be right
-│   └── UnknownModel        … a model that is not configured
+│   ├── UnknownModel        … a model that is not configured
+│   ├── NoResponse          … a response that nobody here has made
+│   └── NoPreviousResponse  … or wants to go on from such a one
 ├── NoPin                   an operator asked for a pin that does not exist
 ├── Denied                  the client's key is missing or wrong
 │   ├── NotAllowed          … or does not cover the model
@@ -54,6 +56,14 @@ class BadRequest(PlanoError):
 
 class UnknownModel(BadRequest):
     """The client asked for a model that is not configured."""
+
+
+class NoResponse(BadRequest):
+    """The client asked for a response that no provider here is known to keep."""
+
+
+class NoPreviousResponse(BadRequest):
+    """The client wants to go on from a response that no provider here is known to keep."""
 
 
 class NoPin(PlanoError):

@@ -9,11 +9,13 @@ from shared.config.models import AccessKey
 from shared.domain.sessions import identifier
 from shared.errors import BadRequest, Denied, TenantRefused
 from web.client_address import ClientAddress
+from web.dialects.named import API_KEY
 
 PROVIDER_AUTHORIZATION = "X-Provider-Authorization"
 """Where a client sends its own credential for a provider with passthrough_auth."""
 
 _BEARER = "bearer "
+_API_KEY = "HTTP_X_API_KEY"
 
 
 def require_token(environ: Mapping[str, str], token: str, name: str) -> None:
@@ -40,9 +42,9 @@ class Access:
         """The client's key; None when no keys are configured. Raises Denied."""
         if not self._keys:
             return None
-        credential = _bearer(environ)
+        credential = _bearer(environ) or environ.get(_API_KEY)
         if credential is None:
-            raise Denied("No API key was given; send it as `Authorization: Bearer <key>`")
+            raise Denied("No API key was given; send it as `Authorization: Bearer <key>`, or as `x-api-key: <key>`")
         found = self._known(credential)
         if found is None:
             raise Denied("The API key is not known here")
@@ -55,12 +57,14 @@ class Access:
     def provider_credential(self, environ: Mapping[str, str]) -> str | None:
         """The client's own credential for a provider; None when it sends none.
 
-        It is in X-Provider-Authorization. Where no keys are configured, Authorization will do as well. Raises
-        BadRequest when it is a key of this gateway: no provider is ever sent one.
+        It is in X-Provider-Authorization. Where no keys are configured, Authorization will do as well, and so will
+        x-api-key, whose value then stands behind the header's name. Raises BadRequest when it is a key of this
+        gateway: no provider is ever sent one.
         """
         credential = environ.get("HTTP_X_PROVIDER_AUTHORIZATION") or None
         if not self._keys:
-            return credential or environ.get("HTTP_AUTHORIZATION")
+            api_key = environ.get(_API_KEY)
+            return credential or environ.get("HTTP_AUTHORIZATION") or (f"{API_KEY} {api_key}" if api_key else None)
         if credential and any(map(self._known, (credential, credential.rpartition(" ")[2]))):
             message = f"{PROVIDER_AUTHORIZATION} holds a key of this gateway; send the provider's own"
             raise BadRequest(message, param=PROVIDER_AUTHORIZATION.lower())

@@ -5,7 +5,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
 
 from web.admin import views
-from web.api import chat, decisions, errors, models, probes
+from web.api import chat, decisions, errors, greetings, messages, models, passed, probes, responses
 from web.ops import tracing
 from web.services import EXTENSION, Services
 
@@ -30,7 +30,7 @@ def create_app(services: Services) -> Flask:
     errors.install(app)
     if services.tracing.on:
         tracing.install(app, services.tracing)
-    for endpoint in (chat, decisions, models, probes):
+    for endpoint in (chat, messages, responses, passed, decisions, greetings, models, probes):
         app.register_blueprint(endpoint.bp)
     if services.settings.admin_token:
         app.register_blueprint(views.bp)

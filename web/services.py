@@ -1,11 +1,12 @@
 """The objects that views use: built once a process, found on the app."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import msgspec
 from flask import current_app
 
-from shared.bases import AdminPins, Background, WebBase
+from shared.bases import AdminPins, Background, Responses, WebBase
 from shared.config import Config
 from shared.periodic import Periodic
 from shared.routing.affinity import Affinity
@@ -14,11 +15,13 @@ from shared.settings import Settings
 from shared.tracing import Tracing
 from web.access_keys import Access
 from web.client_address import ClientAddress
+from web.dialects.sessions import Sources
 from web.ops import heartbeat, metrics, usage
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
 from web.ops.usage import UsageRecorder
 from web.proxy import upstream
+from web.proxy.cache_keys import CacheKeys
 from web.proxy.relay import Relay
 from web.proxy.upstream import Upstream
 
@@ -32,7 +35,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     affinity: Affinity
     access: Access
+    sources: Sources
+    """Where requests may name their sessions."""
     pins: AdminPins
+    responses: Responses
     relay: Relay
     failover: Failover
     health: Health
@@ -64,13 +70,16 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             config=config,
             affinity=base.affinity,
             pins=base.pins,
+            responses=base.responses,
             access=access,
+            sources=_sources(config.routing.sessions_from),
             relay=Relay(
                 config,
                 providers,
                 base.failover,
                 usage=recorder,
                 traces=base.tracing,
+                cache_keys=CacheKeys.of(config.catalog, (key.digest for key in config.access_keys)),
                 tenant_header=access.tenant_header,
             ),
             failover=base.failover,
@@ -83,6 +92,12 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
             ),
         )
+
+
+def _sources(named: Sequence[str] | None) -> Sources:
+    return (
+        Sources() if named is None else Sources(**{source: source in named for source in Sources.__struct_fields__})
+    )
 
 
 def current_services() -> Services:

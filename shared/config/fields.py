@@ -189,6 +189,23 @@ def _digest(_source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
 _AS_TUPLE = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 Items = Annotated[tuple[T, ...], _AS_TUPLE]
 """A list in the file; as a value it cannot be changed."""
+Apis = Annotated[
+    tuple[Literal["chat", "messages", "responses"], ...],
+    Field(min_length=1),
+    _AS_TUPLE,
+    Is("a list of chat, messages and responses"),
+]
+SessionSources = Annotated[
+    tuple[Literal["headers", "agents", "body"], ...], _AS_TUPLE, Is("a list of headers, agents and body")
+]
+AutoOrOff = Annotated[
+    Literal["auto", "off"],
+    BeforeValidator(
+        lambda value: "off" if value is False else value,  # what YAML makes of an off without quotes
+        json_schema_input_type=Literal["auto", "off", False],
+    ),
+    Is("auto or off"),
+]
 Positive = Annotated[int, Whole(1)]
 Flag = Annotated[bool, Is("true or false", show="numbers")]
 Percent = Annotated[float, Field(ge=0.0, le=100.0, allow_inf_nan=False), Is("a number from 0 to 100", show="numbers")]

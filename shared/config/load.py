@@ -17,13 +17,12 @@ from shared.config.models import (
     ConfigFile,
     Listener,
     MetricSource,
-    Router,
-    Routing,
     RoutingPreference,
     Tracing,
 )
 from shared.config.parse import read
 from shared.config.providers import Served, serve
+from shared.config.routing import Router, Routing
 from shared.domain.catalog import Catalog
 from shared.domain.routes import Prefer, Route
 

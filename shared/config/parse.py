@@ -10,7 +10,8 @@ from pydantic_core import ErrorDetails
 from shared.config.environment import Filled
 from shared.config.faults import UNREADABLE, Faults, Path, nearest
 from shared.config.fields import Missing, Unknown, without_credentials
-from shared.config.models import MAPPING, WORD, ConfigFile
+from shared.config.models import ConfigFile
+from shared.config.routing import MAPPING, WORD
 
 _NOT_IN_FILE = (MAPPING, WORD, "[key]")
 """What pydantic adds to the location of an error: the member of a union, and that a key is meant."""

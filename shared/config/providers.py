@@ -6,7 +6,8 @@ import msgspec
 
 from shared.config.faults import UNREADABLE, Faults, Path, by_path, listed, nearest
 from shared.config.fields import api_base, url_fault
-from shared.config.models import ConfigFile, ModelProvider, Router
+from shared.config.models import ConfigFile, ModelProvider
+from shared.config.routing import Router
 from shared.domain.catalog import WILDCARD, Catalog, Model, Provider
 
 _SECTION = "model_providers"
@@ -34,6 +35,8 @@ _WITHOUT_BASE = {
 }
 """Known names without a default URL, and the interface of each."""
 _SYNONYMS = {"claude": "anthropic"}
+_SPEAK = {"openai": ("chat", "responses"), "anthropic": ("messages", "chat")}
+"""The APIs of the providers of these names; the others have chat. Anthropic has chat at a path for compatibility."""
 _HOSTED_ROUTERS = ("Arch-Router", "Plano-Orchestrator")
 """Router models that the reference asks at its authors' own server when no provider is said to serve them."""
 
@@ -90,12 +93,20 @@ def _model(entry: ModelProvider, path: Path, faults: Faults) -> Model:
         name=name,
         base_url=_base_url(entry, interface, path, faults),
         interface=interface,
+        apis=entry.apis or _speaks(name, interface),
+        prompt_caching=entry.prompt_caching == "auto",
         access_key=entry.access_key,
         passthrough_auth=entry.passthrough_auth,
         headers=tuple(entry.headers.items()),
         ca_file=entry.ca_file,
+        cache_key=entry.cache_key == "auto",
     )
     return Model(entry.model, entry.id, provider)
+
+
+def _speaks(name: str, interface: str) -> tuple[str, ...]:
+    """The APIs of a provider. Whose API is said to be OpenAI's is often a server that has chat alone."""
+    return _SPEAK.get(name if interface == "openai" else interface, ("chat",))
 
 
 def _base_url(entry: ModelProvider, interface: str, path: Path, faults: Faults) -> str:

@@ -16,11 +16,17 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
     """Scheme, host and path, no trailing slash: `https://api.openai.com/v1`."""
     interface: str
+    apis: tuple[str, ...] = ("chat",)
+    """The APIs it speaks, by the names of the dialects; the first is the best for what has to be translated."""
+    prompt_caching: bool = True
+    """Whether `cache_control` is placed in what is translated for it."""
     access_key: str | None = None
     passthrough_auth: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     ca_file: str | None = None
     """The certificates to trust, in PEM, in place of the machine's."""
+    cache_key: bool = True
+    """Whether it is told which requests belong together, if it takes such a key."""
 
     def is_same(self, other: "Provider") -> bool:
         """Whether a credential for the other one is meant for this one, too."""
@@ -60,15 +66,15 @@ class Catalog:
         for model in models:
             self._bare.setdefault(model.id, model)
         self.default = self._named[default] if default else None
-        providers = (*wildcards, *(model.provider for model in models))
-        self.passes_credentials = any(provider.passthrough_auth for provider in providers)
+        self.providers = (*wildcards, *(model.provider for model in models))
+        """Who serves them, once for each entry of the config file."""
+        self.passes_credentials = any(provider.passthrough_auth for provider in self.providers)
         """Whether some provider is sent the client's own credential."""
 
     @property
     def ca_files(self) -> frozenset[str]:
         """The files of certificates that providers have of their own."""
-        providers = (*(model.provider for model in self.models), *self._wildcards.values())
-        return frozenset(provider.ca_file for provider in providers if provider.ca_file)
+        return frozenset(provider.ca_file for provider in self.providers if provider.ca_file)
 
     def find(self, name: str) -> Model | None:
         """The model meant by an alias, a qualified name or a bare id; None when it is not configured."""

@@ -13,6 +13,8 @@ MOST_MESSAGES = 10_000
 _BYTES_A_TOKEN = 4  # the estimate of the router protocol: len(utf-8 bytes) // 4
 _LARGE = 65536
 _LEFT_OUT = "… "
+_TEXTS = frozenset({"text", "input_text", "output_text"})
+"""What client APIs call a part that is text."""
 _ROLES = frozenset({"user", "assistant"})
 _NOT_TEXT = (UnicodeDecodeError, RecursionError)  # what msgspec raises besides its own errors
 
@@ -48,17 +50,18 @@ _part = msgspec.json.Decoder(_Part).decode
 _content = msgspec.json.Decoder(str | list[_Part] | None).decode
 
 
-def read(raw: bytes | msgspec.Raw) -> list[Message]:
-    """The last turns of a request's `messages` that hold text, oldest first, cut to the router's window.
+def read(raw: bytes | msgspec.Raw, name: str = "messages") -> list[Message]:
+    """The last turns of a request's conversation that hold text, oldest first, cut to the router's window.
 
     System, developer and tool messages, tool calls and messages without text are left out. What comes before those
-    turns is not read. Raises BadRequest when it is not a list of objects, or one of more than 10,000.
+    turns is not read. `name` is what errors call the conversation. Raises BadRequest when it is no list of objects,
+    or one of more than 10,000.
     """
-    turns = _listed(raw)
+    turns = _listed(raw, name)
     kept: list[Message] = []
     left = MAX_TOKENS
     for n in range(len(turns) - 1, -1, -1):
-        message = _text_of(turns[n], f"messages[{n}]")
+        message = _text_of(turns[n], f"{name}[{n}]")
         if message:
             kept.append(message)
             left -= estimate(message.content)
@@ -102,22 +105,22 @@ def _shortened(text: str, tokens: int) -> str:
     return data[:half].decode("utf-8", "ignore") + mark + data[-half:].decode("utf-8", "ignore")
 
 
-def _listed(raw: bytes | msgspec.Raw) -> Sequence[msgspec.Raw]:
+def _listed(raw: bytes | msgspec.Raw, name: str) -> Sequence[msgspec.Raw]:
     """The turns of a conversation, not yet decoded."""
     is_large = memoryview(raw).nbytes >= _LARGE
     try:
         turns = _elements(raw) if is_large else _turns(raw)
     except (msgspec.DecodeError, RecursionError):
         if is_large and bytes(raw).lstrip().startswith(b"["):
-            raise _too_many() from None
-        raise BadRequest("messages is not a list of objects", param="messages") from None
+            raise _too_many(name) from None
+        raise BadRequest(f"{name} is not a list of objects", param=name) from None
     if len(turns) > MOST_MESSAGES:
-        raise _too_many()
+        raise _too_many(name)
     return turns
 
 
-def _too_many() -> BadRequest:
-    return BadRequest(f"messages holds more than {MOST_MESSAGES} messages", param="messages")
+def _too_many(name: str) -> BadRequest:
+    return BadRequest(f"{name} holds more than {MOST_MESSAGES} messages", param=name)
 
 
 def _elements(raw: bytes | msgspec.Raw) -> Sequence[msgspec.Raw]:
@@ -154,4 +157,4 @@ def _content_of(raw: msgspec.Raw) -> str | Sequence[_Part] | None:
 
 
 def _joined(parts: Iterable[_Part]) -> str:
-    return "\n".join(part.text for part in parts if part.type == "text" and part.text)
+    return "\n".join(part.text for part in parts if part.type in _TEXTS and part.text)

@@ -1,5 +1,7 @@
 """What a client wants routed, and the decision about it."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from shared.domain.catalog import Model
@@ -32,8 +34,12 @@ class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
     messages: bytes | msgspec.Raw
     """The conversation as the client wrote it: one JSON array, not yet decoded."""
     trace: Trace
+    conversation_field: str = "messages"
+    """What the client calls its conversation."""
     allowed: frozenset[str] | None = None
     """The models that the client's key covers, by qualified name; None: all."""
+    fitting: "Callable[[RouteRequest], RouteRequest] | None" = None
+    """Leaves out the models that cannot take the request; raises BadRequest when none can. None: all can."""
     client: str = ""
     """Who sends it: the name of the client's key, else the client's address."""
 
@@ -48,5 +54,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """True exactly when a pin that stood already decided."""
     pin: Pin | None = None
     """The session's pin as it stands now; None without a session, or when nothing could be pinned."""
+    alone: bool = False
+    """Whether no other model may answer in its place."""
     degraded: str | None = None
     """The part of the pool that was away: redis, router or queue."""

@@ -12,6 +12,8 @@ class Session(msgspec.Struct, frozen=True):
 
     id: str
     tenant: str | None = None
+    lane: tuple[str, ...] = ()
+    """Which of the threads that an agent runs under one id; each has a pin of its own."""
 
 
 def identifier(value: str, *, header: str) -> str | None:

@@ -115,6 +115,18 @@ class Affinity:
         self._recorder.decided(decision)
         return decision
 
+    def standing(self, request: RouteRequest) -> Decision:
+        """The session's pinned model, else the request's own, without another that may answer; pins nothing.
+
+        Raises NotAllowed when the client's key does not cover the pinned model.
+        """
+        try:
+            pinned = self._pinned(request)
+        except Away as away:
+            return Decision(models=(request.model.name,), alone=True, degraded=away.part)
+        decision = _within_allowed(pinned or Decision(models=(request.model.name,)), request.allowed)
+        return Decision(models=decision.models[:1], alone=True, pinned=decision.pinned, route=decision.route)
+
     def _pinned(self, request: RouteRequest) -> Decision | None:
         if request.session is None:
             return None
@@ -136,7 +148,8 @@ class Affinity:
         return tuple(dict.fromkeys(model.name for model in found if model))
 
     def _decided(self, request: RouteRequest) -> Decision:
-        messages = conversation.read(request.messages) if request.routes else []
+        request = request.fitting(request) if request.fitting else request
+        messages = conversation.read(request.messages, request.conversation_field) if request.routes else []
         if request.session:
             self._quota.admit(request.client)
         if not messages:

@@ -165,7 +165,7 @@ class Failover:
 
     def _eligible(self, request: RouteRequest, decision: Decision) -> tuple[str, ...]:
         names = decision.models
-        if self._rules.on_failure is OnFailure.STRICT:
+        if self._rules.on_failure is OnFailure.STRICT or decision.alone:
             return names[:1]
         default = self._rules.default
         allowed = request.allowed is None or default in request.allowed

@@ -4,6 +4,8 @@
 | ---------------------------------------------------- | ------- | ------------------------------ | --------------- |
 | plano:affinity:<tenant>:<session>                    | string  | the pin, as JSON               | session_ttl_s   |
 | plano:affinity:<session>                             | string  | … of a session without tenant  | session_ttl_s   |
+| plano:affinity:…<session>~<lane>                     | string  | … of one thread of an agent    | session_ttl_s   |
+| plano:response:<tenant>:<id>                         | string  | the model that made it         | session_ttl_s   |
 | plano:metrics:snapshot                               | string  | cost and latency, as JSON      | 9 refreshes     |
 | plano:metrics:observed                               | hash    | model: time to first byte      | 9 half-lives    |
 | plano:replica:<id>                                   | hash    | address, version, config digest| 30 s, renewed   |
@@ -28,23 +30,29 @@ METRICS_SNAPSHOT = "plano:metrics:snapshot"
 OBSERVED = "plano:metrics:observed"
 WRITTEN = "plano:written"
 
-# Printable ASCII stays as it is, so that keys are readable in redis-cli. All else, and `:` and `%`, is
-# percent-encoded, so that two different pairs of tenant and session never share a key.
+# Printable ASCII stays as it is, so that keys are readable in redis-cli. All else, and `:`, `~` and `%`, is
+# percent-encoded, so that no two of tenant, session and lane share a key.
 _VERBATIM = "!\"#$&'()*+,/;<=>?@[\\]^`{|}"
 
 
 def affinity(session: Session) -> str:
     """The key of the session's pin."""
-    if session.tenant is None:
-        return AFFINITY + _escaped(session.id)
-    return f"{AFFINITY}{_escaped(session.tenant)}:{_escaped(session.id)}"
+    name = "~".join(map(_escaped, (session.id, *session.lane))) if session.lane else _escaped(session.id)
+    return AFFINITY + name if session.tenant is None else f"{AFFINITY}{_escaped(session.tenant)}:{name}"
 
 
 def session_of(key: str) -> Session | None:
     """The session whose pin has this key; None for a key that no session has."""
-    parts = [unquote(part, errors="surrogatepass") for part in key.removeprefix(AFFINITY).split(":")]
-    session = Session(parts[-1], parts[0] if len(parts) > 1 else None)
+    tenant, colon, name = key.removeprefix(AFFINITY).rpartition(":")
+    session_id, *lane = map(_unescaped, name.split("~"))
+    session = Session(session_id, _unescaped(tenant) if colon else None, tuple(lane))
     return session if affinity(session) == key else None
+
+
+def response(tenant: str | None, response_id: str) -> str:
+    """The key of the model that made a response which its provider keeps."""
+    name = _escaped(response_id)
+    return f"plano:response:{name}" if tenant is None else f"plano:response:{_escaped(tenant)}:{name}"
 
 
 def decision_job(session: Session) -> str:
@@ -88,4 +96,8 @@ def replica(replica_id: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return quote(text, safe=_VERBATIM, errors="surrogatepass")
+    return quote(text, safe=_VERBATIM, errors="surrogatepass").replace("~", "%7E")  # which quote() never encodes
+
+
+def _unescaped(text: str) -> str:
+    return unquote(text, errors="surrogatepass")

@@ -1,14 +1,11 @@
 """The Chat Completions API of OpenAI: its answer and its stream."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from tests.fakes import speech, tools
 from tests.fakes.speech import CREATED, KEPT, ODD, Reply
 from tests.fakes.wire import dumps
-
-_SEVERAL = 2
 
 # Laid out as the API lays it out; a template, so that the odd fields keep their spelling.
 _BODY = b"""{
@@ -83,11 +80,7 @@ def chunks(request: dict[str, Any]) -> list[bytes]:
 
 def _reply(request: dict[str, Any]) -> Reply:
     """What is said; after a conversation over several tools also what each of them returned."""
-    reply = speech.reply(request["model"], request["messages"])
-    if len(request.get("tools") or ()) < _SEVERAL:
-        return reply
-    told = [f"\n- {name}: {result}" for name, result in tools.results(request)]
-    return replace(reply, text=reply.text + "".join(told))
+    return tools.with_results(speech.reply(request["model"], request["messages"]), request)
 
 
 def _text_deltas(reply: Reply) -> list[dict[str, Any]]:

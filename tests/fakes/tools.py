@@ -1,11 +1,13 @@
 """Tool calls: which ones are made, and with what arguments."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.fakes import speech
+from tests.fakes.speech import Reply
 
+_SEVERAL = 2
 _PLAUSIBLE = {"string": "Paris", "integer": 1, "number": 1.5, "boolean": True, "null": None}
 
 
@@ -51,6 +53,14 @@ def results(request: dict[str, Any]) -> list[tuple[str, str]]:
         for turn in request["messages"]
         if turn.get("role") == "tool" and turn.get("tool_call_id") in names
     ]
+
+
+def with_results(reply: Reply, request: dict[str, Any]) -> Reply:
+    """The reply, which after a conversation over several tools also says what each of them returned."""
+    if len(request.get("tools") or ()) < _SEVERAL:
+        return reply
+    told = [f"\n- {name}: {result}" for name, result in results(request)]
+    return replace(reply, text=reply.text + "".join(told))
 
 
 def _called(messages: list[dict[str, Any]]) -> list[str]:

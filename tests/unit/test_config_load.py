@@ -7,7 +7,8 @@ import pytest
 
 from shared.config import load
 from shared.config.limits import Limits
-from shared.config.models import Listener, Routing, SessionCache, Tracing
+from shared.config.models import Listener, Tracing
+from shared.config.routing import Routing, SessionCache
 from shared.errors import ConfigError
 from tests.unit.config_files import Read, faults
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.config.limits import Limits
-from shared.config.models import Routing
+from shared.config.routing import Routing
 from tests.unit.config_files import Read, faults
 
 ONE = "model_providers: [{model: openai/a}]\n"

@@ -191,7 +191,7 @@ def test_a_wrong_method_is_told_the_right_ones(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/chat", "/v1/chat/completions/", "/v1//chat/completions", "/admin/"]
+    "path", ["/v1", "/v1/chat", "/v1/chat/completions/", "/v1//chat/completions", "/v1/models/", "/admin/"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_there_is_nothing_elsewhere(web: Gateway, method: str, path: str) -> None:

@@ -7,8 +7,9 @@ from flask.typing import ResponseReturnValue
 
 from shared.domain.decisions import Decision, RouteRequest
 from web.api import client_request, deciding
-from web.dialects import body, chat
-from web.proxy.response import ReadyResponse, decision_headers
+from web.dialects import body, chat, messages, responses
+from web.dialects.dialect import Dialect
+from web.proxy.response import ReadyResponse, decision_headers, session_headers
 
 bp = Blueprint("decisions", __name__)
 
@@ -16,7 +17,23 @@ bp = Blueprint("decisions", __name__)
 @bp.post("/routing/v1/chat/completions")
 def decide() -> ResponseReturnValue:
     """Answer which model this request would go to."""
-    asked = client_request.read(request.environ, chat)
+    return _decided(chat)
+
+
+@bp.post("/routing/v1/messages")
+def decide_messages() -> ResponseReturnValue:
+    """The same for a request of the Messages API."""
+    return _decided(messages)
+
+
+@bp.post("/routing/v1/responses")
+def decide_response() -> ResponseReturnValue:
+    """The same for a request of the Responses API."""
+    return _decided(responses)
+
+
+def _decided(dialect: Dialect) -> Response:
+    asked = client_request.read(request.environ, dialect)
     return _answer(asked.route, deciding.decide(asked.route))
 
 
@@ -29,5 +46,9 @@ def _answer(asked: RouteRequest, decision: Decision) -> Response:
     if asked.session:
         content["session_id"] = asked.session.id
     content["pinned"] = decision.pinned
-    ids = [("x-request-id", asked.trace.request_id), ("content-type", "application/json")]
+    ids = [
+        *session_headers(request.environ),
+        ("x-request-id", asked.trace.request_id),
+        ("content-type", "application/json"),
+    ]
     return ReadyResponse(body.encode(content), headers=[*decision_headers(decision), *ids])

@@ -8,10 +8,10 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from shared import errors
-from web.dialects import chat
+from web.dialects.by_path import dialect_of
 from web.dialects.errors import ErrorInfo, info_of
 from web.ops.tracing import trace_of
-from web.proxy.response import decision_headers, fallback_headers
+from web.proxy.response import decision_headers, fallback_headers, session_headers
 from web.server.protocol_errors import protocol_error
 
 log = logging.getLogger("plano.web")
@@ -77,8 +77,8 @@ def _unforeseen(error: Exception) -> Response:
 def _answer(info: ErrorInfo, headers: Sequence[tuple[str, str]] = ()) -> Response:
     request_id = trace_of(request.environ).request_id
     return Response(
-        chat.error(info),
+        dialect_of(request.path).error(info, request_id),
         info.status,
-        headers=[*headers, ("x-request-id", request_id)],
+        headers=[*headers, *session_headers(request.environ), ("x-request-id", request_id)],
         content_type="application/json",
     )

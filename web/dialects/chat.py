@@ -1,19 +1,23 @@
 """The OpenAI Chat Completions API."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
 
-from shared.domain.catalog import LONGEST_MODEL, Model
+from shared.domain.catalog import Model
 from shared.errors import BadRequest
-from web.dialects import body
+from web.dialects import body, named
 from web.dialects.body import Fields
 from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
+from web.dialects.event_lines import data_line
 
 name = "chat"
+conversation_field = "messages"
+headers: dict[str, str] = {}
 
 _PATH = "/chat/completions"
 _AZURE_API_VERSION = "2024-10-21"  # Azure OpenAI's stable version, when base_url names none
@@ -21,18 +25,9 @@ _SOME_LIST = re.compile(rb"\s*\[\s*[^\]\s]")
 _NULL = msgspec.Raw(b"null")
 _TRUE = msgspec.Raw(b"true")
 _USAGE = b'"usage"'
-_text = msgspec.json.Decoder(str | None).decode
 
-
-def model(fields: Fields) -> str | None:
-    """The model that a request names; raises BadRequest."""
-    try:
-        said = _text(fields.get("model", _NULL)) or None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BadRequest("model is not a string; send the name of a model", param="model") from None
-    if said and len(said) > LONGEST_MODEL:  # a provider with a wildcard takes any name, for the pin and for headers
-        raise BadRequest(f"model has {len(said)} characters; at most {LONGEST_MODEL} are allowed", param="model")
-    return said
+model = named.model
+session_hints = named.session_hints
 
 
 def messages(fields: Fields) -> msgspec.Raw:
@@ -43,20 +38,27 @@ def messages(fields: Fields) -> msgspec.Raw:
     return found
 
 
-def upstream_url(model: Model) -> str:
+def upstream_url(model: Model, suffix: str = "") -> str:
     """Where the model's provider takes chat completions."""
+    return url(model, _PATH + suffix)
+
+
+def url(model: Model, path: str) -> str:
+    """Where the model's provider has one of the older APIs of OpenAI."""
     base, _, query = model.provider.base_url.partition("?")
     if model.provider.name == "azure_openai":
         deployment = quote(model.id, safe="")  # where the provider has a wildcard, the client has chosen it
-        return f"{base}/openai/deployments/{deployment}{_PATH}?{query or 'api-version=' + _AZURE_API_VERSION}"
-    return base + _PATH
+        return f"{base}/openai/deployments/{deployment}{path}?{query or 'api-version=' + _AZURE_API_VERSION}"
+    return base + path
 
 
 def credential(model: Model, clients_own: str | None) -> dict[str, str]:
     """The client's own key where it is passed through, else the provider's."""
     provider = model.provider
     if provider.passthrough_auth:
-        return {"authorization": clients_own} if clients_own else {}
+        scheme, _, key = (clients_own or "").partition(" ")
+        value = f"Bearer {key}" if scheme == named.API_KEY else clients_own
+        return {"authorization": value} if value else {}
     if not provider.access_key:
         return {}
     if provider.name == "azure_openai":
@@ -69,20 +71,18 @@ def upstream_body(fields: Fields, model: Model) -> bytes:
     return body.encode({**fields, "model": msgspec.Raw(body.encode(model.id))})
 
 
-def error(info: ErrorInfo) -> bytes:
+def error(info: ErrorInfo, request_id: str = "") -> bytes:  # noqa: ARG001 - a header has it
     """`{"error": {"message", "type", "param", "code"}}`."""
     return body.encode(
         {"error": {"message": info.message, "type": info.type, "param": info.param, "code": info.code}}
     )
 
 
-def error_event(info: ErrorInfo) -> bytes:
-    """The error as the last event of a stream, after the end of a line that may have broken off."""
-    return b"\n\ndata: " + error(info) + b"\n\n"
-
-
 class ChatReader:
     """Reads one answer as it passes; everything but the model's name stays byte for byte as it came."""
+
+    translates = False
+    silence: bytes | None = None
 
     def __init__(self, model_name: str | None, *, pinned: bool) -> None:
         """With `model_name` None the answer keeps the provider's name; `pinned` marks an answer that is no stream."""
@@ -112,8 +112,7 @@ class ChatReader:
         renamed = self._model is not None and b'"model"' in line
         if not (renamed or _USAGE in line) or not line.startswith(b"data:"):
             return line
-        content = line[5:]
-        fields = body.parsed(content)
+        fields = body.parsed(line[5:])
         if fields is None:
             return line
         usage = fields.get("usage", _NULL)
@@ -122,16 +121,34 @@ class ChatReader:
         if self._model is None or "model" not in fields:
             return line
         fields["model"] = self._model
-        start = content[: len(content) - len(content.lstrip(b" "))]
-        end = content[len(content.rstrip(b"\r\n")) :]
-        return b"data:" + start + body.encode(fields) + end
+        return data_line(line, fields)
+
+    def end(self) -> bytes:
+        """Nothing follows the provider's own end."""
+        return b""
+
+    def broken(self, info: ErrorInfo) -> bytes:
+        """The error as the last event of a stream, after the end of a line that may have broken off."""
+        return b"\n\ndata: " + error(info) + b"\n\n"
+
+    def refused(self, status: int, data: bytes) -> bytes | None:  # noqa: ARG002 - passed on as it came
+        """An error of the provider; None: it is passed on as it came."""
+        return None
 
     def usage(self) -> Usage | None:
         """What the answer said it used; None when it said nothing readable."""
         return None if self._usage is None else read_usage(self._usage)
 
 
-reader = ChatReader
+def reader(
+    model_name: str | None,
+    *,
+    pinned: bool,
+    noted: Callable[[str], None] | None = None,  # noqa: ARG001 - nobody asks for these by their ids
+) -> ChatReader:
+    """A reader for one answer."""
+    return ChatReader(model_name, pinned=pinned)
+
 
 _Tokens = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 

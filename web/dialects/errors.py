@@ -19,6 +19,8 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 _TABLE: tuple[tuple[type[errors.PlanoError], int, str, str | None], ...] = (
     (errors.UnknownModel, 404, "invalid_request_error", "model_not_found"),
+    (errors.NoResponse, 404, "invalid_request_error", "response_not_found"),
+    (errors.NoPreviousResponse, 400, "invalid_request_error", "previous_response_not_found"),
     (errors.BadRequest, 400, "invalid_request_error", None),
     (errors.NotAllowed, 403, "invalid_request_error", "model_not_allowed"),
     (errors.TenantRefused, 403, "invalid_request_error", "tenant_not_allowed"),

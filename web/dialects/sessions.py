@@ -1,8 +1,13 @@
-"""Where a client names its session."""
+"""Where clients name their sessions: a table, of which the first row that matches counts."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import unquote
+
+import msgspec
 
 from shared.domain.sessions import Session, identifier
+from shared.errors import BadRequest
 
 SESSION_HEADERS = {
     "HTTP_X_MODEL_AFFINITY": "X-Model-Affinity",
@@ -10,13 +15,113 @@ SESSION_HEADERS = {
     "HTTP_X_SESSION_ID": "X-Session-Id",
 }
 """Each header by WSGI's name and by HTTP's. The first one that is present wins; the others are its older names."""
+HEADER = "header"
+"""The source of a session that one of these headers names: it has one pin, whatever model is asked for."""
+_MAIN_LOOP = frozenset({"main", "subagent", "workflow"})
+"""Classes of Claude Code's requests that have no lane of their own: `auxiliary` and `compaction` have."""
+
+Environ = Mapping[str, str]
+Hints = Callable[[], Mapping[str, str]]
+"""What a request's body says of its session: an id for each source that it has one for."""
 
 
-def session_of(environ: Mapping[str, str], tenant: str | None) -> Session | None:
-    """The session that a request names; raises BadRequest when it is no usable id."""
-    for variable, name in SESSION_HEADERS.items():
-        if variable in environ:
-            session_id = identifier(environ[variable], header=name)
-            if session_id:
-                return Session(session_id, tenant)
+class Sources(msgspec.Struct, frozen=True):
+    """Which sources count: `routing.sessions_from`."""
+
+    headers: bool = True
+    agents: bool = True
+    body: bool = True
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A session, and who named it."""
+
+    session: Session
+    source: str
+
+
+class _Client(msgspec.Struct, frozen=True):
+    """How one kind of client names its sessions, and the lanes within them."""
+
+    source: str
+    headers: tuple[str, ...] = ()
+    lanes: tuple[tuple[str, str], ...] = ()
+    """Headers that tell its threads apart, each with what stands before the header's value in the lane's name."""
+
+
+_BAGGAGE = "HTTP_BAGGAGE"
+_OPENCODE = ("HTTP_X_SESSION_AFFINITY", "HTTP_X_OPENCODE_SESSION")
+_CLIENTS = (
+    _Client(
+        "claude-code",
+        ("HTTP_X_CLAUDE_CODE_SESSION_ID",),
+        (("HTTP_X_CLAUDE_CODE_AGENT_ID", "agent."), ("HTTP_X_CLAUDE_CODE_REQUEST_CLASS", "class.")),
+    ),
+    _Client("codex", ("HTTP_SESSION_ID",), (("HTTP_THREAD_ID", "thread."), ("HTTP_X_OPENAI_SUBAGENT", "subagent."))),
+    _Client("opencode", _OPENCODE),
+    _Client("litellm", ("HTTP_X_LITELLM_SESSION_ID", "HTTP_X_LITELLM_TRACE_ID")),
+    _Client("helicone", ("HTTP_HELICONE_SESSION_ID",)),
+    _Client("open-webui", ("HTTP_X_OPENWEBUI_CHAT_ID",)),
+    _Client("baggage", (_BAGGAGE,)),
+    _Client("prompt-cache-key"),
+    _Client("responses"),
+)
+_SESSION_MEMBER = re.compile(r"(?:^|,)\s*session\.id\s*=\s*([^,;\s]+)")  # of W3C Baggage
+
+
+def named_session(environ: Environ, hints: Hints, tenant: str | None, model: str, sources: Sources) -> Named | None:
+    """The session that a request names, and who named it; None without one.
+
+    `model` is the model that is asked for: a client's session has a pin for each, so that a call for a title with a
+    small model does not decide about the others. Raises BadRequest when a header of `SESSION_HEADERS` has no usable
+    id. An unusable id anywhere else counts as none, because it was not meant for this gateway.
+    """
+    if sources.headers and not (sources.agents and _is_opencode(environ)):
+        for variable, name in SESSION_HEADERS.items():
+            if variable in environ:
+                session_id = identifier(environ[variable], header=name)
+                if session_id:
+                    return Named(Session(session_id, tenant), HEADER)
+    said: Mapping[str, str] | None = None
+    for client in _CLIENTS:
+        found = _in_headers(environ, client) if sources.agents else None
+        if found is None and sources.body:
+            said = hints() if said is None else said
+            found = _usable(said.get(client.source, ""))
+        if found:
+            return Named(Session(found, tenant, _lane(client, environ, found, model)), client.source)
     return None
+
+
+def _lane(client: _Client, environ: Environ, session: str, model: str) -> tuple[str, ...]:
+    """What tells this thread from the session's others, the model that is asked for last."""
+    said = ((before, _usable(environ.get(variable, ""))) for variable, before in client.lanes)
+    threads = [before + value for before, value in said if value and value != session and value not in _MAIN_LOOP]
+    return (*threads, model)
+
+
+def _in_headers(environ: Environ, client: _Client) -> str | None:
+    for variable in client.headers:
+        value = environ.get(variable)
+        if value and variable == _BAGGAGE:
+            member = _SESSION_MEMBER.search(value)
+            value = member and unquote(member[1])
+        found = _usable(value or "")
+        if found:
+            return found
+    return None
+
+
+def _usable(value: str) -> str | None:
+    try:
+        return identifier(value, header="")
+    except BadRequest:
+        return None
+
+
+def _is_opencode(environ: Environ) -> bool:
+    """Whether the only strict header is X-Session-Id, and comes from opencode, which sends its id in two headers."""
+    if any(variable in environ for variable in ("HTTP_X_MODEL_AFFINITY", "HTTP_X_ROUTING_SESSION_ID")):
+        return False
+    session = environ.get("HTTP_X_SESSION_ID")
+    return session is not None and any(environ.get(variable) == session for variable in _OPENCODE)

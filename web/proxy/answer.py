@@ -130,6 +130,24 @@ class Answer:
             yield some
         self.close()
 
+    def heard(self, every_s: float) -> Iterator[bytes | None]:
+        """As `chunks`, with None whenever the provider has been silent for so long."""
+        self.begin()
+        self._parser.limit_silence(min(every_s, self._silence_s))
+        heard_at = time.monotonic()
+        some: bytes | None = None
+        while some != b"":
+            try:
+                some = self._held.popleft() if self._held else self._some()
+                heard_at = time.monotonic()
+            except UpstreamTimeout:
+                if time.monotonic() - heard_at + every_s / 2 >= self._silence_s:
+                    raise
+                some = None
+            if some != b"":
+                yield some
+        self.close()
+
     def close(self) -> None:
         """End the exchange: the connection is closed, unless the answer was read to its end."""
         self._parser.abandon()

@@ -9,21 +9,21 @@ import msgspec
 from flask import Response
 
 from shared.config import Config
-from shared.domain.catalog import Provider
+from shared.domain.catalog import Model, Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
 from shared.domain.failures import Blame, Failure
-from shared.errors import NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
+from shared.errors import BadRequest, NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from shared.routing.failover import Failover
 from shared.tracing import Span, Tracing
-from web.dialects.body import Fields
-from web.dialects.dialect import Dialect
 from web.ops import tracing
 from web.ops.usage import UsageRecorder
 from web.proxy import request as upstream_request
 from web.proxy import retry_after
 from web.proxy.answer import Answer
-from web.proxy.response import decision_headers, fallback_headers, response
+from web.proxy.cache_keys import CacheKeys
+from web.proxy.response import decision_headers, fallback_headers, response, session_headers
 from web.proxy.upstream import Upstream
+from web.proxy.ways import Asked, Way
 
 _FAILURES = frozenset({408, 409, 429})
 _OF_CLIENT = frozenset({401, 403, 429})
@@ -43,11 +43,10 @@ _SHARE = 0.6
 class ClientRequest(msgspec.Struct, frozen=True):
     """One request that a model is to answer."""
 
-    dialect: Dialect
+    asked: Asked
+    """The body, its values byte for byte as they came, in whatever API a provider needs it."""
     route: RouteRequest
     """What is routed: the model, the session, the routes and the conversation."""
-    fields: Fields
-    """The body's top level without `routing_preferences`, each value byte for byte as it came."""
     environ: dict[str, Any]
     tenant: str | None
     """Whose usage is counted: the key's tenant, else the header's."""
@@ -77,6 +76,7 @@ class Relay:
         *,
         usage: UsageRecorder,
         traces: Tracing,
+        cache_keys: CacheKeys,
         tenant_header: str,
     ) -> None:
         """`tenant_header`, in small letters, is the header that is never sent on; empty for none."""
@@ -85,6 +85,7 @@ class Relay:
         self._failover = failover
         self._usage = usage
         self._traces = traces
+        self._cache_keys = cache_keys
         self._tenant_header = tenant_header
 
     def answer(self, request: ClientRequest, decision: Decision) -> Response:
@@ -105,12 +106,17 @@ class Relay:
         steps = _passed_over(decision, names[0], lacking)
         failures: list[Failure] = []
         refused: Response | None = None
-        failed: UpstreamFailed | None = None
+        failed: UpstreamFailed | BadRequest | None = None
         for n, name in enumerate(names):
             began = time.monotonic()
             left_s = max(deadline - began, 0.001)
             within_s = left_s if name == names[-1] else left_s * _SHARE
-            attempt = self._attempt(request, decision, name, within_s)
+            try:
+                attempt = self._attempt(request, decision, name, within_s)
+            except BadRequest as error:  # it cannot be translated for this model, which says nothing about it
+                steps.append(f"{name};untranslatable")
+                failed = failed or error
+                continue
             if attempt.failure is None and attempt.response:
                 kept = self._failover.answered(request.route, decision, name, failures)
                 _give_up(refused)
@@ -128,6 +134,8 @@ class Relay:
         if refused:
             return _with_steps(refused, steps)
         assert failed is not None  # noqa: S101 - each candidate gave a response or an error
+        if isinstance(failed, BadRequest):
+            raise failed
         failed.decision, failed.attempts = _as_served(decision, names[-1]), tuple(steps[:-1])
         raise failed
 
@@ -164,58 +172,70 @@ class Relay:
         """Ask one candidate; when this returns, the first bytes of its answer are there."""
         served = _as_served(decision, name)
         qualified = self._config.routing.response_model == "qualified"
-        reader = request.dialect.reader(name if qualified else None, pinned=served.pinned)
+        model = self._config.catalog.get(name)
+        way = request.asked.way(
+            model,
+            name if qualified else None,
+            pinned=served.pinned,
+            request_id=request.route.trace.request_id,
+            told=self._cache_keys.in_fields(model.provider, request.route.session),
+        )
         began = time.monotonic()
         try:
-            answer = self._sent(request, name, within_s)
-            ours = [*decision_headers(served), ("x-request-id", request.route.trace.request_id)]
-            made = response(answer, reader, request.dialect, ours)
+            answer = self._sent(request, model, way, within_s)
+            ids = [*session_headers(request.environ), ("x-request-id", request.route.trace.request_id)]
+            ours = [*decision_headers(served), *ids]
+            if way.translated:
+                ours.append(("x-plano-translated", way.translated))
+            made = response(answer, way.reader, ours)
         except ShuttingDown:
             raise
         except UpstreamFailed as error:
             outcome = _TIMEOUT if isinstance(error, UpstreamTimeout) else "unreachable"
-            return _Attempt(None, outcome, blame=self._blame(error, request, name), error=error)
+            return _Attempt(None, outcome, blame=self._blame(error, request, model, way), error=error)
         if answer.status in _FAILURES or answer.status >= _FIRST_SERVER_ERROR:
-            of_client = answer.status in _OF_CLIENT and self._config.catalog.get(name).provider.passthrough_auth
+            of_client = answer.status in _OF_CLIENT and model.provider.passthrough_auth
             blame = Blame.CLIENT if of_client else Blame.MODEL
             return _Attempt(made, str(answer.status), blame=blame, retry_after_s=retry_after.seconds(answer))
         if answer.ok:  # recorded at the end: only then is known what a stream has used
             first_byte_s = answer.first_byte_at and answer.first_byte_at - began
-            made.call_on_close(lambda: self._usage.answered(name, request.tenant, first_byte_s, reader.usage()))
+            made.call_on_close(lambda: self._usage.answered(name, request.tenant, first_byte_s, way.reader.usage()))
         return _Attempt(made, None)
 
-    def _blame(self, error: UpstreamFailed, request: ClientRequest, name: str) -> Blame:
+    def _blame(self, error: UpstreamFailed, request: ClientRequest, model: Model, way: Way) -> Blame:
         """Whom an attempt without an answer speaks against; a refusal is confirmed by a second connection."""
         if isinstance(error, NotSent):
             return Blame.NOBODY
         if not isinstance(error, UpstreamRefused):
             return Blame.MODEL
-        model = self._config.catalog.get(name)
-        confirmed = self._upstream.refuses(request.dialect.upstream_url(model), model.provider.ca_file)
+        url = way.dialect.upstream_url(model, request.asked.suffix)
+        confirmed = self._upstream.refuses(url, model.provider.ca_file)
         return Blame.REFUSED if confirmed else Blame.MODEL
 
-    def _sent(self, request: ClientRequest, name: str, within_s: float) -> Answer:
+    def _sent(self, request: ClientRequest, model: Model, way: Way, within_s: float) -> Answer:
         """The provider's answer, its head read. The trace of the attempt ends with the answer's body."""
-        model = self._config.catalog.get(name)
         trace = request.route.trace
         began = time.monotonic()
-        span = self._traces.start("llm.upstream", trace.traceparent, {"llm.model": name})
+        span = self._traces.start("llm.upstream", trace.traceparent, {"llm.model": model.name})
         ids = Trace(trace.request_id, span.traceparent)
         try:
             answer = self._upstream.post(
-                request.dialect.upstream_url(model),
+                way.dialect.upstream_url(model, request.asked.suffix),
                 upstream_request.headers(
                     model,
-                    request.dialect,
+                    way.dialect,
                     request.environ,
                     ids,
                     tenant_header=self._tenant_header,
                     clients_own=request.clients_own if self._is_for(model.provider, request) else None,
+                    translated=way.translated is not None,
+                    cache_key=self._cache_keys.in_headers(request.environ, model.provider, request.route.session),
                 ),
-                request.dialect.upstream_body(request.fields, model),
+                way.body,
                 provider=model.provider.name,
                 within_s=within_s,
                 ca_file=model.provider.ca_file,
+                method=request.asked.method,
             )
         except UpstreamFailed:
             span.end()

@@ -26,26 +26,32 @@ def headers(
     *,
     tenant_header: str = "",
     clients_own: str | None = None,
+    translated: bool = False,
+    cache_key: Mapping[str, str] | None = None,
 ) -> Iterable[tuple[str, str]]:
     """The headers for the provider: only those that are known to be meant for it, and never the tenant's header.
 
-    `clients_own` is the client's credential for this provider, which a provider with passthrough_auth is sent.
+    `clients_own` is the client's credential for this provider, which a provider with passthrough_auth is sent. What
+    is `translated` leaves out the headers of the client's own API. `cache_key` is the header by which this provider
+    finds the session's prompt cache.
     """
     left_out = (
         {tenant_header} if clients_own and model.provider.passthrough_auth else {tenant_header, *_WHOSE_ACCOUNT}
     )
-    sent = {name: value for name, value in _passed(environ) if name not in left_out}
+    sent = dict(dialect.headers)
+    sent |= {name: value for name, value in _passed(environ, of_api=not translated) if name not in left_out}
     sent["content-type"] = "application/json"  # not the client's: curl -d, for one, calls its body a form
     sent["x-request-id"] = trace.request_id
     sent["traceparent"] = trace.traceparent
+    sent |= cache_key or {}
     sent |= dialect.credential(model, clients_own)
     sent |= model.provider.headers  # the operator's headers replace all others
     return sent.items()
 
 
-def _passed(environ: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _passed(environ: Mapping[str, Any], *, of_api: bool) -> Iterator[tuple[str, str]]:
     for variable, value in environ.items():
         if variable in _PASSED:
             yield _PASSED[variable], value
-        elif variable.startswith(_PASSED_PREFIXES):
+        elif of_api and variable.startswith(_PASSED_PREFIXES):
             yield variable[5:].replace("_", "-").lower(), value

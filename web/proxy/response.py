@@ -1,7 +1,7 @@
 """The response for the client: the provider's, with the model's qualified name and our headers about the decision."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +9,8 @@ from flask import Response
 from werkzeug.datastructures import Headers as WsgiHeaders
 
 from shared.domain.decisions import Decision
-from web.dialects.dialect import AnswerReader, Dialect
+from shared.errors import UpstreamFailed
+from web.dialects.dialect import AnswerReader
 from web.proxy import streams
 from web.proxy.answer import Answer
 
@@ -34,6 +35,8 @@ class ReadyResponse(Response):
         return self.headers
 
 
+SESSION_SOURCE = "plano.session"
+"""Who named a request's session, in its environ."""
 _EVENT_STREAM = "text/event-stream"
 _JSON = "application/json"
 _NOT_PASSED = frozenset(
@@ -67,42 +70,61 @@ def decision_headers(decision: Decision) -> Headers:
     return headers
 
 
+def session_headers(environ: Mapping[str, Any]) -> Headers:
+    """The header that says who named the session of a request."""
+    source = environ.get(SESSION_SOURCE)
+    return [("x-plano-session", source)] if source else []
+
+
 def fallback_headers(failures: Iterable[str]) -> Headers:
     """One header for each candidate that failed first, such as `openai/gpt-5.2;503`."""
     return [("x-plano-fallback", _header_text(each)) for each in failures]
 
 
-def response(answer: Answer, reader: AnswerReader, dialect: Dialect, ours: Headers) -> Response:
+def response(answer: Answer, reader: AnswerReader, ours: Headers) -> Response:
     """The response for the client; when this returns, its first bytes are there.
 
-    Raises UpstreamUnreachable or UpstreamTimeout when the answer breaks off before there is anything to pass on.
+    Raises UpstreamFailed when the answer breaks off before there is anything to pass on, or cannot be translated.
     """
     try:
-        return _made(answer, reader, dialect, _passed(answer) + ours)
+        return _made(answer, reader, _passed(answer) + ours)
     except BaseException:  # the client may have gone, too
         answer.close()
         raise
 
 
-def _made(answer: Answer, reader: AnswerReader, dialect: Dialect, headers: Headers) -> Response:
+def _made(answer: Answer, reader: AnswerReader, headers: Headers) -> Response:
     mime = answer.header("content-type").lower()
     if answer.status >= _FIRST_ERROR:  # the provider's own, status and bytes
         body = answer.whole(MOST_OF_AN_ERROR)
+        if body is None and reader.translates:
+            answer.close()
+            body = b""
         if body is not None:
-            return ReadyResponse(body, answer.status, headers)
+            return _refused(reader.refused(answer.status, body), body, answer.status, headers)
     elif mime.startswith(_JSON):
         body = answer.whole(MOST_REWRITTEN)
         if body is not None:
             return ReadyResponse(reader.whole(body), answer.status, headers)
+    if reader.translates and not mime.startswith(_EVENT_STREAM):
+        raise UpstreamFailed("The provider's answer is no JSON, or too long to be translated")
     answer.begin()
     if answer.ok and mime.startswith(_EVENT_STREAM):
         kept = [pair for pair in headers if pair[0] != "cache-control"]
-        events = streams.events(answer, reader, dialect)
+        events = streams.events(answer, reader)
         streamed = ReadyResponse(events, answer.status, kept + _STREAM_HEADERS)
     else:
         streamed = ReadyResponse(streams.pieces(answer), answer.status, headers)
     streamed.call_on_close(answer.close)  # a client that has gone ends the request at the provider, too
     return streamed
+
+
+def _refused(translated: bytes | None, body: bytes, status: int, headers: Headers) -> Response:
+    """A provider's error: its own bytes, or what they say in the client's API."""
+    if translated is None:
+        return ReadyResponse(body, status, headers)
+    kept = [pair for pair in headers if pair[0] != "content-type"]
+    return ReadyResponse(translated, status, [*kept, ("content-type", _JSON)])
 
 
 def _passed(answer: Answer) -> Headers:

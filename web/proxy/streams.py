@@ -5,27 +5,37 @@ import logging
 from collections.abc import Iterator
 
 from shared.errors import UpstreamFailed
-from web.dialects.dialect import AnswerReader, Dialect
+from web.dialects.dialect import AnswerReader
 from web.dialects.errors import info_of
 from web.proxy.answer import Answer
 
 log = logging.getLogger("plano.web")
 
 
-def events(answer: Answer, reader: AnswerReader, dialect: Dialect) -> Iterator[bytes]:
+PING_S = 15.0
+"""After so much silence of a provider a client is sent a sign of life, where its API has one."""
+
+
+def events(answer: Answer, reader: AnswerReader, *, ping_s: float = PING_S) -> Iterator[bytes]:
     """The stream, line by line as it arrives; when it breaks off, the last event is an error."""
     lines = Lines()
     try:
-        for chunk in answer.chunks():
+        for chunk in answer.chunks() if reader.silence is None else answer.heard(ping_s):
+            if chunk is None:
+                yield reader.silence or b""
+                continue
             complete = b"".join(map(reader.line, lines.feed(chunk)))
             if complete:
                 yield complete
         rest = lines.rest()
         if rest:
             yield reader.line(rest)
+        last = reader.end()
+        if last:
+            yield last
     except UpstreamFailed as error:
         # A line that broke off is left out: it would corrupt the event that follows.
-        yield dialect.error_event(info_of(error))
+        yield reader.broken(info_of(error))
 
 
 def pieces(answer: Answer) -> Iterator[bytes]:

@@ -63,6 +63,7 @@ class Upstream:
         provider: str,
         within_s: float,
         ca_file: str | None = None,
+        method: str = "POST",
     ) -> Answer:
         """The provider's answer as soon as its head is there.
 
@@ -75,7 +76,7 @@ class Upstream:
         pool = self._pool(f"{scheme}://{host}", ca_file)
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
         at = host.rpartition("@")[2]
-        text = f"POST /{path} HTTP/1.1\r\nHost: {at}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
+        text = f"{method} /{path} HTTP/1.1\r\nHost: {at}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
         head = text.encode("latin-1")
         data = (head, content) if len(content) > BLOCK else (head + content,)  # a long body is not copied
         late = UpstreamTimeout(f"{provider} did not answer within {within_s:.3g} s")

@@ -91,6 +91,16 @@ class Client(gevent.socket.socket):
             raise InvalidHeader("bare LF as line terminator")
         self._head = b"" if end >= 0 else data
 
+    def hold(self, size: int) -> None:
+        """Count bytes that were unpacked of what has arrived; raises Full when the process holds too many.
+
+        This request's are then counted no longer, so that the others find room at once, and not all of them fail.
+        """
+        self._held += size
+        if self._buffered.add(size):
+            self.release()
+            raise Full
+
     def release(self) -> None:
         """Count what has arrived as no longer held."""
         self._buffered.release(self._held)

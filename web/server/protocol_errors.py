@@ -17,7 +17,7 @@ from web.server.connections import Crowded
 _INVALID = "invalid_request_error"
 _HOST = "HOST"
 _CODING = "TRANSFER-ENCODING"
-ONCE = frozenset({_HOST, _CODING, "AUTHORIZATION"})
+ONCE = frozenset({_HOST, _CODING, "AUTHORIZATION", "X-API-KEY"})
 """Headers that may come a single time, whatever the config says."""
 
 

@@ -24,7 +24,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from shared.config.limits import Limits
 from shared.errors import ShuttingDown
 from shared.log_fields import fields
-from web.dialects import chat
+from web.dialects.by_path import dialect_of
 from web.server.buffered import BufferedBytes
 from web.server.chunks import in_turns
 from web.server.client_connection import DRAIN_S, DRAINED_BYTES, Client
@@ -158,7 +158,9 @@ class Worker(GeventWorker):  # type: ignore[misc]
         said = fields(error=type(exc).__name__, status=refusal.info.status, request_id=request_id)
         log.info("refused a request", extra=said)
         with contextlib.suppress(OSError):
-            client.send(_whole_answer(refusal, request_id), 0, 0.0)  # who has no room for it does not read
+            client.send(
+                _whole_answer(refusal, request_id, getattr(req, "path", "")), 0, 0.0
+            )  # who has no room for it does not read
             client.linger()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -263,9 +265,9 @@ def _drained(body: Any) -> bool:
     return False
 
 
-def _whole_answer(refusal: Refusal, request_id: str) -> bytes:
-    """A refusal as bytes on the wire."""
-    body = chat.error(refusal.info)
+def _whole_answer(refusal: Refusal, request_id: str, path: str) -> bytes:
+    """A refusal as bytes on the wire, in the shape of the path's API."""
+    body = dialect_of(path).error(refusal.info, request_id)
     retry = f"Retry-After: {refusal.retry_after_s}\r\n" if refusal.retry_after_s else ""
     head = (
         f"HTTP/1.1 {refusal.info.status} {refusal.phrase}\r\nConnection: close\r\n"

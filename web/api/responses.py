@@ -1,0 +1,52 @@
+"""The Responses API of OpenAI."""
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from web.api import client_request, deciding, kept_responses
+from web.dialects import responses
+from web.services import current_services
+
+bp = Blueprint("responses", __name__)
+
+
+@bp.post("/v1/responses")
+def create() -> ResponseReturnValue:
+    """Relay to the model that made the previous response; without one route or reuse the pin."""
+    return _answered("")
+
+
+@bp.post("/v1/responses/compact")
+def compact() -> ResponseReturnValue:
+    """Have the session's model compact its conversation."""
+    return _answered("/compact")
+
+
+def _answered(suffix: str) -> ResponseReturnValue:
+    asked = client_request.read(request.environ, responses, suffix)
+    previous = responses.previous(asked.asked.fields)
+    decision = kept_responses.previous(asked, previous) if previous else deciding.decide(asked.route)
+    return current_services().relay.answer(asked, decision)
+
+
+@bp.get("/v1/responses/<response_id>")
+def retrieve(response_id: str) -> ResponseReturnValue:
+    """A response that its provider keeps."""
+    return _kept(response_id, "GET")
+
+
+@bp.delete("/v1/responses/<response_id>")
+def delete(response_id: str) -> ResponseReturnValue:
+    """Have its provider forget a response."""
+    return _kept(response_id, "DELETE")
+
+
+@bp.post("/v1/responses/<response_id>/cancel")
+def cancel(response_id: str) -> ResponseReturnValue:
+    """Stop a response that is made in the background."""
+    return _kept(response_id, "POST", "/cancel")
+
+
+def _kept(response_id: str, method: str, suffix: str = "") -> ResponseReturnValue:
+    asked, decision = kept_responses.request(request.environ, response_id, method=method, suffix=suffix)
+    return current_services().relay.answer(asked, decision)

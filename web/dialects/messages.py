@@ -1,0 +1,206 @@
+"""The Messages API of Anthropic."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+
+from shared.domain.catalog import Model
+from shared.errors import BadRequest
+from web.dialects import body, named
+from web.dialects.body import Fields
+from web.dialects.dialect import Usage
+from web.dialects.errors import ErrorInfo
+from web.dialects.event_lines import renamed
+
+name = "messages"
+conversation_field = "messages"
+headers = {"anthropic-version": "2023-06-01"}
+
+_PATH = "/messages"
+_SOME_LIST = re.compile(rb"\s*\[\s*[^\]\s]")
+_OLD_USER_ID = re.compile(r"_session_([0-9A-Za-z-]{8,64})$")
+ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+"""The API's types of errors by status; each other status of the client's is a fault of the request."""
+_FIRST_SERVER_ERROR = 500
+
+
+class _Metadata(msgspec.Struct):
+    user_id: str | None = None
+
+
+class _ClaudeCode(msgspec.Struct):
+    session_id: str = ""
+
+
+_metadata = msgspec.json.Decoder(_Metadata | None).decode
+_claude_code = msgspec.json.Decoder(_ClaudeCode).decode
+
+model = named.model
+
+
+def session_hints(fields: Fields) -> dict[str, str]:
+    """Ids that a body may hold, by the source of sessions that each belongs to; Claude Code's is in `metadata`."""
+    return {**named.session_hints(fields), "claude-code": _claude_session(fields.get("metadata", named.NULL))}
+
+
+def _claude_session(metadata: msgspec.Raw) -> str:
+    """`user_id` is JSON with `session_id`; before 2.1 it ended in `_session_<uuid>`. Empty for anything else."""
+    try:
+        said = _metadata(metadata)
+        user_id = said.user_id if said and said.user_id else ""
+        if user_id.startswith("{"):
+            return _claude_code(user_id).session_id
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return ""
+    found = _OLD_USER_ID.search(user_id)
+    return found[1] if found else ""
+
+
+def messages(fields: Fields) -> msgspec.Raw:
+    """The conversation as JSON, not yet decoded; raises BadRequest when it is missing or empty."""
+    found = fields.get("messages", named.NULL)
+    if not _SOME_LIST.match(found):
+        raise BadRequest("messages is missing or empty; send at least one message", param="messages")
+    return found
+
+
+def upstream_url(model: Model, suffix: str = "") -> str:
+    """Where the model's provider takes messages."""
+    return model.provider.base_url.partition("?")[0] + _PATH + suffix
+
+
+def credential(model: Model, clients_own: str | None) -> dict[str, str]:
+    """The client's own key where it is passed through, else the provider's."""
+    provider = model.provider
+    if provider.passthrough_auth:
+        scheme, _, key = (clients_own or "").partition(" ")
+        if scheme == named.API_KEY:
+            return {named.API_KEY: key}
+        return {"authorization": clients_own} if clients_own else {}
+    return {named.API_KEY: provider.access_key} if provider.access_key else {}
+
+
+def upstream_body(fields: Fields, model: Model) -> bytes:
+    """The client's body with the model's name as the provider knows it."""
+    return body.encode({**fields, "model": msgspec.Raw(body.encode(model.id))})
+
+
+def error(info: ErrorInfo, request_id: str = "") -> bytes:
+    """`{"type": "error", "error": {"type", "message"}, "request_id"}`."""
+    other = "api_error" if info.status >= _FIRST_SERVER_ERROR else "invalid_request_error"
+    told = {"type": ERROR_TYPES.get(info.status, other), "message": info.message}
+    return body.encode({"type": "error", "error": told, "request_id": request_id or None})
+
+
+class MessagesReader:
+    """Reads one answer as it passes; everything but the model's name stays byte for byte as it came."""
+
+    translates = False
+    silence: bytes | None = None
+
+    def __init__(self, model_name: str | None) -> None:
+        """With `model_name` None the answer keeps the provider's name."""
+        self._model = msgspec.Raw(body.encode(model_name)) if model_name else None
+        self._usage: Usage | None = None
+
+    def whole(self, data: bytes) -> bytes:
+        """A complete JSON answer, changed; data that is no JSON object is returned as it is."""
+        fields = body.parsed(data)
+        if fields is None:
+            return data
+        self._note(fields)
+        if self._model is None or "model" not in fields:
+            return data
+        fields["model"] = self._model
+        return body.encode(fields)
+
+    def line(self, line: bytes) -> bytes:
+        """One line of an event stream, its end included; only the event that names a model changes."""
+        if (b'"usage"' not in line and b'"model"' not in line) or not line.startswith(b"data:"):
+            return line
+        fields = body.parsed(line[5:])
+        if fields is None:
+            return line
+        self._note(fields)
+        message = body.parsed(fields["message"]) if "message" in fields else None
+        if message is None:
+            return line
+        self._note(message)
+        return line if self._model is None else renamed(line, fields, "message", message, self._model)
+
+    def end(self) -> bytes:
+        """Nothing follows the provider's own end."""
+        return b""
+
+    def broken(self, info: ErrorInfo) -> bytes:
+        """The error as the last event of a stream, after the end of a line that may have broken off."""
+        return b"\n\nevent: error\ndata: " + error(info) + b"\n\n"
+
+    def refused(self, status: int, data: bytes) -> bytes | None:  # noqa: ARG002 - passed on as it came
+        """An error of the provider; None: it is passed on as it came."""
+        return None
+
+    def usage(self) -> Usage | None:
+        """What the answer said it used; None when it said nothing readable."""
+        return self._usage
+
+    def _note(self, fields: Fields) -> None:
+        """Take what is said of usage: a stream says what came in at its beginning, and what went out at its end."""
+        said = read_usage(fields["usage"]) if "usage" in fields else None
+        if said is None:
+            return
+        before = self._usage or Usage()
+        self._usage = Usage(
+            input=said.input or before.input,
+            cached=said.cached or before.cached,
+            output=said.output or before.output,
+        )
+
+
+def reader(
+    model_name: str | None,
+    *,
+    pinned: bool,  # noqa: ARG001 - a header says it
+    noted: Callable[[str], None] | None = None,  # noqa: ARG001 - no provider keeps these
+) -> MessagesReader:
+    """A reader for one answer."""
+    return MessagesReader(model_name)
+
+
+_Tokens = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+
+
+class _Usage(msgspec.Struct):
+    """`usage` of the Messages API, where cached tokens are counted apart."""
+
+    input_tokens: _Tokens | None = None
+    output_tokens: _Tokens | None = None
+    cache_read_input_tokens: _Tokens | None = None
+    cache_creation_input_tokens: _Tokens | None = None
+
+
+_decode_usage = msgspec.json.Decoder(_Usage | None).decode
+
+
+def read_usage(data: msgspec.Raw) -> Usage | None:
+    """The tokens in a `usage` object; None when it is null or not readable."""
+    try:
+        said = _decode_usage(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if said is None:
+        return None
+    fresh = (said.input_tokens or 0) + (said.cache_creation_input_tokens or 0)
+    return Usage(input=fresh, cached=said.cache_read_input_tokens or 0, output=said.output_tokens or 0)

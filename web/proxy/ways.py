@@ -1,0 +1,162 @@
+"""How a candidate is asked: in the client's own API where its provider speaks it, else in another one."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from shared.domain.catalog import Catalog, Model
+from shared.domain.decisions import RouteRequest
+from shared.domain.routes import Prefer, Route
+from shared.errors import BadRequest
+from web.dialects import body
+from web.dialects.body import Fields
+from web.dialects.by_path import BY_NAME
+from web.dialects.dialect import AnswerReader, Dialect
+from web.translation import pairs
+from web.translation.errors import Untranslatable
+from web.translation.reader import TranslatingReader
+
+_FOREIGN = {
+    "messages": (b'thinking"', b"plano:chat:", b'"signature":""', b'"signature": ""'),
+    "responses": (b"plano:chat:", b"reasoning"),
+}
+"""By which a conversation is seen to hold reasoning that another provider made: the first, and one of the others.
+
+Each takes half a millisecond for a megabyte; most conversations lack the first.
+"""
+_MOST_COMMAS = 500_000
+"""Who sends more in what has to be translated sends values without end, which would take all memory."""
+_decode = msgspec.json.Decoder(Any).decode
+
+
+def fitting(request: RouteRequest, asked: "Asked", catalog: Catalog) -> RouteRequest:
+    """The request without the candidates that cannot take it; raises BadRequest when none can.
+
+    Where a route is ranked, those whose providers speak the client's API stand first: that counts where the ranking
+    ties. The request's own model, if it cannot, is replaced by the first one that can.
+    """
+    faults: dict[str, BadRequest | None] = {}
+
+    def fault(model: Model) -> BadRequest | None:
+        api = "" if asked.is_spoken_by(model) else model.provider.apis[0]
+        if api not in faults:
+            faults[api] = asked.fault(model)
+        return faults[api]
+
+    def ordered(route: Route) -> Route:
+        able = [model for model in map(catalog.get, route.models) if fault(model) is None]
+        if route.prefer is not Prefer.NONE:
+            able.sort(key=asked.is_spoken_by, reverse=True)
+        return msgspec.structs.replace(route, models=tuple(model.name for model in able))
+
+    routes = tuple(route for route in map(ordered, request.routes) if route.models)
+    own = fault(request.model)
+    if own is None:
+        return msgspec.structs.replace(request, routes=routes)
+    if not routes:
+        raise own
+    return msgspec.structs.replace(request, routes=routes, model=catalog.get(routes[0].models[0]))
+
+
+class Way(msgspec.Struct, frozen=True):
+    """One request as a candidate's provider gets it."""
+
+    dialect: Dialect
+    """The API that the provider is asked in."""
+    body: bytes
+    reader: AnswerReader
+    translated: str | None = None
+    """From which API to which, such as `messages>chat`."""
+
+
+class Asked:
+    """A client's request, which may be needed in several APIs; it is decoded once at most."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        fields: Fields,
+        *,
+        suffix: str = "",
+        method: str = "POST",
+        noted: Callable[[str, str], None] | None = None,
+    ) -> None:
+        """`suffix` names something below the API's path that is asked for; without POST there is no body.
+
+        `noted` is told the model and the id of an answer that its provider keeps.
+        """
+        self.dialect = dialect
+        self.fields = fields
+        self.suffix = suffix
+        self.method = method
+        self._noted = noted
+        self._whole: dict[str, Any] | None = None
+
+    def way(
+        self, model: Model, model_name: str | None, *, pinned: bool, request_id: str, told: Mapping[str, str]
+    ) -> Way:
+        """How this model is asked, and its answer read.
+
+        With `model_name` None the answer keeps the provider's name. A conversation has the fields of `told` besides
+        its own. Raises BadRequest, and Untranslatable when the provider's APIs have no counterpart for something in
+        the request.
+        """
+        dialect = self.dialect
+        if self.is_spoken_by(model):
+            noted = partial(self._noted, model.name) if self._noted else None
+            reader = dialect.reader(model_name, pinned=pinned, noted=noted)
+            fields = self._native()
+            if told and fields and not self.suffix and dialect.name in BY_NAME:
+                fields = {**{name: msgspec.Raw(body.encode(value)) for name, value in told.items()}, **fields}
+            content = dialect.upstream_body(fields, model) if fields else b""
+            return Way(dialect, content, reader)
+        source, target = dialect.name, model.provider.apis[0]
+        translated = {**told, **self._in(target, model)}
+        reader = TranslatingReader(target, source, self.decoded(), model_name, pinned=pinned, request_id=request_id)
+        return Way(BY_NAME[target], body.encode(translated), reader, f"{source}>{target}")
+
+    def is_spoken_by(self, model: Model) -> bool:
+        """Whether the model's provider speaks the client's API."""
+        name = self.dialect.name
+        return name in model.provider.apis or name not in BY_NAME
+
+    def fault(self, model: Model) -> BadRequest | None:
+        """Why the model cannot take this request; None when it can."""
+        if self.is_spoken_by(model):
+            return None
+        try:
+            self._in(model.provider.apis[0], model)
+        except BadRequest as fault:
+            return fault
+        return None
+
+    def _in(self, target: str, model: Model) -> dict[str, Any]:
+        """The request in another API; raises BadRequest."""
+        if self.suffix:
+            where = f"/v1/{self.dialect.name}{self.suffix}"
+            raise Untranslatable(f"The provider of {model.name} has nothing like {where}", param="model")
+        return pairs.request(self.decoded(), self.dialect.name, target, model)
+
+    def decoded(self) -> dict[str, Any]:
+        """The whole body; raises BadRequest for values that cannot be read."""
+        if self._whole is None:
+            if sum(bytes(value).count(b",") for value in self.fields.values()) > _MOST_COMMAS:
+                raise BadRequest("The body holds too many values to be translated for its model's provider")
+            try:
+                self._whole = {name: _decode(value) for name, value in self.fields.items()}
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise BadRequest(f"The body cannot be read: {error}") from None
+        return self._whole
+
+    def _native(self) -> Fields:
+        """The fields without reasoning of other providers, which the API would refuse; mostly the very fields."""
+        name, field = self.dialect.name, self.dialect.conversation_field
+        if field not in self.fields or name not in _FOREIGN:
+            return self.fields
+        said, (kind, *marks) = bytes(self.fields[field]), _FOREIGN[name]
+        if kind not in said or not any(mark in said for mark in marks):
+            return self.fields
+        kept = pairs.without_foreign(name, self.decoded()[field])
+        return {**self.fields, field: msgspec.Raw(body.encode(kept))}

@@ -1,0 +1,47 @@
+"""What a provider's model takes, as far as translating depends on it."""
+
+import re
+from typing import Literal
+
+import msgspec
+
+Version = tuple[int, int]
+
+_VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
+_ADAPTIVE: Version = (4, 6)
+"""The first Claude that takes `thinking: adaptive` with an effort; those before take budgets."""
+_WITHOUT_SAMPLING: Version = (4, 7)
+"""The first Claude that refuses `temperature` and `top_p`."""
+_SYSTEM_TURNS: Version = (4, 8)
+"""The first Claude that takes messages of role `system`."""
+
+
+class Features(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request may hold for the model that it goes to."""
+
+    prompt_caching: bool = True
+    """Whether `cache_control` is placed in a Messages request where the client placed none."""
+    max_tokens_default: int = 32_000
+    """For a Messages request whose client named no limit: the least that a Claude 4 or later can put out."""
+    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    """The name of the limit in a chat request; OpenAI's newer models refuse the old one, others know only that."""
+    thinking: Literal["adaptive", "budget"] = "adaptive"
+    """How a Messages request says how much the model may think."""
+    sampling: bool = True
+    """Whether a Messages request may hold `temperature` and `top_p`."""
+    system_turns: bool = True
+    """Whether a Messages request may hold a message of role `system`; else it becomes text of the user's turn."""
+    file_urls: bool = False
+    """Whether a chat request may name a file by its URL: true where it goes on to an API that can."""
+
+
+def features_of(model_id: str, *, prompt_caching: bool = True) -> Features:
+    """The features of a Claude by its name at the provider; a name without a version counts as the newest."""
+    found = _VERSION.search(model_id)
+    version = (int(found[1]), int(found[2] or 0)) if found else None
+    return Features(
+        prompt_caching=prompt_caching,
+        thinking="budget" if version and version < _ADAPTIVE else "adaptive",
+        sampling=bool(version and version < _WITHOUT_SAMPLING),
+        system_turns=not version or version >= _SYSTEM_TURNS,
+    )
