@@ -1,10 +1,12 @@
 # make run    the gateway on this machine; nothing else needs to be installed but Python 3.11 or 3.12
 # make test   everything CI runs
 # make lock   write constraints.txt anew after a change of pyproject.toml; make upgrade takes the newest versions
+# make lowest  all tests but those of whole pools, with the lowest versions that pyproject.toml allows: lowest.txt has them
 # make bench  the figures in bench/results; make bench-pinned etc. for one of them
 # make compare REF=HEAD~1  this tree beside another commit, measured in turn
 # make fuzz SECONDS=60; make chaos SECONDS=600 SEED=7
 # make load SECONDS=60 SESSIONS=200   many clients at once: what hangs, splits or degrades
+# make attack   greedy clients beside honest ones; make soak SECONDS=600   what is held after much has gone wrong
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +22,7 @@ SECONDS ?= 60
 SEED ?= 1
 SESSIONS ?= 200
 
-.PHONY: run test format lock upgrade bench compare fuzz chaos load clean
+.PHONY: run test format lock upgrade lowest bench compare fuzz chaos load attack soak clean
 
 run: $(READY)
 	@if [ -n "$$OPENAI_API_KEY" ] || grep -qs '^OPENAI_API_KEY=.' .env; then \
@@ -52,6 +54,14 @@ lock: $(BIN)/uv
 upgrade: $(BIN)/uv
 	$(LOCK) --upgrade
 
+LOWEST := .venv-lowest
+
+lowest: $(BIN)/uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev]'
+	$(LOWEST)/bin/python -m pytest --ignore tests/system --ignore tests/fuzz
+	$(BIN)/uv pip freeze --quiet --python $(LOWEST)/bin/python --exclude-editable > lowest.txt
+
 bench: $(READY)
 	for question in $(QUESTIONS) table; do $(BIN)/python -m bench.$$question || exit 1; done
 
@@ -69,6 +79,12 @@ chaos: $(READY)
 
 load: $(READY)
 	$(BIN)/python -m tests.system.load --seconds $(SECONDS) --sessions $(SESSIONS)
+
+attack: $(READY)
+	$(BIN)/python -m tests.system.attack
+
+soak: $(READY)
+	$(BIN)/python -m tests.system.soak --seconds $(SECONDS)
 
 clean:
 	rm -rf $(VENV)

@@ -21,9 +21,12 @@ def mend(queue: Queue, unreadable: Unreadable) -> None:
             queue.connection.delete(key)
 
 
-def is_wrong_type(error: BaseException) -> bool:
-    """Whether Redis says that a key holds another type than the command is for."""
-    return isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error)
+def mend_after(error: redis.RedisError, queue: Queue, unreadable: Unreadable) -> bool:
+    """Mend if that is what the error is about; return whether it is."""
+    wrong_type = isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error)
+    if wrong_type:
+        mend(queue, unreadable)
+    return wrong_type
 
 
 def _types(queue: Queue) -> dict[str, bytes]:

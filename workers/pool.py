@@ -39,7 +39,7 @@ from shared.store.unreadable import Unreadable
 from shared.store.workers import HEARTBEAT_TTL_S
 from workers.incoming import FUNCTIONS
 from workers.intake import Intake
-from workers.mending import is_wrong_type, mend
+from workers.mending import mend, mend_after
 from workers.services import WorkerServices
 from workers.time_limits import GreenletDeathPenalty
 
@@ -113,7 +113,8 @@ class PoolWorker(SimpleWorker):
         self._breaker = endpoint.breaker
         self._greenlets = Pool(size)
         self._stop = stop
-        self._next_heartbeat = self._next_look = 0.0
+        self._next_look = 0.0
+        self._signed_off = False
         self._dequeued: deque[Job] = deque()
         self._unreadable = unreadable or Unreadable()
         self._intake = Intake(self.queues[0], self.job_class, self._unreadable)
@@ -156,9 +157,7 @@ class PoolWorker(SimpleWorker):
 
     def _refused_by_redis(self, error: redis.ResponseError) -> None:
         """Delete what is in the way of the queue; without such a thing wait, since Redis may refuse for long."""
-        if is_wrong_type(error):
-            mend(self.queues[0], self._unreadable)
-        else:
+        if not mend_after(error, self.queues[0], self._unreadable):
             log.debug("redis refuses: %s", error)
             self._stop.wait(HEARTBEAT_EVERY_S)
 
@@ -171,8 +170,7 @@ class PoolWorker(SimpleWorker):
             execute(job, queue)
         except redis.RedisError as error:  # the job's key expires, and the session's next request queues a new job
             log.warning("a job could not be signed off: %s", type(error).__name__)
-            if is_wrong_type(error):
-                mend(self.queues[0], self._unreadable)
+            mend_after(error, self.queues[0], self._unreadable)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Log why a job failed: in one line for what comes from outside, with RQ's traceback for all else."""
@@ -219,33 +217,15 @@ class PoolWorker(SimpleWorker):
                 announce(pipeline, job, msgspec.convert(job._result, DecisionResult))  # noqa: SLF001
             pipeline.execute()
 
-    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ARG002
-        """Write the worker's heartbeat, once a second at most. RQ would write several for each job.
-
-        Each one registers the worker and its queue, too, since Redis may have come back empty.
-        """
-        with self._beating:
-            if time.monotonic() < self._next_heartbeat:
-                return
-            self._next_heartbeat = time.monotonic() + HEARTBEAT_EVERY_S
-            # Without `suppress` RQ's loop would end; dequeuing waits until Redis is back.
-            with contextlib.suppress(redis.RedisError), self.connection.pipeline() as together:
-                super().heartbeat(HEARTBEAT_TTL_S, together)
-                register(self, together)
-                together.sadd(Queue.redis_queues_keys, *self.queue_keys())
-                together.execute()
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Do nothing: RQ would write several for each job, and end its loop when one fails. `_beat` writes them."""
 
     def check_for_suspension(self, burst: bool) -> None:
         """Obey `rq suspend`, for which the worker looks once a second."""
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + HEARTBEAT_EVERY_S
-            with contextlib.suppress(redis.RedisError):  # as above
+            with contextlib.suppress(redis.RedisError):  # RQ's loop would end; dequeuing waits until Redis is back
                 super().check_for_suspension(burst)
-
-    def run_maintenance_tasks(self) -> None:
-        """Clean RQ's registries, at the next round if Redis is away."""
-        with contextlib.suppress(redis.RedisError):  # as above
-            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
 
     def set_state(self, state: str, pipeline: Any = None) -> None:  # noqa: ARG002
         """Keep the state here, and not in Redis: idle and busy mean nothing where many jobs run."""
@@ -264,6 +244,7 @@ class PoolWorker(SimpleWorker):
         """Sign on, and begin to give signs of life."""
         mend(self.queues[0], self._unreadable)
         super().bootstrap(*args, **kwargs)
+        self._beat()
         for each in self._background:
             each.start()
 
@@ -273,9 +254,15 @@ class PoolWorker(SimpleWorker):
         return False
 
     def _beat(self) -> None:
-        """Give a sign of life, also while there is no room for another job."""
+        """Give a sign of life, and register worker and queue, since Redis may have come back empty."""
         try:
-            self.heartbeat()
+            with self._beating, self.connection.pipeline() as together:
+                if self._signed_off:
+                    return
+                super().heartbeat(HEARTBEAT_TTL_S, together)
+                register(self, together)
+                together.sadd(Queue.redis_queues_keys, *self.queue_keys())
+                together.execute()
         except redis.ResponseError as error:
             self._refused_by_redis(error)
         except redis.RedisError as error:
@@ -293,7 +280,7 @@ class PoolWorker(SimpleWorker):
         for each in self._background:
             each.stop()
         with self._beating:
-            self._next_heartbeat = math.inf
+            self._signed_off = True
         self._greenlets.join(timeout=DRAIN_S)
         super().teardown()  # type: ignore[no-untyped-call]
 

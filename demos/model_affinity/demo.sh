@@ -24,6 +24,7 @@ main() {
     choose_providers
     (cd "$demo" && plano check config.yaml) 2>&1
     echo
+    : >"$log"  # it is there before anybody looks into it
     plano up "$demo/config.yaml" "${options[@]}" >"$log" 2>&1 </dev/null &
     pool=$!
     wait_until "$ready_within_s" started || fail "plano up was not ready within $ready_within_s s: $(cat "$log")"

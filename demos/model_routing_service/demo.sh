@@ -102,6 +102,7 @@ translate='{
   }'
 
 set -m # in a process group of its own: Ctrl-C reaches this script, and the gateway is stopped by it
+: >"$logs/gateway.log"  # it is there before anybody looks into it
 plano up "$here/config.yaml" --port "$PORT" --also "$here/Procfile" >"$logs/gateway.log" 2>&1 &
 gateway=$!
 set +m

@@ -90,6 +90,7 @@ up_on_this_machine() {
         echo 'standins: python -m tests.fakes --provider $PROVIDER_PORT --router $ROUTER_PORT' >>"$run/Procfile"
     fi
     layout
+    : >"$run/log"  # it is there before anybody looks into it
     nohup plano up "$demo/config.yaml" --also "$run/Procfile" "${options[@]}" >"$run/log" 2>&1 </dev/null &
     echo $! >"$run/pid"
     wait_until "$ready_within_s" started || fail "not ready within $ready_within_s s; ./run_demo.sh down, and see $run/log"

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from shared.config.faults import UNREADABLE, Faults, Path, by_path, listed
 from shared.config.fields import url_fault
-from shared.config.models import OBSERVED, AccessKey, ConfigFile, Limits, MetricSource, RoutingPreference
+from shared.config.limits import Limits
+from shared.config.models import OBSERVED, AccessKey, ConfigFile, MetricSource, RoutingPreference
 from shared.config.providers import Served, unknown
 from shared.domain.catalog import Catalog
 from shared.domain.routes import Prefer, name_fault, prefer_fault

@@ -10,11 +10,11 @@ import msgspec
 from shared.config import document, environment, unsupported
 from shared.config.check import check, doubts
 from shared.config.faults import Faults
+from shared.config.limits import Limits
 from shared.config.migrate import migrate
 from shared.config.models import (
     AccessKey,
     ConfigFile,
-    Limits,
     Listener,
     MetricSource,
     RoutingPreference,

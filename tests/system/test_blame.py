@@ -4,6 +4,7 @@ import json
 import resource
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -109,7 +110,7 @@ def at_ease(client: Client, cache: redis.Redis, first: Provider, others: Provide
     first.behave(None)
     others.behave(None)
     cache.flushdb()
-    wait_until(lambda: "x-plano-fallback" not in client.ask("after").headers, what="the end of the cooldowns")
+    wait_until(lambda: "x-plano-fallback" not in client.ask(str(uuid4())).headers, what="the end of the cooldowns")
     first.clear()
     others.clear()
     cache.flushdb()

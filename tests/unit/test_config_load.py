@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from shared.config import load
-from shared.config.models import Limits, Listener, Tracing
+from shared.config.limits import Limits
+from shared.config.models import Listener, Tracing
 from shared.config.routing import Routing, SessionCache
 from shared.errors import ConfigError
 from tests.unit.config_files import Read, faults

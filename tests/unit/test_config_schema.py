@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.config.models import Limits
+from shared.config.limits import Limits
 from shared.config.routing import Routing
 from tests.unit.config_files import Read, faults
 

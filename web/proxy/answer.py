@@ -109,6 +109,11 @@ class Answer:
 
     def whole(self, most: int) -> bytes | None:
         """The whole body; None when it has more bytes than that, and then `chunks` yields it. Raises as `chunks`."""
+        if self._parser.message_complete and not self._held:  # all of it came with its head, in one block
+            self.first_byte_at = time.monotonic()
+            body = self._some()
+            self.close()
+            return body
         promised = self.header("content-length")
         if promised.isdecimal() and int(promised) > most:
             return None

@@ -17,6 +17,9 @@ from web.proxy.answer import Answer
 Headers = list[tuple[str, str]]
 
 
+_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+
+
 class ReadyResponse(Response):
     """A response whose headers go out as they are: docs/decisions/0012 has what that saves.
 
@@ -25,9 +28,11 @@ class ReadyResponse(Response):
 
     default_mimetype = None
 
-    def get_wsgi_headers(self, environ: dict[str, Any]) -> WsgiHeaders:
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> WsgiHeaders:  # noqa: ARG002
         """The headers for the server."""
-        return self.headers if self.status_code == HTTPStatus.OK else super().get_wsgi_headers(environ)
+        if self.status_code in _WITHOUT_BODY:
+            self.headers.remove("content-length")
+        return self.headers
 
 
 SESSION_SOURCE = "plano.session"

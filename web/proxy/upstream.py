@@ -76,8 +76,9 @@ class Upstream:
         pool = self._pool(f"{scheme}://{host}", ca_file)
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
         at = host.rpartition("@")[2]
-        head = f"{method} /{path} HTTP/1.1\r\nHost: {at}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
-        data = head.encode("latin-1") + content
+        text = f"{method} /{path} HTTP/1.1\r\nHost: {at}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
+        head = text.encode("latin-1")
+        data = (head, content) if len(content) > BLOCK else (head + content,)  # a long body is not copied
         late = UpstreamTimeout(f"{provider} did not answer within {within_s:.3g} s")
         with gevent.Timeout(within_s, late):
             parser = None
@@ -102,7 +103,7 @@ class Upstream:
         for pool in tuple(self._pools.values()):
             pool.tend(last_round=last_round)
 
-    def _exchange(self, pool: PlainPool | TlsPool, data: bytes, provider: str) -> Parser | None:
+    def _exchange(self, pool: PlainPool | TlsPool, data: Iterable[bytes], provider: str) -> Parser | None:
         """The head of the answer; None when the connection was an idle one that the provider has closed."""
         try:
             sock = pool.get_socket()
@@ -111,9 +112,10 @@ class Upstream:
         idle = getattr(sock, "has_served", False)  # the provider may be closing such a connection at this moment
         try:
             sock.settimeout(None)  # `post` counts the time: piece by piece a head would have it again and again
-            sent = sock.send(data)
-            if sent < len(data):  # sendall() alone would first ask how large the send buffer is
-                sock.sendall(memoryview(data)[sent:])
+            for piece in data:
+                sent = sock.send(piece)
+                if sent < len(piece):  # sendall() alone would first ask how large the send buffer is
+                    sock.sendall(memoryview(piece)[sent:])
         except OSError as error:
             pool.release_socket(sock)
             kind = NotSent if error.errno in _OURS else UpstreamUnreachable

@@ -13,7 +13,7 @@ import gevent
 import gevent.socket
 from gunicorn.http.errors import InvalidHeader, ParseException
 
-from shared.config.models import Limits
+from shared.config.limits import Limits
 from web.server.buffered import BufferedBytes, Full
 from web.server.turns import Turns
 

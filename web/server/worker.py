@@ -21,7 +21,7 @@ from gunicorn import glogging
 from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.workers.ggevent import GeventWorker
 
-from shared.config.models import Limits
+from shared.config.limits import Limits
 from shared.errors import ShuttingDown
 from shared.log_fields import fields
 from web.dialects.by_path import dialect_of

@@ -261,5 +261,5 @@ def test_sigterm_lets_jobs_under_way_end(worker: Process, queue: DecisionQueue, 
 def leftovers(store: redis.Redis) -> list[str]:
     """What is there besides pins, and what RQ knows of its queues and workers."""
     names = [key.decode() for key in store.scan_iter("*")]
-    known = ("plano:affinity:", "rq:worker", "rq:queues", "rq:failed:", "rq:clean_registries:")
+    known = ("plano:affinity:", "plano:written", "rq:worker", "rq:queues", "rq:failed:", "rq:clean_registries:")
     return [name for name in names if not name.startswith(known)]

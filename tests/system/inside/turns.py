@@ -19,6 +19,8 @@ _FROM_TIME_TO_TIME = (
     "plano:cooldown:",
     "plano:failures:",
     "plano:replica:",
+    "plano:written",
+    "rq:workers:plano",
 )
 _OF_A_TRANSACTION = {"MULTI", "EXEC"}
 
