@@ -10,7 +10,7 @@ from shared.domain.decisions import RouteRequest
 from shared.domain.routes import Route
 from shared.errors import NotAllowed
 from web.api import content, kept_responses
-from web.dialects import body, responses
+from web.dialects import body
 from web.dialects.dialect import Dialect
 from web.dialects.sessions import named_session
 from web.ops.tracing import ROUTE_REQUEST, TENANT, trace_of
@@ -43,9 +43,7 @@ def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientR
     allowed = frozenset(key.models) if key and key.models is not None else None
     if allowed is not None and model.name not in allowed:
         raise NotAllowed(f"The model {model.name} is not covered by this API key")
-    noted = (
-        partial(kept_responses.note, services, tenant) if dialect is responses and responses.is_kept(fields) else None
-    )
+    noted = partial(kept_responses.note, services, tenant) if dialect.is_kept(fields) else None
     body_asked = Asked(dialect, fields, suffix=suffix, noted=noted)
     asked = environ[ROUTE_REQUEST] = RouteRequest(
         model=model,

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
@@ -14,6 +13,7 @@ from web.dialects.body import Fields
 from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.dialects.event_lines import data_line
+from web.dialects.usage import Details, Tokens, decoded, openai_usage
 
 name = "chat"
 conversation_field = "messages"
@@ -36,6 +36,11 @@ def messages(fields: Fields) -> msgspec.Raw:
     if not _SOME_LIST.match(found):
         raise BadRequest("messages is missing or empty; send at least one message", param="messages")
     return found
+
+
+def is_kept(fields: Fields) -> bool:  # noqa: ARG001 - none of this API is
+    """No: there is no id to ask for it by."""
+    return False
 
 
 def upstream_url(model: Model, suffix: str = "") -> str:
@@ -150,19 +155,12 @@ def reader(
     return ChatReader(model_name, pinned=pinned)
 
 
-_Tokens = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
-
-
-class _Details(msgspec.Struct):
-    cached_tokens: _Tokens | None = None
-
-
 class _Usage(msgspec.Struct):
-    """`usage` of the Chat Completions API, where cached tokens are counted among the prompt's, too."""
+    """`usage` of the Chat Completions API."""
 
-    prompt_tokens: _Tokens | None = None
-    completion_tokens: _Tokens | None = None
-    prompt_tokens_details: _Details | None = None
+    prompt_tokens: Tokens | None = None
+    completion_tokens: Tokens | None = None
+    prompt_tokens_details: Details | None = None
 
 
 _decode_usage = msgspec.json.Decoder(_Usage | None).decode
@@ -170,12 +168,5 @@ _decode_usage = msgspec.json.Decoder(_Usage | None).decode
 
 def read_usage(data: msgspec.Raw) -> Usage | None:
     """The tokens in a `usage` object; None when it is null or not readable."""
-    try:
-        said = _decode_usage(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    if said is None:
-        return None
-    prompt, details = said.prompt_tokens or 0, said.prompt_tokens_details
-    cached = min(details.cached_tokens or 0, prompt) if details else 0
-    return Usage(input=prompt - cached, cached=cached, output=said.completion_tokens or 0)
+    said = decoded(_decode_usage, data)
+    return said and openai_usage(said.prompt_tokens, said.prompt_tokens_details, said.completion_tokens)

@@ -63,6 +63,9 @@ class Dialect(Protocol):
     def messages(self, fields: Fields) -> msgspec.Raw:
         """The conversation of a request as a JSON array, not yet decoded; raises BadRequest when there is none."""
 
+    def is_kept(self, fields: Fields) -> bool:
+        """Whether the provider keeps the answer, so that a client can ask for it by its id."""
+
     def upstream_url(self, model: Model, suffix: str = "") -> str:
         """Where the model's provider takes this API's requests; `suffix` is a path below it."""
 

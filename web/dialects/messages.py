@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated
 
 import msgspec
 
@@ -13,6 +12,7 @@ from web.dialects.body import Fields
 from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.dialects.event_lines import renamed
+from web.dialects.usage import Tokens, decoded
 
 name = "messages"
 conversation_field = "messages"
@@ -74,6 +74,11 @@ def messages(fields: Fields) -> msgspec.Raw:
     if not _SOME_LIST.match(found):
         raise BadRequest("messages is missing or empty; send at least one message", param="messages")
     return found
+
+
+def is_kept(fields: Fields) -> bool:  # noqa: ARG001 - none of this API is
+    """No: there is no id to ask for it by."""
+    return False
 
 
 def upstream_url(model: Model, suffix: str = "") -> str:
@@ -179,16 +184,13 @@ def reader(
     return MessagesReader(model_name)
 
 
-_Tokens = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
-
-
 class _Usage(msgspec.Struct):
     """`usage` of the Messages API, where cached tokens are counted apart."""
 
-    input_tokens: _Tokens | None = None
-    output_tokens: _Tokens | None = None
-    cache_read_input_tokens: _Tokens | None = None
-    cache_creation_input_tokens: _Tokens | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+    cache_read_input_tokens: Tokens | None = None
+    cache_creation_input_tokens: Tokens | None = None
 
 
 _decode_usage = msgspec.json.Decoder(_Usage | None).decode
@@ -196,10 +198,7 @@ _decode_usage = msgspec.json.Decoder(_Usage | None).decode
 
 def read_usage(data: msgspec.Raw) -> Usage | None:
     """The tokens in a `usage` object; None when it is null or not readable."""
-    try:
-        said = _decode_usage(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    said = decoded(_decode_usage, data)
     if said is None:
         return None
     fresh = (said.input_tokens or 0) + (said.cache_creation_input_tokens or 0)

@@ -36,6 +36,10 @@ class Passed:
         """No conversation."""
         return _NONE
 
+    def is_kept(self, fields: Fields) -> bool:  # noqa: ARG002 - never
+        """No: there is no id to ask for it by."""
+        return False
+
     def upstream_url(self, model: Model, suffix: str = "") -> str:
         """Where the model's provider has it."""
         return chat.url(model, self._path + suffix)

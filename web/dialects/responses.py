@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated
 
 import msgspec
 
@@ -13,6 +12,7 @@ from web.dialects.body import Fields
 from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.dialects.event_lines import renamed
+from web.dialects.usage import Details, Tokens, decoded, openai_usage
 
 name = "responses"
 conversation_field = "input"
@@ -173,19 +173,12 @@ def reader(
     return ResponsesReader(model_name, noted)
 
 
-_Tokens = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
-
-
-class _Details(msgspec.Struct):
-    cached_tokens: _Tokens | None = None
-
-
 class _Usage(msgspec.Struct):
-    """`usage` of the Responses API, where cached tokens are counted among the input's, too."""
+    """`usage` of the Responses API."""
 
-    input_tokens: _Tokens | None = None
-    output_tokens: _Tokens | None = None
-    input_tokens_details: _Details | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+    input_tokens_details: Details | None = None
 
 
 _decode_usage = msgspec.json.Decoder(_Usage | None).decode
@@ -193,12 +186,5 @@ _decode_usage = msgspec.json.Decoder(_Usage | None).decode
 
 def read_usage(data: msgspec.Raw) -> Usage | None:
     """The tokens in a `usage` object; None when it is null or not readable."""
-    try:
-        said = _decode_usage(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    if said is None:
-        return None
-    taken, details = said.input_tokens or 0, said.input_tokens_details
-    cached = min(details.cached_tokens or 0, taken) if details else 0
-    return Usage(input=taken - cached, cached=cached, output=said.output_tokens or 0)
+    said = decoded(_decode_usage, data)
+    return said and openai_usage(said.input_tokens, said.input_tokens_details, said.output_tokens)
