@@ -20,7 +20,7 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rest_of_the_relay", ("web/proxy/", "web/dialects/chat.py")),
     ("redis", ("shared/store/",)),
     ("rest_of_affinity", ("shared/routing/",)),
-    ("reading_the_request_body", ("web/api/client_request.py", "web/dialects/body.py")),
+    ("reading_the_request_body", ("web/api/reading/client_request.py", "web/dialects/fields/body.py")),
     ("views_and_the_like", ("web/api/", "web/ops/")),
     ("flask_and_werkzeug", ("flask/", "werkzeug/")),
     ("gunicorn_parsing_heads", ("Parser.__next__",)),

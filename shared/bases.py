@@ -17,13 +17,13 @@ from shared.outgoing import Outgoing
 from shared.routing.affinity import Affinity, Decisions
 from shared.routing.failover import Failover
 from shared.settings import Settings
-from shared.store.commands import StoreClient
+from shared.store.connection.commands import StoreClient
+from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
-from shared.store.endpoint import RedisEndpoint
-from shared.store.latency import LatencyStore
+from shared.store.metrics.latency import LatencyStore
+from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from shared.store.pins import PinStore
 from shared.store.queue import RefreshQueue
-from shared.store.snapshot import MetricsStore, RecentSnapshot
 from shared.store.web_replicas import Replicas
 from shared.tracing import Tracing
 

@@ -19,18 +19,18 @@ from shared.periodic import Periodic
 from shared.routing.affinity import Affinity, Decisions, Pins, Policy, Quota, Recorder
 from shared.routing.failover import Cooldowns, Failover, Movable, OnFailure, Rules
 from shared.settings import Settings
-from shared.store.commands import TRY_EVERY_S, StoreClient
+from shared.store.connection.commands import TRY_EVERY_S, StoreClient
+from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
-from shared.store.endpoint import RedisEndpoint
-from shared.store.latency import LatencyStore
+from shared.store.decoding.unreadable import Unreadable
+from shared.store.jobs.results import Results
+from shared.store.metrics.latency import LatencyStore
+from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from shared.store.pin_view import PinView
 from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.quotas import SessionQuota
 from shared.store.responses import ResponseStore
-from shared.store.results import Results
-from shared.store.snapshot import MetricsStore, RecentSnapshot
-from shared.store.unreadable import Unreadable
 from shared.store.web_replicas import Replicas
 from shared.tracing import Tracing
 

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from shared.errors import QueueDown, StoreDown
-from shared.store.commands import StoreClient
-from shared.store.endpoint import RedisEndpoint
+from shared.store.connection.commands import StoreClient
+from shared.store.connection.endpoint import RedisEndpoint
+from shared.store.jobs.results import Results
 from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue
-from shared.store.results import Results
 
 CONNECTIONS = 6
 PATIENT_S = 5.0

@@ -15,15 +15,15 @@ from shared.settings import Settings
 from shared.tracing import Tracing
 from web.access_keys import Access
 from web.client_address import ClientAddress
-from web.dialects.sessions import Sources
+from web.dialects.fields.sessions import Sources
 from web.ops import heartbeat, metrics, usage
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
 from web.ops.usage import UsageRecorder
-from web.proxy import upstream
 from web.proxy.cache_keys import CacheKeys
+from web.proxy.providers import upstream
+from web.proxy.providers.upstream import Upstream
 from web.proxy.relay import Relay
-from web.proxy.upstream import Upstream
 
 EXTENSION = "plano"
 

@@ -33,13 +33,13 @@ from shared import messages
 from shared.errors import RouterDown
 from shared.messages import DecisionResult
 from shared.periodic import Periodic
-from shared.store.endpoint import RedisEndpoint
+from shared.store.connection.endpoint import RedisEndpoint
+from shared.store.decoding.unreadable import Unreadable
+from shared.store.jobs.workers import HEARTBEAT_TTL_S
 from shared.store.queue import announce, rq_queue
-from shared.store.unreadable import Unreadable
-from shared.store.workers import HEARTBEAT_TTL_S
-from workers.incoming import FUNCTIONS
-from workers.intake import Intake
-from workers.mending import mend, mend_after
+from workers.queue.incoming import FUNCTIONS
+from workers.queue.intake import Intake
+from workers.queue.mending import mend, mend_after
 from workers.services import WorkerServices
 from workers.time_limits import GreenletDeathPenalty
 

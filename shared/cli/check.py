@@ -10,7 +10,7 @@ from shared.cli.arguments import CONFIG
 from shared.config import load
 from shared.errors import ConfigError
 from shared.settings import Settings
-from shared.store.acl import acl
+from shared.store.connection.acl import acl
 
 
 @click.command("check")

@@ -18,7 +18,7 @@ import requests
 from shared.cli import settings_files
 from shared.cli.arguments import fail
 from shared.cli.clients import CLIENTS, KEY, Client, Gateway
-from shared.cli.running import running_pool
+from shared.cli.local_pool.running import running_pool
 from shared.errors import ConfigError
 from shared.settings import Settings
 

@@ -12,7 +12,7 @@ import click
 from shared import bootstrap
 from shared.bases import ViewBase
 from shared.cli.arguments import CONFIG, fail
-from shared.cli.running import running_pool
+from shared.cli.local_pool.running import running_pool
 from shared.config.models import MetricSource, max_ages_s
 from shared.domain.ranking import KIND_OF, Kind, Row, explain
 from shared.domain.routes import Route

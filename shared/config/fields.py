@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from shared.config.environment import Filled
+from shared.config.reading.environment import Filled
 from shared.outgoing import holds_certificates
 
 T = TypeVar("T")

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from shared.config import document, environment, unsupported
 from shared.config.check import check, doubts
 from shared.config.faults import Faults
 from shared.config.limits import Limits
-from shared.config.migrate import migrate
 from shared.config.models import (
     AccessKey,
     ConfigFile,
@@ -20,8 +18,10 @@ from shared.config.models import (
     RoutingPreference,
     Tracing,
 )
-from shared.config.parse import read
 from shared.config.providers import Served, serve
+from shared.config.reading import document, environment, unsupported
+from shared.config.reading.migrate import migrate
+from shared.config.reading.parse import read
 from shared.config.routing import Router, Routing
 from shared.domain.catalog import Catalog
 from shared.domain.routes import Prefer, Route

@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
 from redis.retry import Retry
 
-from shared.store.breaker import Breaker, CircuitOpen
+from shared.store.connection.breaker import Breaker, CircuitOpen
 
 BACKSTOP_S = 2.0
 """The longest wait for one answer. The failure detector decides long before that whether Redis is silent; this limit

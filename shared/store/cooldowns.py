@@ -10,9 +10,9 @@ import redis
 from shared.domain.cooldowns import Cooldown, sit_out_s
 from shared.errors import StoreDown
 from shared.store import keys, scripts
-from shared.store.commands import WrongType
-from shared.store.unreadable import Unreadable
-from shared.store.values import Decoder
+from shared.store.connection.commands import WrongType
+from shared.store.decoding.unreadable import Unreadable
+from shared.store.decoding.values import Decoder
 
 REMEMBERED_S = 600
 """How long a failure counts towards the next one, after its cooldown has ended."""

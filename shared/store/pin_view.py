@@ -9,7 +9,7 @@ import redis
 from shared.domain import pins as codec
 from shared.domain.pins import Held, Pin
 from shared.store import keys
-from shared.store.values import Decoder
+from shared.store.decoding.values import Decoder
 
 AT_ONCE = 100
 """So many pins of a page are read at once. Then others have Redis and this process for as long as that took."""

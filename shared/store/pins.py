@@ -9,9 +9,9 @@ from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.store import keys, scripts
-from shared.store.commands import WrongType
-from shared.store.unreadable import Unreadable
-from shared.store.values import Decoder
+from shared.store.connection.commands import WrongType
+from shared.store.decoding.unreadable import Unreadable
+from shared.store.decoding.values import Decoder
 
 
 class PinStore:

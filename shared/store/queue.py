@@ -22,9 +22,9 @@ from shared.errors import QueueDown, RouterDown, TooManyWaiting
 from shared.messages import Announcement, DecisionRequest, DecisionResult, adopted
 from shared.periodic import Periodic
 from shared.store import keys
-from shared.store.backlog import Backlog
-from shared.store.results import Results, Waiter
-from shared.store.workers import LOOK_EVERY_S, Workers
+from shared.store.jobs.backlog import Backlog
+from shared.store.jobs.results import Results, Waiter
+from shared.store.jobs.workers import LOOK_EVERY_S, Workers
 
 QUEUE = "plano"
 JOB_BYTES = 64 * 1024

@@ -5,8 +5,8 @@ from typing import cast
 import redis
 
 from shared.store import keys
-from shared.store.commands import WrongType
-from shared.store.unreadable import Unreadable
+from shared.store.connection.commands import WrongType
+from shared.store.decoding.unreadable import Unreadable
 
 
 class ResponseStore:

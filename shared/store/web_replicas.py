@@ -6,8 +6,8 @@ from typing import Any
 import redis
 
 from shared.store import keys
-from shared.store.commands import WrongType
-from shared.store.unreadable import Unreadable
+from shared.store.connection.commands import WrongType
+from shared.store.decoding.unreadable import Unreadable
 
 TTL_S = 30
 

@@ -7,8 +7,9 @@ from shared.domain.catalog import Model, Provider
 from shared.errors import BadRequest
 from tests.fuzz.target import outcome, target
 from tests.fuzz.texts import MEMBERS, OBJECTS, damaged, last_of_each, object_of
-from web.dialects import body, chat
+from web.dialects import chat
 from web.dialects.chat import ChatReader
+from web.dialects.fields import body
 
 MODEL = Model("openai/gpt-5.2", "gpt-5.2", Provider(name="openai", base_url="http://x/v1", interface="openai"))
 _raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

@@ -10,7 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from shared.errors import BadRequest
 from tests.fuzz.target import outcome, target
-from web.api import content
+from web.api.reading import content
 
 LIMIT = 4096
 _PACKERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstd.compress}

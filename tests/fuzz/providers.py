@@ -11,9 +11,9 @@ from tests.fakes.scripted import scripted
 from tests.fuzz.target import outcome, target
 from tests.fuzz.texts import OBJECTS, ODD_TEXT, damaged, pieces
 from web.dialects import chat
-from web.proxy import retry_after
+from web.proxy.providers import retry_after
+from web.proxy.providers.upstream import Upstream
 from web.proxy.response import response
-from web.proxy.upstream import Upstream
 
 NAMES = ["Content-Type", "Content-Length", "Transfer-Encoding", "Connection", "Retry-After", "Retry-After-Ms", "X"]
 VALUES = st.one_of(

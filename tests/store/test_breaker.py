@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from shared.errors import StoreDown
-from shared.store.endpoint import RedisEndpoint
+from shared.store.connection.endpoint import RedisEndpoint
 from tests.endpoints import endpoint_to, serving
 from tests.harness import RedisServer, wait_until
 from tests.store.conftest import NewEndpoint

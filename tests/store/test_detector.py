@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from shared.errors import QueueDown, StoreDown
-from shared.store.commands import StoreClient
+from shared.store.connection.commands import StoreClient
 from tests.endpoints import CONNECTIONS, replica_on, serving
 from tests.fakes.delay import SlowProxy
 from tests.harness import RedisServer, wait_until

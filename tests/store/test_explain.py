@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 
 from shared.cli import main
 from shared.domain.ranking import Measure, Snapshot
-from shared.store.commands import StoreClient
+from shared.store.connection.commands import StoreClient
 from shared.store.cooldowns import CooldownStore
-from shared.store.snapshot import MetricsStore
+from shared.store.metrics.snapshot import MetricsStore
 from tests.fakes.ports import free_port
 from tests.harness import RedisServer
 

@@ -5,8 +5,8 @@ import redis
 
 from shared.domain.ranking import EMPTY, Measure, Snapshot
 from shared.store import keys
-from shared.store.commands import StoreClient
-from shared.store.snapshot import MetricsStore
+from shared.store.connection.commands import StoreClient
+from shared.store.metrics.snapshot import MetricsStore
 from shared.store.web_replicas import Replicas
 
 

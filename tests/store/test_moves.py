@@ -11,7 +11,7 @@ from shared.domain.pins import Held, Pin
 from shared.domain.sessions import Session
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
-from shared.store.commands import StoreClient
+from shared.store.connection.commands import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.pin_view import PinView
 from shared.store.pins import PinStore

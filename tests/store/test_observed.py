@@ -11,8 +11,8 @@ import redis
 from shared.domain.latency import Average, Sample
 from shared.memory.latency import MemoryLatencies
 from shared.store import keys
-from shared.store.commands import StoreClient
-from shared.store.latency import LatencyStore
+from shared.store.connection.commands import StoreClient
+from shared.store.metrics.latency import LatencyStore
 
 HALF_LIFE_S = 300
 KEPT_S = 2700

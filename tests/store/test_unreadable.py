@@ -14,13 +14,13 @@ from shared.domain.sessions import Session
 from shared.errors import TooManySessions
 from shared.messages import DecisionResult
 from shared.store import keys
-from shared.store.commands import StoreClient
+from shared.store.connection.commands import StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
-from shared.store.latency import LatencyStore
+from shared.store.decoding.unreadable import LOG_EVERY_S, Unreadable
+from shared.store.metrics.latency import LatencyStore
+from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from shared.store.pins import PinStore
 from shared.store.quotas import SessionQuota
-from shared.store.snapshot import MetricsStore, RecentSnapshot
-from shared.store.unreadable import LOG_EVERY_S, Unreadable
 from shared.store.web_replicas import Replicas
 from tests.endpoints import Replica
 from tests.harness import wait_until

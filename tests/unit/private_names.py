@@ -230,10 +230,10 @@ LIBRARIES = (
     Library(
         "geventhttpclient",
         "decisions/0008-upstream-connections.md",
-        ("web/proxy/connections.py", "web/proxy/answer.py"),
+        ("web/proxy/providers/connections.py", "web/proxy/providers/answer.py"),
         GEVENTHTTPCLIENT,
     ),
-    Library("honcho", "README.md", ("shared/cli/processes.py",), HONCHO),
+    Library("honcho", "README.md", ("shared/cli/local_pool/processes.py",), HONCHO),
     Library("gevent", "decisions/0001-gevent-workers.md", (), GEVENT),
 )
 

@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain import conversation
 from shared.errors import BadRequest
-from web.dialects import body
+from web.dialects.fields import body
 
 MANY = 400_000
 SMALL_BYTES = 4_000_000

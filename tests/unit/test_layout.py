@@ -13,6 +13,8 @@ from tests.harness import ROOT
 PACKAGES = ("shared", "web", "workers")
 ACTIVE = {"web.wsgi", "web.server.gunicorn_conf", "workers.__main__", "workers.clock"}
 """What a process starts with: it may set the process up."""
+MOST_MODULES = 11
+"""A folder with more has two subjects."""
 
 
 def modules() -> list[str]:
@@ -66,6 +68,16 @@ def test_our_packages_are_ours(package: str) -> None:
     module = importlib.import_module(package)
 
     assert list(module.__path__) == [str(ROOT / package)]
+
+
+def test_no_folder_is_a_shelf() -> None:
+    """Who looks for something has few names to read in each folder."""
+    folders = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")}
+
+    counts = {str(folder.relative_to(ROOT)): len([*folder.glob("[!_]*.py")]) for folder in folders}
+
+    assert len(counts) > 20
+    assert {folder: count for folder, count in counts.items() if count > MOST_MODULES} == {}
 
 
 def test_importing_does_nothing() -> None:

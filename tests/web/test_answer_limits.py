@@ -16,10 +16,10 @@ from tests.fakes.provider import Provider
 from tests.fakes.scripted import Script, scripted
 from tests.web.gateway import REVIEW, Gateway
 from web.dialects import chat
-from web.proxy import retry_after
-from web.proxy.answer import HEAD_BYTES, Answer
+from web.proxy.providers import retry_after
+from web.proxy.providers.answer import HEAD_BYTES, Answer
+from web.proxy.providers.upstream import Upstream
 from web.proxy.response import MOST_OF_AN_ERROR, MOST_REWRITTEN, response
-from web.proxy.upstream import Upstream
 
 BODY = b'{"model":"gpt-5.2","messages":[{"role":"user","content":"quick facts"}]}'
 LINE = b"x-filler: " + b"x" * 1000 + b"\r\n"

@@ -8,7 +8,7 @@ from web.dialects import messages, responses
 from web.dialects.dialect import AnswerReader, Usage
 from web.dialects.errors import ErrorInfo
 from web.proxy import streams
-from web.proxy.answer import Answer
+from web.proxy.providers.answer import Answer
 from web.translation.reader import TranslatingReader
 
 BROKEN = ErrorInfo(status=502, message="broke off", type="upstream_error", code="upstream_unreachable")

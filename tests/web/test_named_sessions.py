@@ -7,7 +7,7 @@ import pytest
 from shared.domain.sessions import Session
 from shared.errors import BadRequest
 from shared.store import keys
-from web.dialects.sessions import Named, Sources, named_session
+from web.dialects.fields.sessions import Named, Sources, named_session
 
 UUID = "5f0c7c1e-2f7d-4f1e-9a55-3c1df0f3a001"
 MODEL = "anthropic/claude-sonnet-4-5"

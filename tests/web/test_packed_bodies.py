@@ -18,7 +18,7 @@ from tests.fakes.provider import Provider
 from tests.harness import Pool, running
 from tests.web.gateway import CHAT, DECISION, REVIEW, Gateway, Webs, body, error_of
 from tests.web.sites import SMALL_BODY
-from web.api import content
+from web.api.reading import content
 
 MEGABYTE = 1024 * 1024
 PACKERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "x-gzip": gzip.compress, "zstd": zstd.compress}

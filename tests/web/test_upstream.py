@@ -13,7 +13,7 @@ from gevent.server import StreamServer
 from shared.errors import UpstreamTimeout
 from tests.fakes.provider import Provider
 from tests.harness import wait_until
-from web.proxy.upstream import ROUNDS_KEPT, Upstream
+from web.proxy.providers.upstream import ROUNDS_KEPT, Upstream
 
 MOST = 1000
 BODY = b'{"model":"gpt-5.2","messages":[{"role":"user","content":"quick facts"}]}'

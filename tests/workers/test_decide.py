@@ -17,10 +17,10 @@ from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.messages import DecisionRequest, DecisionResult
-from shared.store.commands import StoreClient
+from shared.store.connection.commands import StoreClient
 from shared.store.cooldowns import CooldownStore
+from shared.store.metrics.snapshot import MetricsStore
 from shared.store.pins import PinStore
-from shared.store.snapshot import MetricsStore
 from tests.endpoints import endpoint_to
 from tests.fakes.ports import free_port
 from tests.fakes.router import Router

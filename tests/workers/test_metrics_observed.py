@@ -16,9 +16,9 @@ from shared.domain.routes import Prefer, Route
 from shared.messages import DecisionRequest
 from shared.settings import Settings
 from shared.store import keys
-from shared.store.commands import StoreClient
-from shared.store.latency import LatencyStore
-from shared.store.snapshot import MetricsStore
+from shared.store.connection.commands import StoreClient
+from shared.store.metrics.latency import LatencyStore
+from shared.store.metrics.snapshot import MetricsStore
 from workers import in_place
 from workers.metrics.missing import Gaps
 from workers.metrics.refresh import Refresher

@@ -21,8 +21,8 @@ from shared.memory.pins import MemoryPins
 from shared.messages import DecisionRequest
 from shared.settings import Settings
 from shared.store import keys
-from shared.store.commands import StoreClient
-from shared.store.snapshot import MetricsStore, RecentSnapshot
+from shared.store.connection.commands import StoreClient
+from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from tests.endpoints import endpoint_to
 from tests.fakes.router import Router
 from tests.fakes.sources import Sources

@@ -3,7 +3,8 @@
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from web.api import client_request, deciding
+from web.api import deciding
+from web.api.reading import client_request
 from web.dialects import chat
 from web.services import current_services
 

@@ -6,9 +6,11 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from shared.domain.decisions import Decision, RouteRequest
-from web.api import client_request, deciding
-from web.dialects import body, chat, messages, responses
+from web.api import deciding
+from web.api.reading import client_request
+from web.dialects import chat, messages, responses
 from web.dialects.dialect import Dialect
+from web.dialects.fields import body
 from web.proxy.response import ReadyResponse, decision_headers, session_headers
 
 bp = Blueprint("decisions", __name__)

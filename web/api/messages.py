@@ -3,8 +3,10 @@
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from web.api import client_request, deciding
-from web.dialects import body, messages
+from web.api import deciding
+from web.api.reading import client_request
+from web.dialects import messages
+from web.dialects.fields import body
 from web.proxy.response import ReadyResponse, decision_headers, session_headers
 from web.services import current_services
 from web.translation import estimate

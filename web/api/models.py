@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from shared.domain.catalog import LONGEST_MODEL, Catalog, Model
 from shared.errors import UnknownModel
-from web.dialects import body, model_lists
+from web.dialects import model_lists
+from web.dialects.fields import body
 from web.services import current_services
 
 bp = Blueprint("models", __name__)

@@ -4,7 +4,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from shared.domain.decisions import Decision
-from web.api import client_request
+from web.api.reading import client_request
 from web.dialects.passed import COMPLETIONS, EMBEDDINGS, Passed
 from web.services import current_services
 

@@ -8,12 +8,12 @@ import msgspec
 
 from shared.domain.catalog import Model
 from shared.errors import BadRequest
-from web.dialects import body, named
-from web.dialects.body import Fields
 from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.dialects.event_lines import data_line
-from web.dialects.usage import Details, Tokens, decoded, openai_usage
+from web.dialects.fields import body, named
+from web.dialects.fields.body import Fields
+from web.dialects.fields.usage import Details, Tokens, decoded, openai_usage
 
 name = "chat"
 conversation_field = "messages"

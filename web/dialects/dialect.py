@@ -6,8 +6,8 @@ from typing import Protocol
 import msgspec
 
 from shared.domain.catalog import Model
-from web.dialects.body import Fields
 from web.dialects.errors import ErrorInfo
+from web.dialects.fields.body import Fields
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from web.dialects import body
-from web.dialects.body import Fields
+from web.dialects.fields import body
+from web.dialects.fields.body import Fields
 
 
 def renamed(line: bytes, fields: Fields, within: str, inner: Fields, model: msgspec.Raw) -> bytes:

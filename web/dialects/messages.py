@@ -7,12 +7,12 @@ import msgspec
 
 from shared.domain.catalog import Model
 from shared.errors import BadRequest
-from web.dialects import body, named
-from web.dialects.body import Fields
 from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.dialects.event_lines import renamed
-from web.dialects.usage import Tokens, decoded
+from web.dialects.fields import body, named
+from web.dialects.fields.body import Fields
+from web.dialects.fields.usage import Tokens, decoded
 
 name = "messages"
 conversation_field = "messages"

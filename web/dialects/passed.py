@@ -5,10 +5,11 @@ from collections.abc import Callable
 import msgspec
 
 from shared.domain.catalog import Model
-from web.dialects import chat, named
-from web.dialects.body import Fields
+from web.dialects import chat
 from web.dialects.chat import ChatReader
 from web.dialects.dialect import AnswerReader
+from web.dialects.fields import named
+from web.dialects.fields.body import Fields
 
 _NONE = msgspec.Raw(b"[]")
 

@@ -7,12 +7,13 @@ import msgspec
 
 from shared.domain.catalog import Model
 from shared.errors import BadRequest
-from web.dialects import body, chat, named
-from web.dialects.body import Fields
+from web.dialects import chat
 from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.dialects.event_lines import renamed
-from web.dialects.usage import Details, Tokens, decoded, openai_usage
+from web.dialects.fields import body, named
+from web.dialects.fields.body import Fields
+from web.dialects.fields.usage import Details, Tokens, decoded, openai_usage
 
 name = "responses"
 conversation_field = "input"

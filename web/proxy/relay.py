@@ -18,11 +18,11 @@ from shared.tracing import Span, Tracing
 from web.ops import tracing
 from web.ops.usage import UsageRecorder
 from web.proxy import request as upstream_request
-from web.proxy import retry_after
-from web.proxy.answer import Answer
 from web.proxy.cache_keys import CacheKeys
+from web.proxy.providers import retry_after
+from web.proxy.providers.answer import Answer
+from web.proxy.providers.upstream import Upstream
 from web.proxy.response import decision_headers, fallback_headers, response, session_headers
-from web.proxy.upstream import Upstream
 from web.proxy.ways import Asked, Way
 
 _FAILURES = frozenset({408, 409, 429})

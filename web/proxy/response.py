@@ -12,7 +12,7 @@ from shared.domain.decisions import Decision
 from shared.errors import UpstreamFailed
 from web.dialects.dialect import AnswerReader
 from web.proxy import streams
-from web.proxy.answer import Answer
+from web.proxy.providers.answer import Answer
 
 Headers = list[tuple[str, str]]
 

@@ -10,10 +10,10 @@ from shared.domain.catalog import Catalog, Model
 from shared.domain.decisions import RouteRequest
 from shared.domain.routes import Prefer, Route
 from shared.errors import BadRequest
-from web.dialects import body
-from web.dialects.body import Fields
 from web.dialects.by_path import BY_NAME
 from web.dialects.dialect import AnswerReader, Dialect
+from web.dialects.fields import body
+from web.dialects.fields.body import Fields
 from web.translation import pairs
 from web.translation.errors import Untranslatable
 from web.translation.reader import TranslatingReader

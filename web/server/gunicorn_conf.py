@@ -17,7 +17,7 @@ from shared.errors import ConfigError  # noqa: E402
 from shared.log_fields import REQUEST_ID  # noqa: E402
 from shared.settings import Settings  # noqa: E402
 from web.access_keys import PROVIDER_AUTHORIZATION  # noqa: E402
-from web.dialects.sessions import SESSION_HEADERS  # noqa: E402
+from web.dialects.fields.sessions import SESSION_HEADERS  # noqa: E402
 from web.server.access_log import AccessLog  # noqa: E402
 from web.server.open_files import connections  # noqa: E402
 from web.server.protocol_errors import ONCE  # noqa: E402

@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
-from web.dialects import body
 from web.dialects.by_path import BY_NAME
 from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
+from web.dialects.fields import body
 from web.translation import pairs
 from web.translation.reading import Object
 

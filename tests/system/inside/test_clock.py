@@ -16,8 +16,8 @@ from shared.domain.ranking import EMPTY, Kind
 from shared.domain.routes import Prefer, Route
 from shared.errors import QueueDown, StoreDown
 from shared.messages import DecisionRequest
+from shared.store.metrics.snapshot import MetricsStore
 from shared.store.queue import REFRESH_LIMIT_S, DecisionQueue, RefreshQueue
-from shared.store.snapshot import MetricsStore
 from tests.endpoints import PATIENT_S, endpoint_to, replica_on, serving
 from tests.fakes.ports import free_port
 from tests.fakes.router import Router

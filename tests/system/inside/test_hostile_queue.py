@@ -15,7 +15,7 @@ from rq import Callback, Queue, Retry
 from rq.serializers import JSONSerializer
 
 from shared.messages import DECIDE
-from shared.store.workers import MISSED_AFTER_S
+from shared.store.jobs.workers import MISSED_AFTER_S
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.router import Router

@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.domain.ranking import Kind
 from shared.errors import QueueDown, StoreDown
 from shared.store import keys
-from shared.store.endpoint import RedisEndpoint
+from shared.store.connection.endpoint import RedisEndpoint
+from shared.store.metrics.snapshot import MetricsStore
 from shared.store.queue import RefreshQueue
-from shared.store.snapshot import MetricsStore
 from tests.endpoints import PATIENT_S, serving
 from tests.fakes.ports import free_port
 from tests.fakes.sources import Sources

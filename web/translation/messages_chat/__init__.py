@@ -22,7 +22,7 @@ from web.translation.messages_chat import foreign
 from web.translation.messages_chat.answer import answer_from_chat, answer_to_chat
 from web.translation.messages_chat.request_from_chat import from_chat
 from web.translation.messages_chat.request_to_chat import to_chat
-from web.translation.messages_chat.stream_to_chat import StreamToChat
-from web.translation.messages_chat.stream_to_messages import StreamFromChat
+from web.translation.messages_chat.streams.to_chat import StreamToChat
+from web.translation.messages_chat.streams.to_messages import StreamFromChat
 
 __all__ = ["StreamFromChat", "StreamToChat", "answer_from_chat", "answer_to_chat", "foreign", "from_chat", "to_chat"]

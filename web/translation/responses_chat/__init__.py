@@ -27,7 +27,7 @@ Towards Responses:
 from web.translation.responses_chat import foreign
 from web.translation.responses_chat.answer import answer_from_chat, answer_to_chat
 from web.translation.responses_chat.request import from_chat, to_chat
-from web.translation.responses_chat.stream_to_chat import StreamToChat
-from web.translation.responses_chat.stream_to_responses import StreamFromChat
+from web.translation.responses_chat.streams.to_chat import StreamToChat
+from web.translation.responses_chat.streams.to_responses import StreamFromChat
 
 __all__ = ["StreamFromChat", "StreamToChat", "answer_from_chat", "answer_to_chat", "foreign", "from_chat", "to_chat"]

@@ -14,9 +14,9 @@ import redis
 from shared.domain.ranking import EMPTY, Measure, Price, Snapshot
 from shared.errors import StoreDown
 from shared.store import keys, scripts
-from shared.store.commands import WrongType
-from shared.store.unreadable import Unreadable
-from shared.store.values import Decoder
+from shared.store.connection.commands import WrongType
+from shared.store.decoding.unreadable import Unreadable
+from shared.store.decoding.values import Decoder
 
 log = logging.getLogger("plano.metrics")
 

@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from shared.store.unreadable import Unreadable
+from shared.store.decoding.unreadable import Unreadable
 
 T = TypeVar("T")
 

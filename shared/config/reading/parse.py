@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from shared.config.environment import Filled
 from shared.config.faults import UNREADABLE, Faults, Path, nearest
 from shared.config.fields import Missing, Unknown, without_credentials
 from shared.config.models import ConfigFile
+from shared.config.reading.environment import Filled
 from shared.config.routing import MAPPING, WORD
 
 _NOT_IN_FILE = (MAPPING, WORD, "[key]")

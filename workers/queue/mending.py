@@ -5,7 +5,7 @@ from rq import Queue
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
-from shared.store.unreadable import Unreadable
+from shared.store.decoding.unreadable import Unreadable
 
 
 def mend(queue: Queue, unreadable: Unreadable) -> None:

@@ -5,10 +5,10 @@ import contextlib
 import redis
 
 from shared.errors import Away
-from shared.store.breaker import Breaker
 from shared.store.client import FairPool, pool
-from shared.store.commands import StoreClient
-from shared.store.detector import FailureDetector
+from shared.store.connection.breaker import Breaker
+from shared.store.connection.commands import StoreClient
+from shared.store.connection.detector import FailureDetector
 
 
 class RedisEndpoint:

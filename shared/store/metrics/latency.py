@@ -9,9 +9,9 @@ import redis
 
 from shared.domain.latency import Average, Sample
 from shared.store import keys, scripts
-from shared.store.commands import WrongType
-from shared.store.unreadable import Unreadable
-from shared.store.values import Decoder
+from shared.store.connection.commands import WrongType
+from shared.store.decoding.unreadable import Unreadable
+from shared.store.decoding.values import Decoder
 
 
 class LatencyStore:

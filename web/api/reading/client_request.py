@@ -9,10 +9,10 @@ from shared.domain import routes
 from shared.domain.decisions import RouteRequest
 from shared.domain.routes import Route
 from shared.errors import NotAllowed
-from web.api import content, kept_responses
-from web.dialects import body
+from web.api.reading import content, kept_responses
 from web.dialects.dialect import Dialect
-from web.dialects.sessions import named_session
+from web.dialects.fields import body
+from web.dialects.fields.sessions import named_session
 from web.ops.tracing import ROUTE_REQUEST, TENANT, trace_of
 from web.proxy.relay import ClientRequest
 from web.proxy.response import SESSION_SOURCE

@@ -14,8 +14,8 @@ from shared.messages import Announcement, DecisionResult
 from shared.periodic import Periodic
 from shared.store import keys
 from shared.store.client import FairPool
-from shared.store.unreadable import Unreadable
-from shared.store.values import Decoder
+from shared.store.decoding.unreadable import Unreadable
+from shared.store.decoding.values import Decoder
 
 log = logging.getLogger("plano.redis")
 

@@ -5,7 +5,7 @@ import time
 
 from werkzeug.http import parse_date
 
-from web.proxy.answer import Answer
+from web.proxy.providers.answer import Answer
 
 LONGEST_S = 86400
 _NUMBER = re.compile(r"[0-9]{1,12}")

@@ -16,10 +16,10 @@ from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 
 from shared.errors import NotSent, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from shared.outgoing import DIRECT, Outgoing
-from web.proxy import connections
-from web.proxy.answer import BLOCK, Answer, Parser
-from web.proxy.connections import PlainPool, TlsPool
-from web.proxy.names import Names
+from web.proxy.providers import connections
+from web.proxy.providers.answer import BLOCK, Answer, Parser
+from web.proxy.providers.connections import PlainPool, TlsPool
+from web.proxy.providers.names import Names
 
 _OURS = frozenset(
     {

@@ -9,9 +9,9 @@ from rq.exceptions import DeserializationError
 from rq.job import Job
 
 from shared import bootstrap
-from shared.store.backlog import Backlog
-from shared.store.unreadable import Unreadable
-from workers.incoming import FIELDS, Refused, admitted
+from shared.store.decoding.unreadable import Unreadable
+from shared.store.jobs.backlog import Backlog
+from workers.queue.incoming import FIELDS, Refused, admitted
 
 IDLE_S = bootstrap.BLOCKS_S
 """How long one blocking dequeue lasts, and so how late the worker may notice that it is to stop."""

@@ -16,8 +16,8 @@ from web.translation.messages_chat.answer import (
     stop_of,
     text_of,
 )
-from web.translation.messages_chat.blocks import Block, Blocks, sse
 from web.translation.messages_chat.foreign import carrier_of
+from web.translation.messages_chat.streams.blocks import Block, Blocks, sse
 from web.translation.reading import Object
 
 PING = sse("ping")

@@ -4,7 +4,7 @@ import msgspec
 
 from shared.domain.catalog import LONGEST_MODEL
 from shared.errors import BadRequest
-from web.dialects.body import Fields
+from web.dialects.fields.body import Fields
 
 NULL = msgspec.Raw(b"null")
 API_KEY = "x-api-key"

@@ -10,9 +10,9 @@ from web.dialects.errors import ErrorInfo
 from web.translation.reading import Object
 from web.translation.responses_chat import foreign, response
 from web.translation.responses_chat.answer import call_id_of, logprobs_of
-from web.translation.responses_chat.blocks import Blocks, CallBlock, CarrierBlock, TextBlock, Told
 from web.translation.responses_chat.names import Tool
 from web.translation.responses_chat.provider import ENDED_EARLY, UNREADABLE, dicts, error_of, first, said
+from web.translation.responses_chat.streams.blocks import Blocks, CallBlock, CarrierBlock, TextBlock, Told
 from web.translation.responses_chat.tools import catalogue
 from web.translation.responses_chat.usage import counted, usage_to_responses
 

@@ -1,0 +1,1 @@
+"""What `plano up` runs on this machine, and how other commands find it."""

@@ -1,0 +1,1 @@
+"""From the file's text to its models, step by step."""

@@ -1,0 +1,1 @@
+"""Reaches a Redis: its commands, and what notices that it is away."""

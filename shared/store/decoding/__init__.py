@@ -1,0 +1,1 @@
+"""Reads what stands in Redis, whatever it is."""

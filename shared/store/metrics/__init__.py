@@ -1,0 +1,1 @@
+"""What the ranking reads: prices and latencies."""

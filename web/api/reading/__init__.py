@@ -1,0 +1,1 @@
+"""Reads a client's request, before anything is decided."""

@@ -1,0 +1,1 @@
+"""Reads the parts of requests and answers that several client APIs share."""

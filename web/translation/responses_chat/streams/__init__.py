@@ -1,0 +1,1 @@
+"""Streams of the one API as streams of the other, event by event."""

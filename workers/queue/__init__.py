@@ -1,0 +1,1 @@
+"""Takes jobs off the queue, however its lists and hashes came to be."""
