@@ -1,12 +1,16 @@
 """The Flask application around its services."""
 
-from flask import Flask, Request
+from collections.abc import Callable
+from typing import Any, cast
+
+from flask import Flask, Request, Response
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
 
 from web.admin import views
 from web.api import chat, decisions, errors, greetings, messages, models, passed, probes, responses
 from web.ops import tracing
+from web.proxy.ready_response import ReadyResponse
 from web.services import EXTENSION, Services
 
 
@@ -18,6 +22,14 @@ class Gateway(Flask):
         if request is None:
             return None
         return MapAdapter(self.url_map, "", "/", "", "http", _path(request), request.method)
+
+    def make_response(self, rv: Any) -> Response:
+        """The response that a view has returned; a ReadyResponse is one."""
+        return cast(Response, rv) if isinstance(rv, ReadyResponse) else super().make_response(rv)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself: no view here is a coroutine, which Flask would find out for each request."""
+        return func
 
 
 def create_app(services: Services) -> Flask:

@@ -14,6 +14,7 @@ from shared.domain.pins import Pin, candidates
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
 from shared.errors import Away, NotAllowed, Overdue, Overloaded, RouterDown, StoreDown, TooManyWaiting, Unavailable
+from shared.log_fields import fields
 from shared.messages import DecisionRequest, DecisionResult
 from shared.tracing import OFF, Tracing
 
@@ -107,6 +108,7 @@ class Affinity:
         except Away as away:
             if isinstance(away, Overdue):
                 log.exception("a decision was overdue")
+            log.info("not decided", extra=fields(part=away.part, why=str(away)))
             self._recorder.degraded(away.part)
             if self._policy.reject_on_outage:
                 overloaded = isinstance(away, TooManyWaiting)

@@ -56,8 +56,7 @@ def _passed_on(upstream: Upstream, url: str) -> int:
     answer = upstream.post(url, [], b"{}", provider="openai", within_s=5)
     assert 0 <= (retry_after.seconds(answer) or 0) <= retry_after.LONGEST_S
     made = response(answer, chat.reader("openai/gpt-5.2", pinned=True), [])
-    made.get_wsgi_headers({"REQUEST_METHOD": "POST"})
     try:
-        return sum(map(len, made.response))
+        return sum(map(len, made))
     finally:
         made.close()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from shared.domain.decisions import Decision, RouteRequest
@@ -11,7 +11,8 @@ from web.api.reading import client_request
 from web.dialects import chat, messages, responses
 from web.dialects.dialect import Dialect
 from web.dialects.fields import body
-from web.proxy.response import ReadyResponse, decision_headers, session_headers
+from web.proxy.ready_response import ReadyResponse
+from web.proxy.response import decision_headers, session_headers
 
 bp = Blueprint("decisions", __name__)
 
@@ -34,12 +35,12 @@ def decide_response() -> ResponseReturnValue:
     return _decided(responses)
 
 
-def _decided(dialect: Dialect) -> Response:
+def _decided(dialect: Dialect) -> ReadyResponse:
     asked = client_request.read(request.environ, dialect)
     return _answer(asked.route, deciding.decide(asked.route))
 
 
-def _answer(asked: RouteRequest, decision: Decision) -> Response:
+def _answer(asked: RouteRequest, decision: Decision) -> ReadyResponse:
     content: dict[str, Any] = {
         "models": decision.models,
         "route": decision.route,

@@ -7,7 +7,8 @@ from web.api import deciding
 from web.api.reading import client_request
 from web.dialects import messages
 from web.dialects.fields import body
-from web.proxy.response import ReadyResponse, decision_headers, session_headers
+from web.proxy.ready_response import ReadyResponse
+from web.proxy.response import decision_headers, session_headers
 from web.services import current_services
 from web.translation import estimate
 

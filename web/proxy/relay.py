@@ -6,7 +6,6 @@ from typing import Any
 
 import gevent
 import msgspec
-from flask import Response
 
 from shared.config import Config
 from shared.domain.catalog import Model, Provider
@@ -22,6 +21,7 @@ from web.proxy.cache_keys import CacheKeys
 from web.proxy.providers import retry_after
 from web.proxy.providers.answer import Answer
 from web.proxy.providers.upstream import Upstream
+from web.proxy.ready_response import ReadyResponse
 from web.proxy.response import decision_headers, fallback_headers, response, session_headers
 from web.proxy.ways import Asked, Way
 
@@ -57,7 +57,7 @@ class ClientRequest(msgspec.Struct, frozen=True):
 class _Attempt(msgspec.Struct, frozen=True):
     """The result of one request to one candidate."""
 
-    response: Response | None
+    response: ReadyResponse | None
     failure: str | None
     """A status, `timeout` or `unreachable`; None when the model answered."""
     blame: Blame = Blame.MODEL
@@ -88,7 +88,7 @@ class Relay:
         self._cache_keys = cache_keys
         self._tenant_header = tenant_header
 
-    def answer(self, request: ClientRequest, decision: Decision) -> Response:
+    def answer(self, request: ClientRequest, decision: Decision) -> ReadyResponse:
         """The answer of the first candidate that does not fail, else the last failed answer that came.
 
         After a candidate that fails the next one is asked, as long as no byte has reached the client.
@@ -99,13 +99,13 @@ class Relay:
         with gevent.Timeout(limit_s, Overdue(f"no answer within {limit_s:.1f} s")):
             return self._answer(request, decision)
 
-    def _answer(self, request: ClientRequest, decision: Decision) -> Response:
+    def _answer(self, request: ClientRequest, decision: Decision) -> ReadyResponse:
         deadline = time.monotonic() + self._config.listener.timeout_s
         lacking = self._lacking(request, decision)
         names = self._failover.candidates(request.route, decision, lacking)
         steps = _passed_over(decision, names[0], lacking)
         failures: list[Failure] = []
-        refused: Response | None = None
+        refused: ReadyResponse | None = None
         failed: UpstreamFailed | BadRequest | None = None
         for n, name in enumerate(names):
             began = time.monotonic()
@@ -269,16 +269,16 @@ def _passed_over(decision: Decision, first: str, lacking: Collection[str]) -> li
     return [f"{name};{'credential' if name in lacking else 'cooling'}" for name in before]
 
 
-def _give_up(refused: Response | None) -> None:
+def _give_up(refused: ReadyResponse | None) -> None:
     """End an answer that the client will not get; a long one may still be on its way."""
     if refused:
         refused.close()
 
 
-def _with_steps(made: Response, steps: list[str], *, kept: bool = False) -> Response:
+def _with_steps(made: ReadyResponse, steps: list[str], *, kept: bool = False) -> ReadyResponse:
     """The response with a header for each candidate before it, and one if the session's pin stays with another."""
     if steps:
-        made.headers.extend(fallback_headers(steps))
+        made.add(fallback_headers(steps))
     if kept:
-        made.headers["x-plano-pin"] = "kept"
+        made.add([("x-plano-pin", "kept")])
     return made

@@ -2,38 +2,16 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 from typing import Any
-
-from flask import Response
-from werkzeug.datastructures import Headers as WsgiHeaders
 
 from shared.domain.decisions import Decision
 from shared.errors import UpstreamFailed
 from web.dialects.dialect import AnswerReader
 from web.proxy import streams
 from web.proxy.providers.answer import Answer
+from web.proxy.ready_response import ReadyResponse
 
 Headers = list[tuple[str, str]]
-
-
-_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-
-
-class ReadyResponse(Response):
-    """A response whose headers go out as they are: docs/decisions/0012 has what that saves.
-
-    werkzeug would copy, check and complete them; they are complete, and a whole body sets its own length.
-    """
-
-    default_mimetype = None
-
-    def get_wsgi_headers(self, environ: dict[str, Any]) -> WsgiHeaders:  # noqa: ARG002
-        """The headers for the server."""
-        if self.status_code in _WITHOUT_BODY:
-            self.headers.remove("content-length")
-        return self.headers
-
 
 SESSION_SOURCE = "plano.session"
 """Who named a request's session, in its environ."""
@@ -81,7 +59,7 @@ def fallback_headers(failures: Iterable[str]) -> Headers:
     return [("x-plano-fallback", _header_text(each)) for each in failures]
 
 
-def response(answer: Answer, reader: AnswerReader, ours: Headers) -> Response:
+def response(answer: Answer, reader: AnswerReader, ours: Headers) -> ReadyResponse:
     """The response for the client; when this returns, its first bytes are there.
 
     Raises UpstreamFailed when the answer breaks off before there is anything to pass on, or cannot be translated.
@@ -93,7 +71,7 @@ def response(answer: Answer, reader: AnswerReader, ours: Headers) -> Response:
         raise
 
 
-def _made(answer: Answer, reader: AnswerReader, headers: Headers) -> Response:
+def _made(answer: Answer, reader: AnswerReader, headers: Headers) -> ReadyResponse:
     mime = answer.header("content-type").lower()
     if answer.status >= _FIRST_ERROR:  # the provider's own, status and bytes
         body = answer.whole(MOST_OF_AN_ERROR)
@@ -119,7 +97,7 @@ def _made(answer: Answer, reader: AnswerReader, headers: Headers) -> Response:
     return streamed
 
 
-def _refused(translated: bytes | None, body: bytes, status: int, headers: Headers) -> Response:
+def _refused(translated: bytes | None, body: bytes, status: int, headers: Headers) -> ReadyResponse:
     """A provider's error: its own bytes, or what they say in the client's API."""
     if translated is None:
         return ReadyResponse(body, status, headers)
