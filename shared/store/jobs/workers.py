@@ -22,7 +22,7 @@ class Workers:
     """Knows how many workers live, and for how long there has been none.
 
     A worker that restarts is not missed: its jobs wait for it. Before the first look, and while Redis is away, nobody
-    is missed either.
+    is missed either. When Redis comes back empty, the workers have three seconds to sign on again.
     """
 
     def __init__(self, client: redis.Redis, queue: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -31,6 +31,8 @@ class Workers:
         self._key = WORKERS_BY_QUEUE_KEY % queue
         self._clock = clock
         self._seen_at: float | None = None
+        self._any = False
+        """Whether there was one at the last look."""
 
     def count(self) -> int:
         """How many have given a sign of life in the last 30 seconds; raises QueueDown."""
@@ -43,9 +45,13 @@ class Workers:
         if self._seen_at is None:
             self._seen_at = now
         try:
-            self._seen_at = max(self._seen_at, now - self._silent_s())
+            names = self._registered()
+            # The last one has just signed off, or Redis has come back empty.
+            silent_s = 0.0 if self._any and not names else self._silent_s(names)
         except QueueDown:
-            self._seen_at = now  # who has been cut off cannot know
+            silent_s, names = 0.0, []  # who has been cut off cannot know
+        self._any = bool(names)
+        self._seen_at = max(self._seen_at, now - silent_s)
 
     def missed(self) -> bool:
         """Whether no worker has lived for three seconds. Only who would be told so has to wait for a look."""
@@ -57,9 +63,8 @@ class Workers:
     def _overdue(self) -> bool:
         return self._seen_at is not None and self._clock() - self._seen_at > MISSED_AFTER_S
 
-    def _silent_s(self) -> float:
+    def _silent_s(self, names: list[bytes]) -> float:
         """How old the newest sign of life is, in seconds; infinite when there is none."""
-        names = self._registered()
         if not names:
             return float("inf")
         with self._redis.pipeline(transaction=False) as together:
