@@ -3,7 +3,8 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -34,19 +35,10 @@ def main() -> None:
     asked = _options()
     stage.end_at_sigterm()
     commits = {BEFORE: trees.commit(ROOT, asked.ref), NOW: trees.described(ROOT)}
+    spoilt: Counter[str] = Counter()
     with trees.checkout(ROOT, asked.ref) as other, trees.snapshot(ROOT) as ours:
-        sides = {BEFORE: other, NOW: ours}
-        spoilt: Counter[str] = Counter()
-        found = rounds(
-            [
-                {
-                    side: partial(persistent, partial(_measured, tree, question, asked.seconds), side, spoilt)
-                    for side, tree in sides.items()
-                }
-                for question in asked.questions
-            ],
-            asked.rounds,
-        )
+        parts = [_compared(question, {BEFORE: other, NOW: ours}, asked, spoilt) for question in asked.questions]
+    found = {side: [_merged(each) for each in zip(*(part[side] for part in parts), strict=True)] for side in commits}
     found[RATIO] = list(map(ratios, found[BEFORE], found[NOW]))
     report.publish(
         "compare",
@@ -58,13 +50,12 @@ def main() -> None:
     )
 
 
-def rounds(questions: Sequence[Mapping[str, Measure]], number: int) -> Found:
-    """Each question of each side in turn; every second round begins with the other side, so that drift cancels."""
-    found: Found = {side: [{} for _ in range(number)] for sides in questions for side in sides}
+def rounds(sides: Mapping[str, Measure], number: int) -> Found:
+    """Each side in turn; every second round begins with the other side, so that drift cancels."""
+    found: Found = {side: [] for side in sides}
     for n in range(number):
-        for sides in questions:
-            for side in list(sides)[:: -1 if n % 2 else 1]:
-                found[side][n] |= sides[side]()
+        for side in list(sides)[:: -1 if n % 2 else 1]:
+            found[side].append(sides[side]())
         sys.stderr.write(f"round {n + 1} of {number} is done\n")
     return found
 
@@ -94,56 +85,91 @@ def absent(found: Found, spoilt: Mapping[str, int]) -> dict[str, str]:
     return failed | ({RATIO: ", ".join(fewer)} if fewer else {})
 
 
-def _measured(tree: Path, question: str, seconds: int) -> Figures:
-    """One question of one tree's pool, which is started for it."""
-    with stage.stage(limit_s=120 + 20 * FIRST_TIMES * seconds, tree=tree) as built, machine.on(stage.others()):
-        return QUESTIONS[question](built, seconds)
+def _compared(question: str, folders: Mapping[str, Path], asked: argparse.Namespace, spoilt: Counter[str]) -> Found:
+    """One question, with a pool of each side standing all the while: rounds are short, and so a disturbance meets both."""
+    with ExitStack() as standing:
+        sides = {
+            side: partial(persistent, _standing(standing, tree, question, asked), side, spoilt)
+            for side, tree in folders.items()
+        }
+        return rounds(sides, asked.rounds)
 
 
-def _pinned(built: Stage, seconds: int) -> Figures:
+def _standing(standing: ExitStack, tree: Path, question: str, asked: argparse.Namespace) -> Measure:
+    """A pool of a tree, started for a question; what measures it."""
+    limit_s = 240 + 30 * FIRST_TIMES * asked.seconds * asked.rounds
+    built = standing.enter_context(stage.stage(limit_s=limit_s, tree=tree))
+    with machine.on(stage.others()):
+        measure = QUESTIONS[question](built, asked.seconds)
+    return partial(_on_other_cores, measure)
+
+
+def _on_other_cores(measure: Measure) -> Figures:
+    with machine.on(stage.others()):
+        return measure()
+
+
+def _merged(parts: Iterable[Figures]) -> Figures:
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def _pinned(built: Stage, seconds: int) -> Measure:
     pool = PinnedPool(built)
     pool.warm_up(stage.DECISION, stage.CHAT)
-    decision, proxied = (measure(pool, path, seconds) for path in (stage.DECISION, stage.CHAT))
-    return {
-        "pinned_decisions_per_s": decision["requests_per_s"],
-        "pinned_proxied_answers_per_s": proxied["requests_per_s"],
-        "web_processor_ms_of_a_pinned_proxied_answer": proxied["web_processor_ms_per_request"],
-        "web_share_of_its_core": proxied["web_share_of_its_core"],
-        "redis_commands_of_a_pinned_decision": decision["redis_commands_per_request"],
-        "redis_commands_of_a_pinned_proxied_answer": proxied["redis_commands_per_request"],
-    }
+
+    def measured() -> Figures:
+        decision, proxied = (measure(pool, path, seconds) for path in (stage.DECISION, stage.CHAT))
+        return {
+            "pinned_decisions_per_s": decision["requests_per_s"],
+            "pinned_proxied_answers_per_s": proxied["requests_per_s"],
+            "web_processor_ms_of_a_pinned_decision": decision["web_processor_ms_per_request"],
+            "web_processor_ms_of_a_pinned_proxied_answer": proxied["web_processor_ms_per_request"],
+            "web_share_of_its_core": proxied["web_share_of_its_core"],
+            "redis_commands_of_a_pinned_decision": decision["redis_commands_per_request"],
+            "redis_commands_of_a_pinned_proxied_answer": proxied["redis_commands_per_request"],
+        }
+
+    return measured
 
 
-def _latency(built: Stage, seconds: int) -> Figures:
+def _latency(built: Stage, seconds: int) -> Measure:
     one = OneClient(PinnedPool(built), seconds)
-    one.direct()
-    return {
-        **_added("decision", one.added(stage.DECISION)),
-        **_added("proxied_answer", one.added(stage.CHAT)),
-    }
+
+    def measured() -> Figures:
+        one.direct()
+        return {
+            **_added("decision", one.added(stage.DECISION)),
+            **_added("proxied_answer", one.added(stage.CHAT)),
+        }
+
+    return measured
 
 
-def _first(built: Stage, seconds: int) -> Figures:
+def _first(built: Stage, seconds: int) -> Measure:
     pool = FirstPool(built, FIRST_TIMES * seconds)
-    found: Figures = {}
-    for n in AT_ONCE:
-        pool.router_alone(n)
-        found |= _added(f"first_request_{n}_at_once", pool.first(n))
-    return found
+
+    def measured() -> Figures:
+        found: Figures = {}
+        for n in AT_ONCE:
+            pool.router_alone(n)
+            found |= _added(f"first_request_{n}_at_once", pool.first(n))
+        return found
+
+    return measured
 
 
 def _added(what: str, found: Figures) -> Figures:
     return {f"{what}_{name}": found[name] for name in ("added_p50_ms", "added_p99_ms")}
 
 
-QUESTIONS: dict[str, Callable[[Stage, int], Figures]] = {"pinned": _pinned, "latency": _latency, "first": _first}
+QUESTIONS: dict[str, Callable[[Stage, int], Measure]] = {"pinned": _pinned, "latency": _latency, "first": _first}
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=QUESTION)
     parser.add_argument("--with", dest="ref", required=True, help="the other commit, such as HEAD~1")
-    parser.add_argument("--rounds", type=int, default=5, help="of each side (%(default)s)")
-    parser.add_argument("--seconds", type=int, default=3, help="each load takes (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=15, help="of each side (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=1, help="each load takes (%(default)s)")
     parser.add_argument(
         "--questions",
         type=_questions,

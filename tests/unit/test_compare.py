@@ -40,7 +40,7 @@ def test_every_second_round_begins_with_the_other_side() -> None:
         asked.append(name)
         return {"nth": len(asked)}
 
-    found = compare.rounds([{BEFORE: lambda: side("A"), NOW: lambda: side("B")}], 2)
+    found = compare.rounds({BEFORE: lambda: side("A"), NOW: lambda: side("B")}, 2)
 
     assert "".join(asked) == "ABBA"
     assert found == {BEFORE: [{"nth": 1}, {"nth": 4}], NOW: [{"nth": 2}, {"nth": 3}]}
