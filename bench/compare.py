@@ -86,7 +86,7 @@ def absent(found: Found, spoilt: Mapping[str, int]) -> dict[str, str]:
 
 
 def _compared(question: str, folders: Mapping[str, Path], asked: argparse.Namespace, spoilt: Counter[str]) -> Found:
-    """One question, with a pool of each side standing all the while: rounds are short, and so a disturbance meets both."""
+    """One question, with both pools standing all the while: rounds are short, so that a disturbance meets both."""
     with ExitStack() as standing:
         sides = {
             side: partial(persistent, _standing(standing, tree, question, asked), side, spoilt)
