@@ -17,6 +17,8 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 /usr/bin/python3; do $$
 
 QUESTIONS := pinned profile floor latency first_request slow_router conversation streams memory two_processes connections promises peers
 
+# Test processes beside each other: tests mostly wait, so more than there are processors.
+AT_ONCE ?= 4
 REF ?= HEAD~1
 SECONDS ?= 60
 SEED ?= 1
@@ -37,8 +39,8 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/system --ignore tests/fuzz
-	$(BIN)/python -m pytest tests/fuzz tests/system
+	$(BIN)/python -m pytest -m 'not alone' --numprocesses $(AT_ONCE) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m alone
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -5,10 +5,13 @@ How much slower the agents become is for `python -m tests.system.attack`, on a m
 
 from pathlib import Path
 
+import pytest
+
 from tests.system.attack.attacker import ATTACKS
 from tests.system.attack.run import run
 from tests.system.load.counts import examples
 
+pytestmark = pytest.mark.alone
 HEALTH_S = 3.0  # promised is one second; a machine that runs other tests, too, takes longer for anything
 MEMORY_MB = 400
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.system.chaos.run import run
 
+pytestmark = pytest.mark.alone
 SECONDS = float(os.environ.get("CHAOS_SECONDS") or 60)
 TURNS_PER_S = 10
 """Far fewer than any machine makes: it only says that the clients were not all stuck."""

@@ -1,17 +1,65 @@
 """A model fails: the next candidate answers, the session moves, and every replica follows."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
-import requests
 
+from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
-from tests.harness import Pool, RedisServer, wait_until
-from tests.system.asking import DEEP, QUICK, ask, pinned
+from tests.fakes.router import Router
+from tests.harness import Pool, RedisServer, running, wait_until
+from tests.system.asking import DEEP, ask, pinned
+from tests.system.conftest import config_text
 
 FIRST, SECOND = "gpt-5.2", "gpt-4o-mini"
+OF_A_TEST = ("affinity", "cooldown", "failures", "probe", "suspected")
+"""What a test leaves in Redis."""
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[tuple[Provider, Router]]:
+    with Provider() as provider, Router() as router:
+        yield provider, router
+
+
+@pytest.fixture
+def provider(outside: tuple[Provider, Router]) -> Provider:
+    return outside[0]
+
+
+@pytest.fixture(scope="module")
+def redis_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def ports(
+    tmp_path_factory: pytest.TempPathFactory, outside: tuple[Provider, Router], redis_of_its_own: RedisServer
+) -> Iterator[tuple[int, int]]:
+    """Those of two web processes, which all these tests ask."""
+    both = free_port(), free_port()
+    pool = Pool(tmp_path_factory.mktemp("pool"), config_text(*outside), redis_of_its_own.url)
+    with running(pool), ThreadPoolExecutor(3) as together:
+        worker = together.submit(pool.worker)
+        list(together.map(pool.web, both))
+        worker.result()
+        yield both
+
+
+@pytest.fixture(autouse=True)
+def at_ease(provider: Provider, ports: tuple[int, int], redis_of_its_own: RedisServer) -> Iterator[None]:
+    """After each test the provider behaves again, and no process knows of a model that sits out."""
+    yield
+    provider.behave(None)
+    forget(redis_of_its_own)
+    wait_until(lambda: all(well(port, redis_of_its_own) for port in ports), what="the end of the cooldowns")
+    forget(redis_of_its_own)
+    provider.clear()
 
 
 @pytest.mark.parametrize(
@@ -27,17 +75,12 @@ FIRST, SECOND = "gpt-5.2", "gpt-4o-mini"
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_the_next_candidate_answers_and_the_pin_follows_on_every_replica(
-    start: Callable[..., Pool],
     ports: tuple[int, int],
     provider: Provider,
     redis_of_its_own: RedisServer,
     fault: dict[str, object],
     outcome: str,
 ) -> None:
-    pool = start()
-    pool.worker()
-    pool.web(ports[0])
-    pool.web(ports[1])
     ask(ports[0], "s", DEEP)
 
     provider.behave(**fault, model=FIRST)  # type: ignore[arg-type]  # a table of arguments
@@ -70,7 +113,6 @@ def test_the_next_candidate_answers_and_the_pin_follows_on_every_replica(
     ids=str,
 )
 def test_a_model_that_fails_two_requests_sits_out(
-    start: Callable[..., Pool],
     ports: tuple[int, int],
     provider: Provider,
     redis_of_its_own: RedisServer,
@@ -78,10 +120,6 @@ def test_a_model_that_fails_two_requests_sits_out(
     sits_out_s: int,
 ) -> None:
     """On any two replicas, within ten seconds."""
-    pool = start()
-    pool.worker()
-    pool.web(ports[0])
-    pool.web(ports[1])
     for n in range(2):
         redis_pin(redis_of_its_own, f"s-{n}")
 
@@ -94,12 +132,8 @@ def test_a_model_that_fails_two_requests_sits_out(
 
 
 def test_a_failing_model_sits_out_for_sessions_and_replicas_that_never_saw_it_fail(
-    start: Callable[..., Pool], ports: tuple[int, int], provider: Provider, redis_of_its_own: RedisServer
+    ports: tuple[int, int], provider: Provider, redis_of_its_own: RedisServer
 ) -> None:
-    pool = start()
-    pool.worker()
-    pool.web(ports[0])
-    pool.web(ports[1])
     for n in range(200):
         redis_pin(redis_of_its_own, f"old-{n}")
     old = iter(range(200))
@@ -120,13 +154,10 @@ def test_a_failing_model_sits_out_for_sessions_and_replicas_that_never_saw_it_fa
 
 
 def test_a_stream_fails_over_before_its_first_byte_and_never_after(
-    start: Callable[..., Pool], ports: tuple[int, int], provider: Provider
+    ports: tuple[int, int], provider: Provider
 ) -> None:
-    pool = start()
-    pool.worker()
-    pool.web(ports[0])
 
-    provider.behave("close", model=FIRST, times=1)
+    provider.behave("close", model=FIRST)
     before = ask(ports[0], "s-1", DEEP, stream=True)
     provider.behave("half_stream", model=SECOND, times=1)
     after = ask(ports[0], "s-1", DEEP, stream=True)
@@ -137,12 +168,7 @@ def test_a_stream_fails_over_before_its_first_byte_and_never_after(
     assert '"error"' in after.text.strip().splitlines()[-1]
 
 
-def test_other_refusals_pass_through_and_move_nothing(
-    start: Callable[..., Pool], ports: tuple[int, int], provider: Provider
-) -> None:
-    pool = start()
-    pool.worker()
-    pool.web(ports[0])
+def test_other_refusals_pass_through_and_move_nothing(ports: tuple[int, int], provider: Provider) -> None:
     ask(ports[0], "s", DEEP)
 
     provider.behave("status", code=400, model=FIRST, times=1)
@@ -154,12 +180,7 @@ def test_other_refusals_pass_through_and_move_nothing(
     assert (after.json()["model"], pinned(after)) == (f"openai/{FIRST}", True)
 
 
-def test_when_all_fail_the_last_answer_passes_through(
-    start: Callable[..., Pool], ports: tuple[int, int], provider: Provider
-) -> None:
-    pool = start()
-    pool.worker()
-    pool.web(ports[0])
+def test_when_all_fail_the_last_answer_passes_through(ports: tuple[int, int], provider: Provider) -> None:
     ask(ports[0], "s", DEEP)
 
     provider.behave("status", code=503, body={"error": {"message": "both"}})
@@ -171,12 +192,9 @@ def test_when_all_fail_the_last_answer_passes_through(
 
 
 def test_after_its_time_one_request_tries_whether_it_is_well(
-    start: Callable[..., Pool], ports: tuple[int, int], provider: Provider, redis_of_its_own: RedisServer
+    ports: tuple[int, int], provider: Provider, redis_of_its_own: RedisServer
 ) -> None:
     """And while that one waits for its answer nobody else does."""
-    pool = start()
-    pool.worker()
-    pool.web(ports[0])
     provider.behave("status", code=503, headers={"Retry-After": "1"}, model=FIRST, times=2)
     for _ in range(2):
         ask(ports[0], None, DEEP)
@@ -188,11 +206,26 @@ def test_after_its_time_one_request_tries_whether_it_is_well(
     wait_until(lambda: ask(ports[0], None, DEEP).json()["model"] == f"openai/{FIRST}", what="the recovery")
 
 
+def forget(server: RedisServer) -> None:
+    """No session is pinned, and no model has failed."""
+    with server.client() as client:
+        for kind in OF_A_TEST:
+            for key in client.scan_iter(f"plano:{kind}:*"):
+                client.delete(key)
+
+
 def redis_pin(server: RedisServer, session: str) -> None:
     """A session that was pinned to the first model some time ago."""
     with server.client() as client:
         pin = {"model_name": f"openai/{FIRST}", "route_name": "deep_reasoning"}
         client.set(f"plano:affinity:{session}", json.dumps(pin), ex=60)
+
+
+def well(port: int, server: RedisServer) -> bool:
+    """Whether sessions, old and new, are on the first model."""
+    redis_pin(server, old := uuid4().hex)
+    answers = [ask(port, session, DEEP) for session in (old, uuid4().hex)]
+    return all(answer.json()["model"] == f"openai/{FIRST}" for answer in answers)
 
 
 def _step(port: int, session: str) -> str:
@@ -211,78 +244,3 @@ def _probed(port: int, provider: Provider) -> bool:
     assert all(each.result().ok for each in asked)
     assert tried <= 1
     return tried == 1
-
-
-@pytest.mark.parametrize("mode", ["borrow", "strict"])
-def test_the_operator_may_have_sessions_borrow_or_stay(
-    start: Callable[..., Pool], ports: tuple[int, int], provider: Provider, mode: str
-) -> None:
-    pool = start(routing=f"on_failure: {mode}")
-    pool.worker()
-    pool.web(ports[0])
-    ask(ports[0], "s", DEEP)
-
-    provider.behave("status", code=503, headers={"Retry-After": "1"}, model=FIRST)
-    failing = ask(ports[0], "s", DEEP)
-    provider.behave(None)
-    back = wait_until(
-        lambda: answer if (answer := ask(ports[0], "s", QUICK)).json().get("model") == f"openai/{FIRST}" else None,
-        what="the return",
-    )
-
-    assert failing.status_code == (200 if mode == "borrow" else 503)
-    assert failing.headers["x-plano-model"] == f"openai/{SECOND if mode == 'borrow' else FIRST}"
-    assert failing.headers.get("x-plano-pin") == ("kept" if mode == "borrow" else None)
-    assert pinned(back)
-
-
-@pytest.mark.parametrize("allowed", ["true", "false"])
-def test_a_session_without_a_route_falls_back_on_the_default_only_if_that_is_wanted(
-    start: Callable[..., Pool], ports: tuple[int, int], provider: Provider, allowed: str
-) -> None:
-    pool = start(routing=f"fallback_to_default: {allowed}")
-    pool.worker()
-    pool.web(ports[0])
-
-    provider.behave("status", code=503, model=FIRST)
-    answer = ask(ports[0], "s", "zzz", model=f"openai/{FIRST}")
-
-    assert answer.status_code == (200 if allowed == "true" else 503)
-
-
-def test_sliding_sessions_live_as_long_as_they_are_used_and_no_longer_than_their_age(
-    start: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer
-) -> None:
-    pool = start(ttl=100, routing="session_ttl_mode: sliding\n  session_max_age_seconds: 150")
-    pool.worker()
-    pool.web(ports[0])
-    ask(ports[0], "s", DEEP)
-
-    with redis_of_its_own.client() as client:
-        client.expire("plano:affinity:s", 5)
-        ask(ports[0], "s", DEEP)
-        renewed = client.ttl("plano:affinity:s")
-        pin = json.loads(client.get("plano:affinity:s") or b"")
-        client.set("plano:affinity:s", json.dumps({**pin, "until": pin["until"] - 120}), keepttl=True)
-        ask(ports[0], "s", DEEP)
-        near_its_end = client.ttl("plano:affinity:s")
-
-    assert 95 <= renewed <= 100
-    assert 20 <= near_its_end <= 30
-
-
-def test_a_model_that_hangs_is_left_within_the_listeners_time(
-    start: Callable[..., Pool], ports: tuple[int, int], provider: Provider
-) -> None:
-    pool = start(listener="listeners: [{type: model, name: egress, timeout: 4s}]")
-    pool.worker()
-    pool.web(ports[0])
-    ask(ports[0], "s", DEEP)
-
-    provider.behave("hang", model=FIRST)
-    answer: requests.Response = ask(ports[0], "s", DEEP)
-
-    provider.release()
-    assert answer.json()["model"] == f"openai/{SECOND}"
-    assert answer.headers["x-plano-fallback"] == f"openai/{FIRST};timeout"
-    assert answer.elapsed.total_seconds() < 4

@@ -11,6 +11,7 @@ from tests.system.load.counts import count, examples
 from tests.system.load.run import run
 from tests.system.load.scenarios import Scenario, Web
 
+pytestmark = pytest.mark.alone
 REPLICAS: Web = "two replicas"
 SCENARIOS = [
     Scenario(name="bursts_of_two", web="one process", sessions=60, at_once=2, rounds=12),

@@ -16,6 +16,7 @@ from tests.fakes.router import Router
 from tests.harness import Pool, Process, RedisServer, wait_until
 from tests.system.asking import DEEP, ask, pinned
 
+pytestmark = pytest.mark.alone
 FIRST, OWN = "openai/gpt-5.2", "openai/gpt-4o-mini"
 WAIT_S = 0.3
 ELSE_S = 0.7

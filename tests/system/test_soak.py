@@ -5,8 +5,11 @@ How its memory grows takes longer to see: `python -m tests.system.soak --seconds
 
 from pathlib import Path
 
+import pytest
+
 from tests.system.soak.run import run
 
+pytestmark = pytest.mark.alone
 SECONDS = 30
 
 
