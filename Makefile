@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 /usr/bin/python3; do $$
 
 QUESTIONS := pinned profile floor latency first_request slow_router conversation streams memory two_processes connections promises peers
 
-# Test processes beside each other: tests mostly wait, so more than there are processors.
+# Tests mostly wait: so many run beside each other, whatever the machine has.
 AT_ONCE ?= 4
 REF ?= HEAD~1
 SECONDS ?= 60

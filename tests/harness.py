@@ -83,6 +83,10 @@ class Process:
         """End it and return its exit code; SIGKILL when it does not go by itself."""
         if self.alive:
             self.send(number)
+        return self.ended(within_s=within_s)
+
+    def ended(self, *, within_s: float = 15.0) -> int:
+        """Its exit code; SIGKILL when it does not end in time."""
         try:
             return self._popen.wait(within_s)
         except subprocess.TimeoutExpired:
@@ -153,21 +157,33 @@ class Pool:
             **env,
         }
 
+    def serve(self, *ports: int, **env: str) -> tuple[Process, list[Process]]:
+        """A worker, and a web process at each port; they start together, for their imports take seconds."""
+        worker = self._start("worker", **env)
+        webs = [self._start("web", PORT=str(port), **env) for port in ports]
+        return self._signed_on(worker), [self._answering(web, port) for web, port in zip(webs, ports, strict=True)]
+
     def web(self, port: int, **env: str) -> Process:
         """A web process that answers at the port."""
-        process = self._start("web", PORT=str(port), **env)
-        return _started(process, lambda: _answers(port))
+        return self._answering(self._start("web", PORT=str(port), **env), port)
 
     def worker(self, **env: str) -> Process:
         """A worker process that has signed on."""
-        process = self._start("worker", **env)
-        return _started(process, lambda: "worker started" in process.text())
+        return self._signed_on(self._start("worker", **env))
 
     def stop(self) -> None:
-        """End every process."""
-        for process in self.processes:
-            if process.alive:
-                process.stop()
+        """End every process, all at once: each takes its time."""
+        alive = [process for process in self.processes if process.alive]
+        for process in alive:
+            process.send(signal.SIGTERM)
+        for process in alive:
+            process.ended()
+
+    def _answering(self, web: Process, port: int) -> Process:
+        return _started(web, lambda: _answers(port))
+
+    def _signed_on(self, worker: Process) -> Process:
+        return _started(worker, lambda: "worker started" in worker.text())
 
     def _start(self, name: str, **env: str) -> Process:
         log = self.folder / f"{name}-{len(self.processes)}.log"

@@ -68,5 +68,10 @@ def refused(folder: Path, config: str, *arguments: str, **env: str) -> "subproce
 def plano(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
     """What the command prints."""
     return subprocess.run(
-        [PLANO, *arguments], env={**CLEAN, **env}, capture_output=True, text=True, timeout=20, check=False
+        [PLANO, *arguments],
+        env={**CLEAN, **env},
+        capture_output=True,
+        text=True,
+        timeout=STARTS_WITHIN_S,
+        check=False,
     )

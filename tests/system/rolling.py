@@ -11,7 +11,7 @@ from typing import Self
 import requests
 
 from tests.fakes.ports import free_port
-from tests.harness import STARTS_WITHIN_S, Pool, Process, wait_until
+from tests.harness import STARTS_WITHIN_S, Pool, wait_until
 from tests.system.asking import DEEP, QUICK, ask, chat, decisions
 from tests.system.balancers import balancer
 
@@ -21,16 +21,18 @@ SESSIONS = {f"rolling-{n}": (DEEP if n % 4 < 2 else QUICK) for n in range(16)}
 _BETWEEN_S = 0.02
 GRACEFUL_TIMEOUT_S = 15
 DRAIN_DELAY_S = 2
+_ENV = {"DRAIN_DELAY": str(DRAIN_DELAY_S), "GRACEFUL_TIMEOUT": str(GRACEFUL_TIMEOUT_S)}
 _ENDS_WITHIN_S = DRAIN_DELAY_S + GRACEFUL_TIMEOUT_S + 5
 
 
 class Replicas:
-    """Three web processes behind a balancer."""
+    """A worker, and three web processes behind a balancer."""
 
     def __init__(self, pool: Pool, folder: Path, stack: ExitStack, balancer_name: str) -> None:
         self._pool = pool
         self.ports = [free_port() for _ in range(3)]
-        self._running: dict[int, Process] = {port: self._started(port) for port in self.ports}
+        _, webs = pool.serve(*self.ports, **_ENV)
+        self._running = dict(zip(self.ports, webs, strict=True))
         self.front, _ = stack.enter_context(balancer(balancer_name, folder, self.ports))
 
     def restart(self, port: int) -> float:
@@ -42,12 +44,9 @@ class Replicas:
         code = self._running[port].stop(signal.SIGTERM, within_s=_ENDS_WITHIN_S)
         assert code == 0, self._running[port].text()
         took_s = time.monotonic() - began
-        self._running[port] = self._started(port)
+        self._running[port] = self._pool.web(port, **_ENV)
         wait_until(lambda: decisions(port) > 0, within_s=STARTS_WITHIN_S, what="the return of the replica")
         return took_s
-
-    def _started(self, port: int) -> Process:
-        return self._pool.web(port, DRAIN_DELAY=str(DRAIN_DELAY_S), GRACEFUL_TIMEOUT=str(GRACEFUL_TIMEOUT_S))
 
 
 class Load:

@@ -13,9 +13,7 @@ def test_the_second_request_goes_where_the_first_went_whatever_it_says(
     start: Callable[..., Pool], ports: tuple[int, int], router: Router, redis_of_its_own: RedisServer
 ) -> None:
     pool = start()
-    pool.worker()
-    pool.web(ports[0])
-    pool.web(ports[1])
+    pool.serve(*ports)
 
     first = ask(ports[0], "s-1", DEEP)
     later = [ask(port, "s-1", QUICK) for port in ports * 2]
@@ -40,9 +38,7 @@ def test_eight_first_requests_at_once_cost_one_router_call_and_get_one_model(
     """Thirty sessions, each opened by eight requests over two replicas; the router is slow enough to race."""
     router.delay = 0.05
     pool = start()
-    pool.worker()
-    pool.web(ports[0])
-    pool.web(ports[1])
+    pool.serve(*ports)
     texts = [DEEP, QUICK]
 
     seen = []
@@ -61,9 +57,7 @@ def test_a_client_cannot_begin_more_sessions_a_minute_than_it_may(
 ) -> None:
     """Over all replicas together; sessions that are pinned go on."""
     pool = start(listener="limits: {sessions_per_minute: 3}")
-    pool.worker()
-    pool.web(ports[0])
-    pool.web(ports[1])
+    pool.serve(*ports)
 
     answers = [ask(ports[n % 2], f"many-{n}", DEEP) for n in range(10)]
     old = ask(ports[0], "many-0", DEEP)
@@ -80,8 +74,7 @@ def test_a_pin_that_has_run_out_is_decided_anew(
     start: Callable[..., Pool], ports: tuple[int, int], router: Router, redis_of_its_own: RedisServer
 ) -> None:
     pool = start(ttl=3)
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
     first = ask(ports[0], "short", DEEP)
 
     with redis_of_its_own.client() as client:

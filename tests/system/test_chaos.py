@@ -6,16 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.balancers import NAMES
 from tests.system.chaos.run import run
 
 pytestmark = pytest.mark.alone
-SECONDS = float(os.environ.get("CHAOS_SECONDS") or 60)
+SECONDS = float(os.environ.get("CHAOS_SECONDS") or 40)
+"""Longer than a session lasts there; `make chaos` goes on for as long as one likes."""
+SEED = 7
 TURNS_PER_S = 10
 """Far fewer than any machine makes: it only says that the clients were not all stuck."""
 
 
 def test_no_fault_breaks_a_promise(balancer_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    seed = int(os.environ.get("CHAOS_SEED") or 7)  # `make chaos` tries others
+    """Another seed behind each balancer: in so short a time not every kind of fault has its turn."""
+    seed = int(os.environ.get("CHAOS_SEED") or SEED + NAMES.index(balancer_name))
 
     report = run(tmp_path, balancer_name, seed=seed, seconds=SECONDS)
 

@@ -27,8 +27,7 @@ def test_readiness_fails_at_once_and_every_answer_closes_its_connection(
     start: Callable[..., Pool], ports: tuple[int, int]
 ) -> None:
     pool = start(env={"DRAIN_DELAY": "4"})
-    pool.worker()
-    web = pool.web(ports[0])
+    _, (web,) = pool.serve(ports[0])
     with requests.Session() as kept:
         kept.get(f"http://127.0.0.1:{ports[0]}/readyz", timeout=5)
 
@@ -48,8 +47,7 @@ def test_a_running_stream_ends_by_itself(
     start: Callable[..., Pool], ports: tuple[int, int], provider: Provider
 ) -> None:
     pool = start(env={"GRACEFUL_TIMEOUT": "10"})
-    pool.worker()
-    web = pool.web(ports[0])
+    _, (web,) = pool.serve(ports[0])
     provider.pause = 0.2
     with streaming(ports[0], "s") as answer:
         lines = answer.iter_lines()
@@ -66,8 +64,7 @@ def test_a_stream_that_does_not_end_is_ended_with_an_error_event(
     start: Callable[..., Pool], ports: tuple[int, int], provider: Provider
 ) -> None:
     pool = start(env={"GRACEFUL_TIMEOUT": "1"})
-    pool.worker()
-    web = pool.web(ports[0])
+    _, (web,) = pool.serve(ports[0])
     provider.pause = 5
     with streaming(ports[0], "s") as answer:
         lines = answer.iter_lines()
@@ -97,8 +94,7 @@ def test_a_client_that_leaves_ends_its_request_at_the_provider(
 ) -> None:
     """Within two seconds, whether or not the provider ever says anything again."""
     pool = start()
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
     ask(ports[0], "s", DEEP)
     provider.clear()
     if kind == "waiting":

@@ -44,10 +44,8 @@ def ports(
     """Those of two web processes, which all these tests ask."""
     both = free_port(), free_port()
     pool = Pool(tmp_path_factory.mktemp("pool"), config_text(*outside), redis_of_its_own.url)
-    with running(pool), ThreadPoolExecutor(3) as together:
-        worker = together.submit(pool.worker)
-        list(together.map(pool.web, both))
-        worker.result()
+    with running(pool):
+        pool.serve(*both)
         yield both
 
 

@@ -18,8 +18,7 @@ def test_the_operator_may_have_sessions_borrow_or_stay(
     start: Callable[..., Pool], ports: tuple[int, int], provider: Provider, mode: str
 ) -> None:
     pool = start(routing=f"on_failure: {mode}")
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
     ask(ports[0], "s", DEEP)
 
     provider.behave("status", code=503, headers={"Retry-After": "1"}, model=FIRST)
@@ -41,8 +40,7 @@ def test_a_session_without_a_route_falls_back_on_the_default_only_if_that_is_wan
     start: Callable[..., Pool], ports: tuple[int, int], provider: Provider, allowed: str
 ) -> None:
     pool = start(routing=f"fallback_to_default: {allowed}")
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
 
     provider.behave("status", code=503, model=FIRST)
     answer = ask(ports[0], "s", "zzz", model=f"openai/{FIRST}")
@@ -54,8 +52,7 @@ def test_sliding_sessions_live_as_long_as_they_are_used_and_no_longer_than_their
     start: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer
 ) -> None:
     pool = start(ttl=100, routing="session_ttl_mode: sliding\n  session_max_age_seconds: 150")
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
     ask(ports[0], "s", DEEP)
 
     with redis_of_its_own.client() as client:
@@ -75,8 +72,7 @@ def test_a_model_that_hangs_is_left_within_the_listeners_time(
     start: Callable[..., Pool], ports: tuple[int, int], provider: Provider
 ) -> None:
     pool = start(listener="listeners: [{type: model, name: egress, timeout: 4s}]")
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
     ask(ports[0], "s", DEEP)
 
     provider.behave("hang", model=FIRST)

@@ -14,9 +14,7 @@ def test_every_later_answer_is_pinned_on_either_replica(
     start: Callable[..., Pool], ports: tuple[int, int], router: Router
 ) -> None:
     pool = start()
-    pool.worker()
-    for port in ports:
-        pool.web(port)
+    pool.serve(*ports)
 
     first, *later = [_answered(port, text, stream=stream) for port, text, stream in _calls(ports)]
 

@@ -12,8 +12,7 @@ def test_a_worker_that_dies_is_missed_for_one_budget_at_most(
     start: Callable[..., Pool], ports: tuple[int, int]
 ) -> None:
     pool = start()
-    worker = pool.worker()
-    pool.web(ports[0])
+    worker, _ = pool.serve(ports[0])
     worker.stop(signal.SIGKILL)
 
     without = ask(ports[0], "w-1")
@@ -30,8 +29,7 @@ def test_a_router_that_fails_costs_no_request(
     start: Callable[..., Pool], ports: tuple[int, int], router: Router
 ) -> None:
     pool = start()
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
     router.behave("status", code=500)
 
     without = ask(ports[0], "r-1")
@@ -47,8 +45,7 @@ def test_pinned_sessions_return_to_their_model_when_redis_is_back(
 ) -> None:
     """Frozen, not killed: a Redis that only stops answering is the harder case, and it keeps its pins."""
     pool = start()
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
     ask(ports[0], "p-1", DEEP)
 
     redis_of_its_own.send(signal.SIGSTOP)
@@ -68,8 +65,7 @@ def test_a_redis_that_is_killed_and_comes_back_empty_is_used_again(
     start: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer
 ) -> None:
     pool = start()
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
     ask(ports[0], "k-1", DEEP)
 
     redis_of_its_own.stop()

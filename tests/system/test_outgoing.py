@@ -55,9 +55,7 @@ def start(tmp_path: Path, redis_of_its_own: RedisServer) -> Iterator[Start]:
             provider=provider, router=router, own=f"{own}," if own else "", own_last=f", {own}" if own else ""
         )
         pools.append(Pool(tmp_path, text, redis_of_its_own.url, **env))
-        pools[-1].worker()
-        port = free_port()
-        pools[-1].web(port)
+        pools[-1].serve(port := free_port())
         return port
 
     yield start

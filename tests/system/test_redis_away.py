@@ -41,8 +41,7 @@ def slow(redis_of_its_own: RedisServer) -> Iterator[SlowProxy]:
 def distant(slow: SlowProxy, start: Callable[..., Pool], ports: tuple[int, int]) -> tuple[int, Process]:
     """The port of a web process that reaches Redis by the proxy, and the process; the session `s` is pinned."""
     pool = start(env={"REDIS_URL": f"redis://127.0.0.1:{slow.port}"}, budget_ms=5000)
-    pool.worker()
-    web = pool.web(ports[0])
+    _, (web,) = pool.serve(ports[0])
     first = ask(ports[0], "s", DEEP)
     assert first.json()["model"] == FIRST
     return ports[0], web
@@ -85,8 +84,7 @@ def test_everybody_is_served_at_once_and_the_change_is_logged_once(
     fault: Callable[[RedisServer], Cure],
 ) -> None:
     pool = start()
-    pool.worker()
-    web = pool.web(ports[0])
+    _, (web,) = pool.serve(ports[0])
     ask(ports[0], "s", DEEP)
 
     cure = fault(redis_of_its_own)
@@ -117,8 +115,7 @@ def test_a_decision_under_way_is_not_waited_for(
 ) -> None:
     """What the worker finds out could not be heard; the budget would last for 10 s more."""
     pool = start(budget_ms=10_000)
-    worker = pool.worker()
-    pool.web(ports[0])
+    worker, _ = pool.serve(ports[0])
     router.behave("hang")
 
     with ThreadPoolExecutor(4) as clients:
@@ -209,8 +206,7 @@ def test_nobody_notices_that_redis_was_frozen_for_150_ms(
 ) -> None:
     """It wrote a snapshot, or its machine was moved."""
     pool = start(budget_ms=5000)
-    pool.worker()
-    web = pool.web(ports[0])
+    _, (web,) = pool.serve(ports[0])
     ask(ports[0], "s", DEEP)
 
     answers = []
@@ -246,8 +242,7 @@ def test_a_redis_that_refuses_writes_still_keeps_pinned_sessions(
     start: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer, fault: str
 ) -> None:
     pool = start()
-    pool.worker()
-    web = pool.web(ports[0])
+    _, (web,) = pool.serve(ports[0])
     ask(ports[0], "old", DEEP)
 
     with redis_of_its_own.client() as client:
@@ -274,8 +269,7 @@ def test_dropped_connections_cost_nobody_the_pin(
     start: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer
 ) -> None:
     pool = start()
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
     ask(ports[0], "s", DEEP)
 
     answers = []
@@ -294,8 +288,7 @@ def test_an_operator_may_reject_instead(
     start: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer
 ) -> None:
     pool = start(routing="on_outage: reject")
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
 
     redis_of_its_own.send(signal.SIGSTOP)
     rejected = ask(ports[0], "s", DEEP)

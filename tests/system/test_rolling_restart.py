@@ -20,7 +20,6 @@ def test_a_rolling_restart_loses_no_request_and_truncates_no_stream(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pool = start()
-    pool.worker()
     with ExitStack() as stack:
         replicas = Replicas(pool, tmp_path, stack, balancer_name)
         models = pin_sessions(replicas.front)

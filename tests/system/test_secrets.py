@@ -41,8 +41,7 @@ def test_nothing_planted_is_found_in_logs_traces_redis_metrics_or_errors(
     pool = start(env=env, listener=KEYS)
     config = pool.config.read_text().replace("provider_interface: openai", f"access_key: {PROVIDER_KEY}", 2)
     pool.config.write_text(config.replace("model: Arch-Router", f"model: Arch-Router, api_key: {ROUTER_KEY}"))
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
     router.delay = 0.3
 
     with ThreadPoolExecutor(1) as client, redis_of_its_own.client() as store:

@@ -87,9 +87,7 @@ def test_unverified_everything_works(
 ) -> None:
     """Queue, worker and the answer by pub/sub for the first request, the shared connection for the next ones."""
     pool = start_over_tls(REDIS_TLS_VERIFY="0")
-    pool.worker()
-    pool.web(ports[0])
-    pool.web(ports[1])
+    pool.serve(*ports)
 
     first = ask(ports[0], "tls", DEEP)
     later = [ask(port, "tls", QUICK) for port in ports * 3]
@@ -106,8 +104,7 @@ def test_verified_an_unknown_certificate_is_refused_and_requests_are_served(
     start_over_tls: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer
 ) -> None:
     pool = start_over_tls()
-    worker = pool.worker()
-    pool.web(ports[0])
+    worker, _ = pool.serve(ports[0])
 
     answers = [ask(ports[0], "refused", DEEP) for _ in range(3)]
 
@@ -123,8 +120,7 @@ def test_verified_a_certificate_that_the_machine_trusts_is_accepted(
     start_over_tls: Callable[..., Pool], ports: tuple[int, int], certificate: tuple[Path, Path]
 ) -> None:
     pool = start_over_tls(REDIS_TLS_VERIFY="1", SSL_CERT_FILE=str(certificate[0]))
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
 
     first, second = ask(ports[0], "trusted", DEEP), ask(ports[0], "trusted", QUICK)
 
@@ -137,8 +133,7 @@ def test_connections_that_break_are_made_anew(
 ) -> None:
     """All of them at once: web's, the subscription's and the worker's."""
     pool = start_over_tls(REDIS_TLS_VERIFY="0")
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
     ask(ports[0], "before", DEEP)
 
     with redis_of_its_own.client() as client:

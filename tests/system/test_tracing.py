@@ -31,8 +31,7 @@ def test_a_first_request_is_one_trace_through_every_process(
     router: Router,
 ) -> None:
     pool = start(env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url.removesuffix("/v1")})
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
 
     answer = _ask(ports[0], "t-1")
     spans = _trace(collector, 7)
@@ -65,8 +64,7 @@ def test_a_pinned_request_has_no_router_span_and_a_stream_is_traced_to_its_end(
     start: Callable[..., Pool], ports: tuple[int, int], collector: Collector
 ) -> None:
     pool = start(env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url.removesuffix("/v1")})
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
     _ask(ports[0], "t-2")
     _trace(collector, 7)
     collector.spans.clear()
@@ -82,8 +80,7 @@ def test_a_pinned_request_has_no_router_span_and_a_stream_is_traced_to_its_end(
 def test_traces_go_over_grpc_too(start: Callable[..., Pool], ports: tuple[int, int], collector: Collector) -> None:
     with collector.grpc() as address:
         pool = start(tracing=f"tracing: {{random_sampling: 100, opentracing_grpc_endpoint: {address}}}")
-        pool.worker()
-        pool.web(ports[0])
+        pool.serve(ports[0])
 
         _ask(ports[0], "t-3")
         spans = _trace(collector, 7)
@@ -95,8 +92,7 @@ def test_the_trace_of_a_decision_is_the_one_that_is_exported(
     start: Callable[..., Pool], ports: tuple[int, int], collector: Collector
 ) -> None:
     pool = start(env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url.removesuffix("/v1")})
-    pool.worker()
-    pool.web(ports[0])
+    pool.serve(ports[0])
 
     body = {"messages": [{"role": "user", "content": DEEP}]}
     said = requests.post(f"http://127.0.0.1:{ports[0]}/routing/v1/chat/completions", json=body, timeout=10).json()
@@ -107,8 +103,7 @@ def test_the_trace_of_a_decision_is_the_one_that_is_exported(
 
 def test_a_collector_that_is_down_costs_a_request_nothing(start: Callable[..., Pool], ports: tuple[int, int]) -> None:
     pool = start(env={"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"})
-    pool.worker()
-    web = pool.web(ports[0])
+    _, (web,) = pool.serve(ports[0])
 
     answers = [_ask(ports[0], "t-4") for _ in range(5)]
 

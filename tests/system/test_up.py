@@ -15,16 +15,16 @@ import requests
 
 from tests.fakes.curl import on_path
 from tests.fakes.ports import free_port
-from tests.harness import Process, wait_until
+from tests.harness import STARTS_WITHIN_S, Process, wait_until
 from tests.system.plano_up import MEMORY, REDIS, memory_pool, plano, pool_of_make_run, refused
 
 QUESTION = {"messages": [{"role": "user", "content": "Review this complex analysis"}]}
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[tuple[Process, int]]:
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, int]]:
     """The pool of `make run`, on ports of its own."""
-    with pool_of_make_run(tmp_path) as running:
+    with pool_of_make_run(tmp_path_factory.mktemp("demo")) as running:
         yield running
 
 
@@ -41,16 +41,15 @@ def test_the_lines_it_suggests_work_as_printed(demo: tuple[Process, int], tmp_pa
     assert set(json.loads(shown[3])) == {"model_name", "route_name"}
 
 
-def test_its_redis_and_its_order_of_candidates_are_found_without_an_address(demo: tuple[Process, int]) -> None:
+def test_its_redis_and_its_order_of_candidates_are_found_without_an_address(tmp_path: Path) -> None:
     """The private Redis listens on a socket in a folder of its own."""
-    process, port = demo
-    requests.post(
-        f"http://localhost:{port}/v1/chat/completions", json=QUESTION, headers={"X-Session-Id": "s"}, timeout=9
-    )
+    with pool_of_make_run(tmp_path) as (_, port):
+        requests.post(
+            f"http://localhost:{port}/v1/chat/completions", json=QUESTION, headers={"X-Session-Id": "s"}, timeout=9
+        )
 
-    pin = plano("redis", "GET", "plano:affinity:s", PORT=str(port))
-    order = plano("explain", "--route", "deep_reasoning", PORT=str(port))
-    process.stop()
+        pin = plano("redis", "GET", "plano:affinity:s", PORT=str(port))
+        order = plano("explain", "--route", "deep_reasoning", PORT=str(port))
     gone = plano("redis", "GET", "plano:affinity:s", PORT=str(port))
 
     assert json.loads(pin.stdout) == {"model_name": "openai/gpt-5.2", "route_name": "deep_reasoning"}
@@ -195,7 +194,9 @@ def _listening(port: int) -> socket.socket:
 
 
 def _shell(line: str, env: Mapping[str, str]) -> str:
-    return subprocess.run(line, env=env, shell=True, capture_output=True, text=True, timeout=20, check=True).stdout
+    return subprocess.run(
+        line, env=env, shell=True, capture_output=True, text=True, timeout=STARTS_WITHIN_S, check=True
+    ).stdout
 
 
 def _web_processes(root: int) -> list[psutil.Process]:

@@ -80,8 +80,8 @@ class World:
         )
         stack.enter_context(running(self._pool))
         self.ports = [free_port() for _ in range(REPLICAS)]
-        self.web = [self._pool.web(port) for port in self.ports]
-        self.workers = [self._pool.worker() for _ in range(WORKERS)]
+        worker, self.web = self._pool.serve(*self.ports)
+        self.workers = [worker, *(self._pool.worker() for _ in range(WORKERS - 1))]
         self.front, self._balancer = stack.enter_context(balancer(balancer_name, folder, self.ports))
 
     @property

@@ -64,8 +64,7 @@ def test_all_that_the_pool_does_is_allowed_to_its_user(server: RedisServer, tmp_
         own.hset("rq:job:foreign", mapping={"data": b"x"})
         with running(pool):
             port = free_port()
-            pool.worker()
-            pool.web(port)
+            pool.serve(port)
             clock = pool._start("clock")
             first, second = ask(port, "s", DEEP), ask(port, "s", DEEP)
             provider.behave("status", code=503, times=1)

@@ -111,10 +111,8 @@ def serving(
             sections[name] = {**sections[name], **section} if name in sections else section
         pool = Pool(folder, json.dumps(sections), redis.url, TMPDIR=str(folder))
         stack.callback(_kill, pool)
-        pool.worker()
         ports = [free_port() for _ in range(2 if scenario.web == "two replicas" else 1)]
-        for port in ports:
-            pool.web(port, WEB_CONCURRENCY="2" if scenario.web == "two processes" else "1")
+        pool.serve(*ports, WEB_CONCURRENCY="2" if scenario.web == "two processes" else "1")
         for port in ports:
             wait_until(partial(ready, port), what="a ready replica")
         yield Serving(ports=ports, pool=pool, redis=redis, provider=provider, router=router)
