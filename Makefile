@@ -39,7 +39,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m 'not alone' --numprocesses $(AT_ONCE) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m 'not alone' --numprocesses $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest -m alone
 
 format: $(READY)

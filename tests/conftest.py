@@ -1,4 +1,4 @@
-"""A real Redis for every test that asks for one, signals as in a terminal, and which tests belong together."""
+"""A real Redis for every test that asks for one, signals as in a terminal, and the order of the files."""
 
 import signal
 from collections.abc import Iterator
@@ -11,8 +11,15 @@ from tests.harness import RedisServer
 
 TESTS = Path(__file__).resolve().parent
 FOLDERS = ("system", "fuzz", "store", "web", "workers", "unit")
-"""In the order in which they are begun: what takes longest must not come last."""
-_STARTS_NOTHING = {"balancer_name"}
+LONGEST = (
+    "test_coding_agents.py",
+    "test_rolling_restart.py",
+    "test_up.py",
+    "test_procfile.py",
+    "test_demo_session_affinity_redis.py",
+    "test_hostile_queue.py",
+    "test_outgoing.py",
+)
 
 
 def pytest_configure() -> None:
@@ -22,16 +29,9 @@ def pytest_configure() -> None:
             signal.signal(number, lambda *_: None)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tell pytest-xdist what belongs together: the tests of a file, for what they share is then started once.
-
-    A test of a system that shares nothing goes to whichever process is free.
-    """
-    for item in items:
-        if not _is_by_itself(item):
-            item.add_marker(pytest.mark.xdist_group(_place(item).as_posix()))
-    items.sort(key=lambda item: (FOLDERS.index(_place(item).parts[0]), _is_by_itself(item)))
+    """Begin with the files that take longest: where several run at once, the last one keeps nobody waiting."""
+    items.sort(key=_turn)
 
 
 @pytest.fixture(scope="session")
@@ -53,16 +53,6 @@ def store(redis_server: RedisServer) -> Iterator[redis.Redis]:
     assert not everlasting, f"these keys never expire: {everlasting}"
 
 
-def _place(item: pytest.Item) -> Path:
-    return item.path.relative_to(TESTS)
-
-
-def _is_by_itself(item: pytest.Item) -> bool:
-    """Whether a test of a system uses nothing that its file's others use, too."""
-    known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-    shared = {
-        name
-        for name, made in known.items()
-        if made[-1].scope in {"module", "session"} and made[-1].baseid.startswith("tests")
-    }
-    return _place(item).parts[0] == "system" and not shared - _STARTS_NOTHING
+def _turn(item: pytest.Item) -> tuple[int, int]:
+    folder, name = item.path.relative_to(TESTS).parts[0], item.path.name
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST), FOLDERS.index(folder)

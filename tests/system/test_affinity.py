@@ -36,7 +36,7 @@ def test_eight_first_requests_at_once_cost_one_router_call_and_get_one_model(
     start: Callable[..., Pool], ports: tuple[int, int], router: Router
 ) -> None:
     """Thirty sessions, each opened by eight requests over two replicas; the router is slow enough to race."""
-    router.delay = 0.05
+    router.delay = 0.25
     pool = start()
     pool.serve(*ports)
     texts = [DEEP, QUICK]

@@ -31,7 +31,7 @@ def test_it_prints_what_is_expected_and_stops_its_pool(env: dict[str, str], tmp_
     ):
         started: set[psutil.Process] = set()
         try:
-            wait_until(lambda: _ended(demo, started), within_s=100, what="the end of the demo")
+            wait_until(lambda: _ended(demo, started), within_s=240, what="the end of the demo")
         finally:
             demo.terminate()
 
@@ -73,7 +73,7 @@ def test_a_gateway_that_is_not_there_is_named(env: dict[str, str]) -> None:
 
 
 def _run(command: list[str], env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, cwd=DEMO, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=DEMO, env=env, capture_output=True, text=True, timeout=240, check=False)
 
 
 def _ended(demo: "subprocess.Popen[Any]", started: set[psutil.Process]) -> bool:

@@ -36,7 +36,7 @@ def test_the_demo_prints_each_request_and_its_decision(tmp_path: Path, mark: str
     env = {**CLEAN, **ports, "PATH": on_path(tmp_path, CLEAN["PATH"]), "STARTED_BY": mark}
 
     demo = Process([str(DEMO / "demo.sh")], tmp_path / "output.log", env)
-    wait_until(lambda: not demo.alive, within_s=120, what="the end of the demo")
+    wait_until(lambda: not demo.alive, within_s=240, what="the end of the demo")
 
     assert demo.stop() == 0, demo.text()
     assert normalised(demo.text(), ports) == (DEMO / "expected_output.txt").read_text()

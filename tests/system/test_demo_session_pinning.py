@@ -53,7 +53,7 @@ def start(tmp_path: Path, ports: dict[str, str], mark: str) -> Start:
 def test_the_demo_prints_what_its_readme_shows(start: Start, ports: dict[str, str], mark: str) -> None:
     demo = start("demo.sh")
 
-    wait_until(lambda: not demo.alive, within_s=120, what="the end of the demo")
+    wait_until(lambda: not demo.alive, within_s=240, what="the end of the demo")
 
     assert demo.stop() == 0, demo.text()
     assert normalised(demo.text(), ports) == (DEMO / "expected_output.txt").read_text()

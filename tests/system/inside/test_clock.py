@@ -30,6 +30,8 @@ MODELS = ("acme/one", "acme/two")
 TURNED = MODELS[::-1]
 COST = MetricSource(type="cost", provider="models.dev", refresh_interval=60)
 LATENCY = MetricSource(type="latency", provider="prometheus", refresh_interval=60)
+ENDS_WITHIN_S = 5.0
+"""It ends at once; a busy machine takes its time for anything."""
 
 
 class Running(NamedTuple):
@@ -124,7 +126,7 @@ def test_the_pool_ranks_by_what_its_sources_say_and_goes_on_without_them(running
     running.pages.close()
     begin = time.monotonic()
     assert running.clock.stop() == 0
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < ENDS_WITHIN_S
     running.refreshes.refresh("cost", "digitalocean")
     wait_until(lambda: any("s old stands" in one.text() for one in running.pool.processes), what="the failed refresh")
     wait_until(lambda: not ids(running.client), what="the job's end")
@@ -139,7 +141,7 @@ def test_a_clock_without_sources_says_so_and_waits(running: Running) -> None:
     begin = time.monotonic()
 
     assert running.idle.stop(signal.SIGTERM) == 0
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < ENDS_WITHIN_S
     assert "clock stopped" in running.idle.text()
 
 
