@@ -10,7 +10,6 @@ import redis
 from tests.harness import RedisServer
 
 TESTS = Path(__file__).resolve().parent
-FOLDERS = ("system", "fuzz", "store", "web", "workers", "unit")
 LONGEST = (
     "test_coding_agents.py",
     "test_rolling_restart.py",
@@ -53,6 +52,6 @@ def store(redis_server: RedisServer) -> Iterator[redis.Redis]:
     assert not everlasting, f"these keys never expire: {everlasting}"
 
 
-def _turn(item: pytest.Item) -> tuple[int, int]:
-    folder, name = item.path.relative_to(TESTS).parts[0], item.path.name
-    return LONGEST.index(name) if name in LONGEST else len(LONGEST), FOLDERS.index(folder)
+def _turn(item: pytest.Item) -> tuple[int, bool]:
+    name = item.path.name
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST), TESTS / "system" not in item.path.parents
