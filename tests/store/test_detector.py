@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from shared.errors import QueueDown, StoreDown
+from shared.store.client import BACKSTOP_S
 from shared.store.connection.commands import StoreClient
 from tests.endpoints import CONNECTIONS, replica_on, serving
 from tests.fakes.delay import SlowProxy
@@ -70,7 +71,7 @@ def test_a_frozen_redis_wakes_whoever_waits_for_it(own_server: RedisServer) -> N
     seen = in_greenlets(freeze, own_server.url)
 
     assert seen["heard"] == ["QueueDown"] + ["StoreDown"] * 8
-    assert 0.2 < seen["waited_s"] < 1
+    assert 0.2 < seen["waited_s"] < BACKSTOP_S - 0.2
 
 
 def test_how_long_redis_may_be_silent_is_the_operators_choice(
@@ -83,7 +84,7 @@ def test_how_long_redis_may_be_silent_is_the_operators_choice(
     with pytest.raises(StoreDown):
         client.get("k")
 
-    assert 0.6 < time.monotonic() - begin < 1.5
+    assert 0.6 < time.monotonic() - begin < BACKSTOP_S - 0.2
 
 
 def test_a_thawed_redis_is_used_again(
@@ -251,4 +252,4 @@ def test_a_redis_that_took_the_address_of_a_lost_one_is_found_by_the_next_probe(
     lost_at = time.monotonic()
     wait_until(lambda: not endpoint.breaker.is_open, what="the recovery")
 
-    assert time.monotonic() - lost_at < 1
+    assert time.monotonic() - lost_at < BACKSTOP_S - 0.2

@@ -215,7 +215,7 @@ def test_whoever_waits_is_woken_when_redis_is_known_to_be_away(
         errors = [each.exception(10) for each in hearing]
 
     assert [type(error) for error in errors] == [QueueDown] * 16
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 5  # they would wait for 10
 
 
 def rounds(url: str) -> dict[str, int]:
