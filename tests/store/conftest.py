@@ -14,8 +14,8 @@ from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.queue import DecisionQueue
 from tests.endpoints import PATIENT_S, Replica, connected, replica_on, serving
 from tests.fakes.delay import SlowProxy
+from tests.greenlets import Play, in_greenlets, in_threads
 from tests.harness import RedisServer
-from tests.store.greenlets import Play, in_greenlets, in_threads
 from tests.store.queueing import BUDGET_S, MANY, Ask, NewQueue
 
 NewEndpoint = Callable[..., RedisEndpoint]

@@ -15,10 +15,10 @@ import redis
 from shared.errors import StoreDown
 from shared.store.connection.endpoint import RedisEndpoint
 from tests.endpoints import endpoint_to, serving
+from tests.greenlets import in_greenlets
 from tests.harness import RedisServer, wait_until
 from tests.store.conftest import NewEndpoint
 from tests.store.counts import blocked, connections
-from tests.store.greenlets import in_greenlets
 
 LIMIT_S = 2.0
 """Within which a Redis that is back is used again, on a busy machine; usually it takes a quarter of a second."""

@@ -17,10 +17,10 @@ from shared.store.client import BACKSTOP_S
 from shared.store.connection.commands import StoreClient
 from tests.endpoints import CONNECTIONS, PATIENT_S, endpoint_to, serving
 from tests.fakes.delay import SlowProxy
+from tests.greenlets import Play, in_greenlets
 from tests.harness import RedisServer, wait_until
 from tests.store.conftest import NewEndpoint
 from tests.store.counts import blocked, connections
-from tests.store.greenlets import Play, in_greenlets
 
 Change = Callable[[StoreClient], None]
 

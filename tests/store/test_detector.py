@@ -21,10 +21,10 @@ from shared.store.client import BACKSTOP_S
 from shared.store.connection.commands import StoreClient
 from tests.endpoints import CONNECTIONS, replica_on, serving
 from tests.fakes.delay import SlowProxy
+from tests.greenlets import in_greenlets
 from tests.harness import RedisServer, wait_until
 from tests.store.conftest import NewEndpoint
 from tests.store.counts import calls
-from tests.store.greenlets import in_greenlets
 
 
 def ask_all_the_time(client: StoreClient, for_s: float, threads: int) -> list[Exception]:

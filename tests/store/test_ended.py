@@ -13,9 +13,9 @@ from shared.errors import StoreDown
 from shared.store.connection.commands import StoreClient
 from tests.endpoints import CONNECTIONS, endpoint_to, serving
 from tests.fakes.delay import SlowProxy
+from tests.greenlets import in_greenlets
 from tests.harness import RedisServer, wait_until
 from tests.store.counts import blocked, connections
-from tests.store.greenlets import in_greenlets
 
 pytestmark = pytest.mark.usefixtures("store")
 

@@ -15,10 +15,10 @@ from shared.store.client import BACKSTOP_S
 from shared.store.pins import PinStore
 from tests.endpoints import Replica, replica_on
 from tests.fakes.delay import SlowProxy
+from tests.greenlets import in_greenlets
 from tests.harness import RedisServer, wait_until
 from tests.store.conftest import NewReplica
 from tests.store.counts import calls
-from tests.store.greenlets import in_greenlets
 from tests.store.queueing import (
     BUDGET_S,
     MANY,

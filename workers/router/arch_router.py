@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from urllib.parse import urlsplit
 
+import gevent
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
@@ -26,7 +26,6 @@ MAX_ANSWER_BYTES = 64 * 1024
 
 _TEMPERATURE = 0.01  # as the router model's authors ask; 0 is refused by some servers
 _CHUNK_BYTES = 8192
-_MAX_CALLS = 512  # the most threads that calls may take which hang
 
 
 class _Reply(msgspec.Struct):
@@ -47,8 +46,8 @@ _decode = msgspec.json.Decoder(_Completion).decode
 class ArchRouter:
     """Asks a router model which route a conversation belongs to.
 
-    A call runs in a thread of its own (a greenlet where gevent has patched threading), so that its whole time can be
-    limited. The time-outs of requests are for each socket operation, and the look-up of a name has none.
+    gevent limits the whole time of a call, since the time-outs of requests are for each socket operation, and the
+    look-up of a name has none.
     """
 
     def __init__(
@@ -69,7 +68,6 @@ class ArchRouter:
         self._session.proxies, self._session.verify = outgoing.for_requests(self._url, config.ca_file)
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
-        self._calls = ThreadPoolExecutor(max(pool_size, _MAX_CALLS), thread_name_prefix="router")
 
     def choose(self, routes: Sequence[Route], messages: Sequence[Message], trace: Trace) -> str | None:
         """The route's name, or None when no route fits; raises RouterDown, within `timeout_ms`."""
@@ -77,17 +75,12 @@ class ArchRouter:
             return None
         budget_s = self._timeout_ms / 1000
         deadline = time.monotonic() + budget_s
-        call = self._calls.submit(self._ask, self._body_of(routes, messages), trace, deadline)
-        try:
-            content = call.result(budget_s)
-        except TimeoutError:
-            call.cancel()
-            raise self._late() from None
+        with gevent.Timeout(budget_s, self._late()):
+            content = self._ask(self._body_of(routes, messages), trace, deadline)
         return route_of(content, [route.name for route in routes])
 
     def close(self) -> None:
-        """Close every connection and thread; a call that still runs ends by its own time limit."""
-        self._calls.shutdown(wait=False, cancel_futures=True)
+        """Close every connection."""
         self._session.close()
 
     def _body_of(self, routes: Sequence[Route], messages: Sequence[Message]) -> bytes:

@@ -11,8 +11,8 @@ from tests.harness import ROOT
 
 Play = Callable[..., Any]
 
-_BEGIN = "from gevent import monkey; monkey.patch_all(); from tests.store import greenlets; greenlets.play()"
-_ENDS_WITHIN_S = 60.0
+_BEGIN = "from gevent import monkey; monkey.patch_all(); from tests import greenlets; greenlets.play()"
+_ENDS_WITHIN_S = 180.0
 
 
 def in_threads(scene: Callable[..., Any], *words: str) -> Any:
