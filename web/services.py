@@ -24,6 +24,7 @@ from web.proxy.cache_keys import CacheKeys
 from web.proxy.providers import upstream
 from web.proxy.providers.upstream import Upstream
 from web.proxy.relay import Relay
+from web.server import freed_memory
 
 EXTENSION = "plano"
 
@@ -90,6 +91,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 Periodic(LOOK_EVERY_S, base.failover.look, "cooldowns"),
                 Periodic(usage.EVERY_S, recorder.publish, "usage"),
                 Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
+                Periodic(freed_memory.EVERY_S, freed_memory.give_back, "memory"),
             ),
         )
 
