@@ -78,18 +78,19 @@ def heavy_bodies(port: int) -> None:
 
 
 def slow_readers(port: int) -> None:
-    """40 clients that ask for large answers and never read one."""
+    """40 clients that ask for large answers and never read one; those that are cut off come again."""
     body = json.dumps(_HUGE).encode()
     head = f"POST {_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    held = []
-    for _ in range(_SLOW_READERS):
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.connect((_HOST, port))
-        sock.sendall(head + body)
-        held.append(sock)
+    held: list[socket.socket] = []
     while True:
-        time.sleep(60)
+        while len(held) < _SLOW_READERS:
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect((_HOST, port))
+            sock.sendall(head + body)
+            held.append(sock)
+        time.sleep(1)
+        held = [sock for sock in held if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)]
 
 
 def aborted_bodies(port: int) -> None:

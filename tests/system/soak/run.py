@@ -24,6 +24,8 @@ SPARE = 6
 """How many descriptors more than at the start are no leak: timers, a connection just being made."""
 _LISTENER_S, _SEND_S, _TTL_S = 3, 5, 60
 _SAMPLE_EVERY_S = 2.0
+_WINDOW_S = 30.0
+"""The least of so many seconds counts: what is held for good, and not only while large answers are under way."""
 _WARM_UP_SHARE = 0.4
 """So much of the time memory may still grow: caches fill, and the allocator finds its size."""
 _QUIET_WITHIN_S = 30.0
@@ -47,10 +49,17 @@ class Held:
 
     @property
     def slope_mb_an_hour(self) -> float:
-        """How fast its memory grew after the warm-up: the line of least squares through all samples."""
-        if len(self.at_s) < 3:
+        """How fast its memory grew after the warm-up: the line of least squares through the least of each window.
+
+        0 when there are fewer than three of them, which tell nothing.
+        """
+        least: dict[float, float] = {}
+        for at_s, rss_mb in zip(self.at_s, self.rss_mb, strict=True):
+            window = at_s // _WINDOW_S * _WINDOW_S
+            least[window] = min(rss_mb, least.get(window, rss_mb))
+        if len(least) < 3:
             return 0.0
-        return statistics.linear_regression(self.at_s, self.rss_mb).slope * 3600
+        return statistics.linear_regression(list(least), list(least.values())).slope * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
