@@ -28,7 +28,16 @@ Each takes half a millisecond for a megabyte; most conversations lack the first.
 """
 _MOST_COMMAS = 500_000
 """Who sends more in what has to be translated sends values without end, which would take all memory."""
+_CACHING = "messages"
+"""The API in which a client says where its prompt may be cached; the others cache by themselves."""
 _decode = msgspec.json.Decoder(Any).decode
+
+
+def _commas(fields: Fields) -> int:
+    """How many commas the values hold; 0 where they are too short for as many values as `_MOST_COMMAS`."""
+    if sum(map(len, fields.values())) <= 2 * _MOST_COMMAS:
+        return 0
+    return sum(bytes(value).count(b",") for value in fields.values())
 
 
 def fitting(request: RouteRequest, asked: "Asked", catalog: Catalog) -> RouteRequest:
@@ -104,7 +113,8 @@ class Asked:
         the request.
         """
         dialect = self.dialect
-        if self.is_spoken_by(model):
+        cached = self._cached(model)
+        if cached is None and self.is_spoken_by(model):
             noted = partial(self._noted, model.name) if self._noted else None
             reader = dialect.reader(model_name, pinned=pinned, noted=noted)
             fields = self._native()
@@ -113,7 +123,7 @@ class Asked:
             content = dialect.upstream_body(fields, model) if fields else b""
             return Way(dialect, content, reader)
         source, target = dialect.name, model.provider.apis[0]
-        translated = {**told, **self._in(target, model)}
+        translated = {**told, **(self._in(target, model) if cached is None else cached)}
         reader = TranslatingReader(target, source, self.decoded(), model_name, pinned=pinned, request_id=request_id)
         return Way(BY_NAME[target], body.encode(translated), reader, f"{source}>{target}")
 
@@ -132,6 +142,21 @@ class Asked:
             return fault
         return None
 
+    def _cached(self, model: Model) -> dict[str, Any] | None:
+        """A chat request as its provider caches the prompt of: in the Messages API, where that is its best one.
+
+        None where there is nothing to gain by it, and where chat says something that the other API cannot. Anthropic
+        ignores `cache_control` in chat, and says so in its page about compatibility with OpenAI's SDK.
+        """
+        provider = model.provider
+        is_better = provider.prompt_caching and provider.apis[0] == _CACHING and not provider.passthrough_auth
+        if self.dialect.name != pairs.CHAT or not is_better or not self.is_spoken_by(model):
+            return None
+        try:
+            return self._in(_CACHING, model)
+        except BadRequest:
+            return None
+
     def _in(self, target: str, model: Model) -> dict[str, Any]:
         """The request in another API; raises BadRequest."""
         if self.suffix:
@@ -142,7 +167,7 @@ class Asked:
     def decoded(self) -> dict[str, Any]:
         """The whole body; raises BadRequest for values that cannot be read."""
         if self._whole is None:
-            if sum(bytes(value).count(b",") for value in self.fields.values()) > _MOST_COMMAS:
+            if _commas(self.fields) > _MOST_COMMAS:
                 raise BadRequest("The body holds too many values to be translated for its model's provider")
             try:
                 self._whole = {name: _decode(value) for name, value in self.fields.items()}

@@ -7,11 +7,15 @@ import msgspec
 
 Version = tuple[int, int]
 
+# What Claudes take is as Anthropic's documentation has it in November 2026: its pages on thinking, on system messages
+# in mid-conversation and on migrating to Opus 4.7, 5 and 5.5, and Amazon Bedrock's on adaptive thinking.
 _VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
 _ADAPTIVE: Version = (4, 6)
-"""The first Claude that takes `thinking: adaptive` with an effort; those before take budgets."""
+"""The first Claude that takes `thinking: adaptive` with an effort; those before take budgets, 4.7 takes none."""
 _WITHOUT_SAMPLING: Version = (4, 7)
 """The first Claude that refuses `temperature` and `top_p`."""
+_THINKS_UNASKED: Version = (5, 0)
+"""The first Claude that thinks where a request does not say so; Opus 5.5 and Fable 5 refuse `thinking: disabled`."""
 _SYSTEM_TURNS: Version = (4, 8)
 """The first Claude that takes messages of role `system`."""
 
@@ -27,6 +31,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     """The name of the limit in a chat request; OpenAI's newer models refuse the old one, others know only that."""
     thinking: Literal["adaptive", "budget"] = "adaptive"
     """How a Messages request says how much the model may think."""
+    thinks_unasked: bool = True
+    """Whether the model thinks where a Messages request says nothing of it."""
     sampling: bool = True
     """Whether a Messages request may hold `temperature` and `top_p`."""
     system_turns: bool = True
@@ -42,6 +48,7 @@ def features_of(model_id: str, *, prompt_caching: bool = True) -> Features:
     return Features(
         prompt_caching=prompt_caching,
         thinking="budget" if version and version < _ADAPTIVE else "adaptive",
+        thinks_unasked=not version or version >= _THINKS_UNASKED,
         sampling=bool(version and version < _WITHOUT_SAMPLING),
         system_turns=not version or version >= _SYSTEM_TURNS,
     )

@@ -14,6 +14,18 @@ def text(value: Any, path: str) -> str:
     return value
 
 
+def text_in(value: Object, name: str, path: str) -> str:
+    """The object's field of that name, which must be a string."""
+    found = value.get(name)
+    return found if isinstance(found, str) else text(found, f"{path}.{name}")  # the path costs as much as the rest
+
+
+def mapping_in(value: Object, name: str, path: str) -> Object:
+    """The object's field of that name, which must be an object."""
+    found = value.get(name)
+    return found if isinstance(found, dict) else mapping(found, f"{path}.{name}")
+
+
 def mapping(value: Any, path: str) -> Object:
     """The value, which must be an object."""
     if not isinstance(value, dict):

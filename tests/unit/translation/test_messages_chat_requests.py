@@ -138,6 +138,24 @@ def test_a_budget_is_left_out_where_the_api_would_refuse_it() -> None:
     assert all("thinking" not in each for each in (small, forced, loop))
 
 
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("claude-opus-4-5", {}),
+        ("claude-opus-4-8-20260528", {}),
+        ("claude-opus-5", {"output_config": {"effort": "low"}}),
+        ("claude-opus-5-5", {"output_config": {"effort": "low"}}),
+        ("claude-mythos-preview", {"output_config": {"effort": "low"}}),
+    ],
+)
+def test_no_effort_is_said_as_each_claude_takes_it(model: str, said: dict[str, object]) -> None:
+    """Before 5.0 they think when they are asked to. Of later ones some refuse to be told that they should not."""
+    request = from_chat(chat_request(reasoning_effort="none"), features_of(model))
+
+    assert "thinking" not in request
+    assert {name: request[name] for name in ("output_config",) if name in request} == said
+
+
 def test_thinking_that_is_off_says_nothing_in_chat() -> None:
     """Many models refuse the effort `none`; without a word they do as little as they can."""
     chat = to_chat(messages_request(thinking={"type": "disabled"}, output_config={"effort": "low"}), PLAIN)

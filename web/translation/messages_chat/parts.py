@@ -7,11 +7,13 @@ from typing import Any
 
 from web.translation.errors import Untranslatable
 from web.translation.features import Features
-from web.translation.reading import Object, given, mapping, objects, text
+from web.translation.reading import Object, given, mapping, objects, text, text_in
 
 UNNAMED = "document.pdf"
 """The name that a document without a title gets in chat, where a file with data needs one."""
 
+_PLAIN = 2
+"""How many fields a part has that says nothing besides what it is."""
 _DATA_URL = re.compile(r"data:([^;,]+)(?:;[^;,]+)*;base64,(.*)", re.DOTALL | re.IGNORECASE)
 
 
@@ -19,7 +21,7 @@ def chat_parts(block: Object, path: str, features: Features) -> list[Object]:
     """A block as parts; raises Untranslatable when chat has none for it."""
     match block.get("type"):
         case "text":
-            return [text_part(text(block.get("text"), f"{path}.text"))]
+            return [text_part(text_in(block, "text", path))]
         case "image":
             return [_image_part(mapping(block.get("source"), f"{path}.source"), path)]
         case "document":
@@ -116,8 +118,7 @@ def message_blocks(part: Object, path: str) -> list[Object]:
     """A part as blocks, none for an empty text; raises Untranslatable when the Messages API has none for it."""
     match part.get("type"):
         case "text" | "refusal" as kind:
-            said = text(part.get(kind), f"{path}.{kind}")
-            block = text_part(said)
+            block = text_part(text_in(part, kind, path))
         case "image_url":
             block = _image_block(part.get("image_url"), path)
         case "file":
@@ -128,14 +129,19 @@ def message_blocks(part: Object, path: str) -> list[Object]:
                 "send text, images or files",
                 param=path,
             )
-    return [] if block.get("text") == "" else [{**block, **_own_breakpoint(part)}]
+    if block.get("text") == "":
+        return []
+    if len(part) > _PLAIN:
+        _mark_as(block, part)
+    return [block]
 
 
-def _own_breakpoint(part: Object) -> Object:
+def _mark_as(block: Object, part: Object) -> None:
     """Where the client itself ends a prefix to be cached, said in Anthropic's field or in OpenAI's."""
     if part.get("cache_control") is not None:
-        return {"cache_control": part["cache_control"]}
-    return {"cache_control": {"type": "ephemeral"}} if part.get("prompt_cache_breakpoint") else {}
+        block["cache_control"] = part["cache_control"]
+    elif part.get("prompt_cache_breakpoint"):
+        block["cache_control"] = {"type": "ephemeral"}
 
 
 def _image_block(image: Any, path: str) -> Object:

@@ -35,11 +35,14 @@ def effort_of(body: Object) -> str | None:
 
 
 def thinking_of(effort: Any, request: Object, features: Features) -> Object:
-    """`thinking` and `output_config.effort` for a chat request's effort; `request` is the Messages request so far."""
+    """`thinking` and `output_config.effort` for a chat request's effort; `request` is the Messages request so far.
+
+    The effort `none` is what a model does unasked, or else the least effort: some cannot be kept from thinking.
+    """
     if effort is None:
         return {}
     if effort == "none":
-        return {"thinking": {"type": "disabled"}}
+        return {"output_config": {"effort": "low"}} if features.thinks_unasked else {}
     if features.thinking == "budget":
         return _budget(str(effort), request)
     said = {"output_config": {"effort": "low" if effort == "minimal" else effort}}

@@ -9,7 +9,7 @@ from web.translation.messages_chat import caching, tools
 from web.translation.messages_chat.parts import blocks_of, message_blocks, text_part
 from web.translation.messages_chat.reasoning import message_format, thinking_of
 from web.translation.messages_chat.request_to_chat import ERROR_LINE
-from web.translation.reading import Object, given, objects, text
+from web.translation.reading import Object, given, objects, text_in
 
 _HOTTEST = 1
 """The highest temperature of the Messages API; chat's is 2."""
@@ -81,12 +81,11 @@ def _thinking_and_format(body: Object, request: Object, features: Features) -> O
 
 
 def _add(turns: "_Turns", message: Object, path: str) -> None:
-    content = f"{path}.content"
     match message.get("role"):
         case "system" | "developer":
-            turns.instruct(_blocks(message, content))
+            turns.instruct(_blocks(message, path))
         case "user":
-            turns.user(_blocks(message, content))
+            turns.user(_blocks(message, path))
         case "assistant":
             turns.assistant(_assistant_blocks(message, path))
         case "tool":
@@ -98,32 +97,37 @@ def _add(turns: "_Turns", message: Object, path: str) -> None:
 
 
 def _blocks(message: Object, path: str) -> list[Object]:
-    parts = blocks_of(message.get("content"), path, nullable=True)
-    return [block for n, part in enumerate(parts) for block in message_blocks(part, f"{path}[{n}]")]
+    content = message.get("content")
+    if isinstance(content, str):
+        return [text_part(content)] if content else []
+    where = f"{path}.content"
+    parts = blocks_of(content, where, nullable=True)
+    return [block for n, part in enumerate(parts) for block in message_blocks(part, f"{where}[{n}]")]
 
 
 def _assistant_blocks(message: Object, path: str) -> list[Object]:
-    blocks = _blocks(message, f"{path}.content")
+    blocks = _blocks(message, path)
     if not blocks and isinstance(message.get("refusal"), str):
         blocks = message_blocks(text_part(message["refusal"]), f"{path}.refusal")
-    calls = objects(message.get("tool_calls") or [], f"{path}.tool_calls")
+    if not message.get("tool_calls"):
+        return blocks
+    calls = objects(message["tool_calls"], f"{path}.tool_calls")
     return blocks + [tools.use_block(call, f"{path}.tool_calls[{n}]") for n, call in enumerate(calls)]
 
 
 def _result_block(message: Object, path: str) -> Object:
-    blocks = _blocks(message, f"{path}.content")
+    blocks = _blocks(message, path)
+    result: Object = {"type": "tool_result", "tool_use_id": text_in(message, "tool_call_id", path)}
     marks = [block.pop("cache_control") for block in blocks if "cache_control" in block]
-    failed = bool(blocks) and str(blocks[0].get("text")).startswith(ERROR_LINE)
-    if failed:
+    if marks:
+        result["cache_control"] = marks[-1]
+    if blocks and str(blocks[0].get("text")).startswith(ERROR_LINE):
+        result["is_error"] = True
         rest = blocks[0]["text"].removeprefix(ERROR_LINE)
         blocks = [text_part(rest), *blocks[1:]] if rest else blocks[1:]
-    return given(
-        type="tool_result",
-        tool_use_id=text(message.get("tool_call_id"), f"{path}.tool_call_id"),
-        content=blocks or None,
-        is_error=failed or None,
-        cache_control=marks[-1] if marks else None,
-    )
+    if blocks:
+        result["content"] = blocks
+    return result
 
 
 class _Turns:

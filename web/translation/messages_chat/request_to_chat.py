@@ -8,7 +8,7 @@ from web.translation.features import Features
 from web.translation.messages_chat import foreign, tools
 from web.translation.messages_chat.parts import blocks_of, chat_parts, content_of, text_part
 from web.translation.messages_chat.reasoning import chat_format, effort_of
-from web.translation.reading import Object, given, mapping, objects, text
+from web.translation.reading import Object, given, mapping, objects, text, text_in
 
 ERROR_LINE = "Error:\n"
 """How a tool's result begins that is an error: chat has no field for it, and a model reads this as one."""
@@ -109,8 +109,10 @@ def _user_turn(blocks: list[Object], path: str, features: Features) -> list[Obje
 
 def _tool_message(block: Object, path: str, features: Features) -> tuple[Object, list[Object]]:
     """The tool message, which takes text only, and the parts that have to follow it in a user message."""
-    call_id = text(block.get("tool_use_id"), f"{path}.tool_use_id")
-    inner = blocks_of(block.get("content"), f"{path}.content", nullable=True)
+    call_id, content = text_in(block, "tool_use_id", path), block.get("content")
+    if isinstance(content, str) and not block.get("is_error"):
+        return {"role": "tool", "tool_call_id": call_id, "content": content}, []
+    inner = blocks_of(content, f"{path}.content", nullable=True)
     parts = [part for n, each in enumerate(inner) for part in chat_parts(each, f"{path}.content[{n}]", features)]
     texts = [part for part in parts if part["type"] == "text"]
     media = [part for part in parts if part["type"] != "text"]
@@ -131,9 +133,9 @@ def _assistant_turn(blocks: list[Object], path: str) -> list[Object]:
         where = f"{path}[{n}]"
         match block.get("type"):
             case "text":
-                said += text(block.get("text"), f"{where}.text")
+                said += text_in(block, "text", where)
             case "tool_use":
-                calls.append({**tools.chat_call(block, where), **carried})
+                calls.append(tools.chat_call(block, where) | carried)
                 carried = {}
             case "thinking":
                 thoughts += foreign.own_text(block)
@@ -143,8 +145,12 @@ def _assistant_turn(blocks: list[Object], path: str) -> list[Object]:
                 raise _only_anthropic(kind, where)
     if not said and not calls:
         return []
-    more = given(reasoning_content=thoughts or None, tool_calls=calls or None)
-    return [{"role": "assistant", "content": said or None, **more}]
+    message: Object = {"role": "assistant", "content": said or None}
+    if thoughts:
+        message["reasoning_content"] = thoughts
+    if calls:
+        message["tool_calls"] = calls
+    return [message]
 
 
 def _only_anthropic(kind: Any, path: str) -> Untranslatable:

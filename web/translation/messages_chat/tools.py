@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from web.translation.errors import Untranslatable
-from web.translation.reading import Object, given, mapping, objects, text
+from web.translation.reading import Object, given, mapping, mapping_in, objects, text, text_in
 
 _EMPTY = {"type": "object", "properties": {}}
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
@@ -64,7 +64,7 @@ def fits_strict(schema: Any) -> bool:
 
 def _chat_choice(choice: Object) -> Any:
     if choice.get("type") == "tool":
-        return {"type": "function", "function": {"name": text(choice.get("name"), "tool_choice.name")}}
+        return {"type": "function", "function": {"name": text_in(choice, "name", "tool_choice")}}
     return _CHOICES.get(str(choice.get("type")))
 
 
@@ -127,8 +127,8 @@ def _message_choice(choice: Any) -> Object | None:
 def chat_call(block: Object, path: str) -> Object:
     """A `tool_use` block as an item of `tool_calls`."""
     arguments = _encode(block.get("input") or {}).decode()
-    function = {"name": text(block.get("name"), f"{path}.name"), "arguments": arguments}
-    return {"id": text(block.get("id"), f"{path}.id"), "type": "function", "function": function}
+    function = {"name": text_in(block, "name", path), "arguments": arguments}
+    return {"id": text_in(block, "id", path), "type": "function", "function": function}
 
 
 def use_block(call: Object, path: str) -> Object:
@@ -137,9 +137,12 @@ def use_block(call: Object, path: str) -> Object:
         raise Untranslatable(
             f"{path} calls a tool of type {call['type']!r}; the Messages API has functions", param=path
         )
-    function = mapping(call.get("function"), f"{path}.function")
-    name, call_id = text(function.get("name"), f"{path}.function.name"), text(call.get("id"), f"{path}.id")
-    return {"type": "tool_use", "id": call_id, "name": name, "input": arguments_of(function.get("arguments"))}
+    function = mapping_in(call, "function", path)
+    name = function.get("name")
+    if not isinstance(name, str):
+        text(name, f"{path}.function.name")
+    called = arguments_of(function.get("arguments"))
+    return {"type": "tool_use", "id": text_in(call, "id", path), "name": name, "input": called}
 
 
 def arguments_of(said: Any) -> Object:

@@ -7,10 +7,10 @@ import msgspec
 
 from web.translation.errors import Untranslatable
 from web.translation.features import Features
-from web.translation.reading import Object, objects, text
+from web.translation.reading import Object, objects, text, text_in
 from web.translation.responses_chat import foreign
 from web.translation.responses_chat.names import flat_name
-from web.translation.responses_chat.parts import content_to_chat
+from web.translation.responses_chat.parts import content_to_chat, plain
 
 _DROPPED = ("web_search_call", "additional_tools", "configuration_update")
 """What a search of the web found stands in the answer's text; the others are read elsewhere."""
@@ -61,14 +61,14 @@ class _Conversation:
     def add(self, item: Object, param: str) -> None:
         """The next item of the conversation."""
         kind = item.get("type") or ("message" if "role" in item else None)
-        reader = _READERS.get(str(kind))
+        reader = _READERS.get(kind) if isinstance(kind, str) else None
         if reader is not None:
             reader(self, item, param)
         elif kind not in _DROPPED:
             raise Untranslatable(f"{param} is of type {kind!r}, which the provider does not take", param=param)
 
     def message(self, item: Object, param: str) -> None:
-        role = _ROLES.get(text(item.get("role"), f"{param}.role"))
+        role = _ROLES.get(text_in(item, "role", param))
         if role is None:
             raise Untranslatable(f"{param}.role is {item['role']!r}", param=f"{param}.role")
         if role != "assistant":
@@ -78,25 +78,22 @@ class _Conversation:
             self._turn(speaks=True).update(_said(item, param))
 
     def function_call(self, item: Object, param: str) -> None:
-        self._call(item, _name(item, param), text(item.get("arguments"), f"{param}.arguments"), param)
+        self._call(item, _name(item, param), text_in(item, "arguments", param), param)
 
     def custom_tool_call(self, item: Object, param: str) -> None:
-        arguments = _json({"input": text(item.get("input"), f"{param}.input")}).decode()
+        arguments = _json({"input": text_in(item, "input", param)}).decode()
         self._call(item, _name(item, param), arguments, param)
 
     def tool_search_call(self, item: Object, param: str) -> None:
         self._call(item, "tool_search", _json(item.get("arguments")).decode(), param)
 
     def _call(self, item: Object, name: str, arguments: str, param: str) -> None:
-        call_id = text(item.get("call_id"), f"{param}.call_id")
+        call_id = text_in(item, "call_id", param)
         turn = self._turn(speaks=False)
-        call = {
-            "id": call_id,
-            "type": "function",
-            "function": {"name": name, "arguments": arguments},
-            **self._carried,
-        }
-        self._carried = {}
+        call: Object = {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+        if self._carried:
+            call |= self._carried
+            self._carried = {}
         turn.setdefault("tool_calls", []).append(call)
         self._group_of[call_id] = self._groups[-1]
 
@@ -121,7 +118,9 @@ class _Conversation:
 
     def output(self, item: Object, param: str) -> None:
         """The result of a call."""
-        content = self._content(item, "output", param)
+        content = item.get("output")
+        if not isinstance(content, str):
+            content = self._content(item, "output", param)
         if isinstance(content, list):
             content = self._texts(content, f"Result of the tool call {item.get('call_id')}:")
         self._result(item, content, param)
@@ -142,7 +141,7 @@ class _Conversation:
         self._result(item, _json(tools).decode(), param)
 
     def _result(self, item: Object, content: str | list[Object], param: str) -> None:
-        call_id = text(item.get("call_id"), f"{param}.call_id")
+        call_id = text_in(item, "call_id", param)
         message = {"role": "tool", "tool_call_id": call_id, "content": content}
         group = self._group_of.get(call_id)
         if group is None:
@@ -172,15 +171,18 @@ _READERS: dict[str, Callable[[_Conversation, Object, str], None]] = {
 
 
 def _name(item: Object, param: str) -> str:
-    return flat_name(text(item.get("name"), f"{param}.name"), item.get("namespace"))
+    return flat_name(text_in(item, "name", param), item.get("namespace"))
 
 
 def _said(item: Object, param: str) -> Object:
     """What an assistant said, and what it refused."""
     content = item.get("content")
-    if isinstance(content, str):
-        return {"content": content}
+    whole = plain(content)
+    if whole is not None:
+        return {"content": whole}
     parts = objects(content or [], f"{param}.content")
-    refusals = [text(part.get("refusal"), f"{param}.content") for part in parts if part.get("type") == "refusal"]
+    refusals = [text_in(part, "refusal", f"{param}.content") for part in parts if part.get("type") == "refusal"]
+    if not refusals:
+        return {"content": content_to_chat(parts, f"{param}.content")}
     said = content_to_chat([part for part in parts if part.get("type") != "refusal"], f"{param}.content")
-    return {"content": said or None, "refusal": "\n".join(refusals)} if refusals else {"content": said}
+    return {"content": said or None, "refusal": "\n".join(refusals)}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from web.translation.errors import Untranslatable
-from web.translation.reading import Object, mapping, objects, text
+from web.translation.reading import Object, mapping, objects, text_in
 from web.translation.responses_chat.parts import content_from_chat, said_from_chat
 
 
@@ -59,17 +59,17 @@ class _Items:
         self._items.append({"type": "message", "role": role, "content": content})
 
     def _call(self, call: Object, param: str) -> None:
-        call_id = text(call.get("id"), f"{param}.id")
+        call_id = text_in(call, "id", param)
         if call.get("type") == "custom":
             self._custom.add(call_id)
             kind, told, called = "custom_tool_call", "input", mapping(call.get("custom"), f"{param}.custom")
         else:
             kind, told, called = "function_call", "arguments", mapping(call.get("function"), f"{param}.function")
-        item = {"type": kind, "call_id": call_id, "name": text(called.get("name"), f"{param}.name")}
-        self._items.append({**item, told: text(called.get(told), f"{param}.{told}")})
+        name, said = text_in(called, "name", param), text_in(called, told, param)
+        self._items.append({"type": kind, "call_id": call_id, "name": name, told: said})
 
     def _result(self, message: Object, param: str) -> None:
-        call_id = text(message.get("tool_call_id"), f"{param}.tool_call_id")
+        call_id = text_in(message, "tool_call_id", param)
         kind = "custom_tool_call_output" if call_id in self._custom else "function_call_output"
         output = content_from_chat(message.get("content"), f"{param}.content")
         self._items.append({"type": kind, "call_id": call_id, "output": output})

@@ -3,17 +3,27 @@
 from typing import Any
 
 from web.translation.errors import Untranslatable
-from web.translation.reading import Object, given, mapping, objects, text
+from web.translation.reading import Object, given, mapping, objects, text, text_in
 
 _DETAILS = {"low": "low", "high": "high", "original": "high"}
 """Chat knows no `original`. `auto` is what counts when nothing is said, in both APIs."""
+_TEXTS = ("input_text", "output_text", "text")
 _FILE = ("file_data", "file_url", "file_id", "filename")
+
+
+def plain(content: Any) -> str | None:
+    """The text of content that is nothing but one text, as most is; None for any other."""
+    if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict):
+        part = content[0]
+        content = part.get("text") if part.get("type") in _TEXTS else None
+    return content if isinstance(content, str) else None
 
 
 def content_to_chat(content: Any, param: str, *, file_urls: bool = False) -> str | list[Object]:
     """A message's content in chat: a string where there is but one text, as some providers take nothing else."""
-    if isinstance(content, str):
-        return content
+    said = plain(content)
+    if said is not None:
+        return said
     parts = [
         _part_to_chat(part, f"{param}[{n}]", file_urls=file_urls)
         for n, part in enumerate(objects(content or [], param))
@@ -25,8 +35,8 @@ def content_to_chat(content: Any, param: str, *, file_urls: bool = False) -> str
 
 def _part_to_chat(part: Object, param: str, *, file_urls: bool) -> Object:
     match part.get("type"):
-        case "input_text" | "output_text" | "text":
-            return {"type": "text", "text": text(part.get("text"), f"{param}.text")}
+        case kind if kind in _TEXTS:
+            return {"type": "text", "text": text_in(part, "text", param)}
         case "input_image":
             return _image_to_chat(part, param)
         case "input_file":
@@ -68,7 +78,7 @@ def _part_from_chat(part: Object, param: str) -> Object:
     marked = given(prompt_cache_breakpoint=part.get("prompt_cache_breakpoint"))
     match part.get("type"):
         case "text":
-            return {"type": "input_text", "text": text(part.get("text"), f"{param}.text"), **marked}
+            return {"type": "input_text", "text": text_in(part, "text", param), **marked}
         case "image_url":
             image = mapping(part.get("image_url") or {}, f"{param}.image_url")
             detail = image.get("detail") or "auto"
@@ -95,11 +105,9 @@ def said_from_chat(content: Any, param: str) -> str | list[Object]:
         path = f"{param}[{place}]"
         match part.get("type"):
             case "text":
-                parts.append(
-                    {"type": "output_text", "text": text(part.get("text"), f"{path}.text"), "annotations": []}
-                )
+                parts.append({"type": "output_text", "text": text_in(part, "text", path), "annotations": []})
             case "refusal":
-                parts.append({"type": "refusal", "refusal": text(part.get("refusal"), f"{path}.refusal")})
+                parts.append({"type": "refusal", "refusal": text_in(part, "refusal", path)})
             case other:
                 raise Untranslatable(f"{path} is of type {other!r}; an assistant says text", param=path)
     return parts

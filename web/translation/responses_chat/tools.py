@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from web.translation.errors import Untranslatable
-from web.translation.reading import Object, given, mapping, objects, text
+from web.translation.reading import Object, given, mapping, objects, text, text_in
 from web.translation.responses_chat.names import Tool, flat_name, tool_of
 
 _NO_PARAMETERS: Object = {"type": "object", "properties": {}}
@@ -28,7 +28,7 @@ def _each(tools: Any, param: str, namespace: str | None = None) -> Iterator[tupl
     for place, tool in enumerate(objects(tools or [], param)):
         path = f"{param}[{place}]"
         if tool.get("type") == "namespace" and namespace is None:
-            yield from _each(tool.get("tools"), f"{path}.tools", text(tool.get("name"), f"{path}.name"))
+            yield from _each(tool.get("tools"), f"{path}.tools", text_in(tool, "name", path))
         else:
             yield path, tool, namespace
 
@@ -65,7 +65,7 @@ def _function(tool: Object, namespace: str | None, param: str) -> Object | None:
 
 
 def _called(tool: Object, namespace: str | None, param: str, parameters: Any) -> Object:
-    name = flat_name(text(tool.get("name"), f"{param}.name"), namespace)
+    name = flat_name(text_in(tool, "name", param), namespace)
     return {"name": name, **given(description=tool.get("description")), "parameters": parameters}
 
 
@@ -94,7 +94,7 @@ def choice_to_chat(choice: Any, tools: list[Object]) -> tuple[Any, list[Object]]
 
 def _named(choice: Object, tools: list[Object]) -> str:
     """The chosen tool's name in chat; one in a namespace is chosen by its own name."""
-    name = text(choice.get("name"), "tool_choice.name")
+    name = text_in(choice, "name", "tool_choice")
     names = [tool["function"]["name"] for tool in tools]
     return next((each for each in names if each == name or each.endswith(f"__{name}")), name)
 
