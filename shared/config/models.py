@@ -83,7 +83,9 @@ class ModelProvider(Section):
         None, description="The APIs it speaks, the best one first; known providers need not say."
     )
     prompt_caching: AutoOrOff = Field(
-        "auto", description="messages only: whether cache_control is placed in what is translated for it."
+        "auto",
+        description="Whether prompts are marked with cache_control in what is translated to messages, and chat is "
+        "translated to it where it is the best of apis.",
     )
     cache_key: AutoOrOff = Field(
         "auto", description="Whether it is told which requests belong together, by a keyed hash of their session."
