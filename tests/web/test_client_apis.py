@@ -239,17 +239,17 @@ def test_a_pinned_model_without_it_lets_the_next_one_answer(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_failover_crosses_apis(routed: Gateway, cache: redis.Redis, session: str, *, stream: bool) -> None:
+@pytest.mark.parametrize("api", APIS)
+def test_failover_crosses_apis(routed: Gateway, cache: redis.Redis, session: str, api: str, *, stream: bool) -> None:
     pin = {"model_name": "of-chat/failing", "route_name": "crossing"}
     cache.set(f"plano:affinity:{session}", json.dumps(pin), ex=600)
 
-    answer = routed.ask(
-        "POST", PATHS["responses"], asking("responses", "of-chat/m", stream=stream), x_model_affinity=session
-    )
+    answer = routed.ask("POST", PATHS[api], asking(api, "of-chat/m", stream=stream), x_model_affinity=session)
 
     assert answer.status_code == 200
     assert answer.headers["x-plano-model"] == "of-messages/m"
-    assert answer.headers["x-plano-translated"] == "responses>messages"
+    assert answer.headers.get("x-plano-translated") == (None if api == "messages" else f"{api}>messages")
+    assert answer.headers["x-plano-fallback"].startswith("of-chat/failing;")
     assert "m heard: hello" in answer.text or stream
 
 

@@ -52,6 +52,15 @@ def test_agents_name_theirs_in_headers_of_their_own(headers: dict[str, str], sou
     assert found.session.lane == (MODEL,)
 
 
+def test_codexs_header_may_come_under_both_of_its_names() -> None:
+    """WSGI joins them; two different ids are none."""
+    found = named({"session-id": f"{UUID},{UUID}"})
+
+    assert found
+    assert found.session.id == UUID
+    assert named({"session-id": f"{UUID}, other"}) is None
+
+
 def test_a_session_of_baggage_is_read_as_it_was_written() -> None:
     found = named({"baggage": "user=1, session.id=a%20b;ttl=5"})
 

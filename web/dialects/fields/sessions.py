@@ -50,6 +50,8 @@ class _Client(msgspec.Struct, frozen=True):
 
 
 _BAGGAGE = "HTTP_BAGGAGE"
+_CODEX = "HTTP_SESSION_ID"
+"""`session-id`, which versions before 0.139 call `session_id`: WSGI has one name for both."""
 _OPENCODE = ("HTTP_X_SESSION_AFFINITY", "HTTP_X_OPENCODE_SESSION")
 _CLIENTS = (
     _Client(
@@ -57,7 +59,7 @@ _CLIENTS = (
         ("HTTP_X_CLAUDE_CODE_SESSION_ID",),
         (("HTTP_X_CLAUDE_CODE_AGENT_ID", "agent."), ("HTTP_X_CLAUDE_CODE_REQUEST_CLASS", "class.")),
     ),
-    _Client("codex", ("HTTP_SESSION_ID",), (("HTTP_THREAD_ID", "thread."), ("HTTP_X_OPENAI_SUBAGENT", "subagent."))),
+    _Client("codex", (_CODEX,), (("HTTP_THREAD_ID", "thread."), ("HTTP_X_OPENAI_SUBAGENT", "subagent."))),
     _Client("opencode", _OPENCODE),
     _Client("litellm", ("HTTP_X_LITELLM_SESSION_ID", "HTTP_X_LITELLM_TRACE_ID")),
     _Client("helicone", ("HTTP_HELICONE_SESSION_ID",)),
@@ -106,10 +108,18 @@ def _in_headers(environ: Environ, client: _Client) -> str | None:
         if value and variable == _BAGGAGE:
             member = _SESSION_MEMBER.search(value)
             value = member and unquote(member[1])
+        elif value and variable == _CODEX:
+            value = _one_of(value)
         found = _usable(value or "")
         if found:
             return found
     return None
+
+
+def _one_of(value: str) -> str:
+    """What a header says that came under both of its names; nothing where the two say different things."""
+    said = {each.strip() for each in value.split(",")}
+    return said.pop() if len(said) == 1 else ""
 
 
 def _usable(value: str) -> str | None:
