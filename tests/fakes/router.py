@@ -38,9 +38,13 @@ class Router(StandIn):
             return error(400, "the prompt holds no <routes>[…]</routes> or no <conversation>[…]</conversation>")
         said = self.answer
         if said is None:
-            said = json.dumps({"route": pick(routes, speech.text_of(conversation[-1].get("content")))})
+            said = json.dumps({"route": self.route(routes, conversation)})
         reply = speech.reply(request.model or "", request.json["messages"])
         return whole(chat.said(reply, {"role": "assistant", "content": said}))
+
+    def route(self, routes: list[dict[str, Any]], conversation: list[dict[str, Any]]) -> str:
+        """The name of the route for a conversation."""
+        return pick(routes, speech.text_of(conversation[-1].get("content")))
 
 
 def pick(routes: list[dict[str, Any]], message: str) -> str:

@@ -16,6 +16,7 @@ version: v0.4.0
 model_providers:
   - {{model: openai/gpt-4o-mini, base_url: "{provider}", provider_interface: openai, default: true}}
   - {{model: openai/gpt-5.2, base_url: "{provider}", provider_interface: openai}}
+{providers}
 routing_preferences:
   - {{name: deep_reasoning, description: complex analysis and review, models: [openai/gpt-5.2, openai/gpt-4o-mini]}}
   - {{name: fast_responses, description: quick facts and small talk, models: [openai/gpt-4o-mini]}}
@@ -32,7 +33,7 @@ routing:
 
 def config_text(provider: Provider, router: Router, **changes: object) -> str:
     """The config of a pool, with what the test wants otherwise."""
-    usual = {"ttl": 600, "budget_ms": 2000, "tracing": "", "routing": "", "listener": ""}
+    usual = {"ttl": 600, "budget_ms": 2000, "tracing": "", "routing": "", "listener": "", "providers": ""}
     return CONFIG.format(**{"provider": provider.url, "router": router.url, **usual, **changes})
 
 

@@ -1,11 +1,8 @@
 """Coding agents as npm has them: each runs two commands through two replicas, told nothing but the address."""
 
 import contextlib
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,21 +11,13 @@ import msgspec
 import pytest
 import redis
 
+from tests.fakes import npm
 from tests.fakes.agentic import DELEGATE, DONE, Agentic
+from tests.fakes.npm import RUN
 from tests.fakes.ports import free_port
 from tests.harness import Pool, RedisServer, running
 from tests.system.balancers import balancer
 
-AGENTS = {
-    "claude": ("@anthropic-ai/claude-code", "2.1.330"),
-    "codex": ("@openai/codex", "0.169.0"),
-    "opencode": ("opencode-ai", "1.18.33"),
-}
-RUN = {
-    "claude": ["-p", "Run two commands", "--allowedTools", "Bash"],
-    "codex": ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "Run two commands"],
-    "opencode": ["run", "Run two commands"],
-}
 RESUME = {
     "claude": ["-p", "Once more", "--continue", "--allowedTools", "Bash"],
     "codex": [
@@ -36,10 +25,6 @@ RESUME = {
         "Once more",
     ],
 }  # fmt: skip
-QUIET = dict.fromkeys(
-    ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "DISABLE_AUTOUPDATER", "OPENCODE_DISABLE_AUTOUPDATE"), "1"
-)
-NOT_INHERITED = ("ANTHROPIC_", "OPENAI_", "CLAUDE", "CODEX", "OPENCODE", "PLANO_")
 CONFIG = """
 version: v0.4.0
 model_providers:
@@ -49,7 +34,7 @@ model_providers:
   - {{model: of-messages/other, base_url: "{url}", provider_interface: anthropic, apis: [messages], access_key: k}}
   - {{model: of-responses/m, base_url: "{url}", provider_interface: openai, apis: [responses], access_key: k}}
 """
-INSTALLS_WITHIN_S, RUNS_WITHIN_S = 300, 240
+RUNS_WITHIN_S = 240
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -106,12 +91,10 @@ class Agent(msgspec.Struct, frozen=True):
         assert DONE in ended.stdout
 
     def _run(self, command: list[str | Path]) -> "subprocess.CompletedProcess[str]":
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
-        folders = {f"XDG_{kind}_HOME": str(self.home / kind) for kind in ("CONFIG", "DATA", "CACHE", "STATE")}
         work = self.home / "work"
         work.mkdir(parents=True, exist_ok=True)
         return subprocess.run(
-            command, cwd=work, env={**inherited, **QUIET, **folders, "HOME": str(self.home)}, text=True,
+            command, cwd=work, env=npm.environment(self.home), text=True,
             stdin=subprocess.DEVNULL, capture_output=True, timeout=RUNS_WITHIN_S, check=False,
         )  # fmt: skip
 
@@ -133,36 +116,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         server.stop()
 
 
-def installed(name: str) -> Path:
-    """The agent's program, installed once; skips where npm or its registry cannot be reached."""
-    package, version = AGENTS[name]
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
-    folder = Path(tempfile.gettempdir()) / f"plano-agents-{os.getuid()}" / f"{name}-{version}"
-    program = folder / "node_modules/.bin" / name
-    if not program.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        command: list[str | Path] = [
-            npm,
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--prefix",
-            folder,
-            f"{package}@{version}",
-        ]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALLS_WITHIN_S, check=False)
-        except subprocess.TimeoutExpired:
-            pytest.skip(f"npm did not install {package} in time")
-        if done.returncode:
-            pytest.skip(f"npm cannot install {package}: {(done.stderr.splitlines() or ['no reason'])[-1][:200]}")
-    return program
-
-
 def agent(name: str, home: Path) -> Agent:
-    return Agent(name, installed(name), home)
+    """One that is installed; skips where it cannot be."""
+    try:
+        return Agent(name, npm.installed(name), home)
+    except npm.Unavailable as reason:
+        pytest.skip(str(reason))
 
 
 def session_of(pin: str) -> str:
