@@ -31,11 +31,16 @@ class Failed(Exception):
 def post(path: str, body: Mapping[str, Any], **headers: str) -> bytes:
     """A request as it goes over the wire; `_` in a header's name is `-`."""
     content = json.dumps(body, separators=(",", ":")).encode()
+    return post_bytes(path, content, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def post_bytes(path: str, content: bytes, headers: Mapping[str, str]) -> bytes:
+    """The same of a body that is JSON already."""
     lines = [
         f"POST {path} HTTP/1.1",
         "Host: 127.0.0.1",
         "Content-Type: application/json",
-        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+        *(f"{name}: {value}" for name, value in headers.items()),
         f"Content-Length: {len(content)}",
     ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + content

@@ -1,25 +1,27 @@
 """A provider, or a router model, that costs next to nothing: `python -m bench.provider PORT`.
 
-It reads no more of a request than where it ends and whether it asks for a stream, and answers with bytes
-made at its start. `GET /_counts` tells {"calls", "most_open"} since it was asked last: how many requests
-came, and how many of them waited for their answer at the same time. `GET /_delay/MS` sets the delay.
-Events that come at intervals say when they were sent: `"sent":"…"`, 19 digits of CLOCK_MONOTONIC in ns,
+It reads no more of a request than its path, where it ends and whether it asks for a stream, and answers in the API
+that the path names, with bytes made once. `GET /_counts` tells {"calls", "most_open"} since it was asked last: how
+many requests came, and how many of them waited for their answer at the same time. `GET /_delay/MS` sets the delay.
+Events of chat that come at intervals say when they were sent: `"sent":"…"`, 19 digits of CLOCK_MONOTONIC in ns,
 which all processes of a machine share.
 """
 
 import argparse
 import asyncio
-import json
 import re
 import signal
 import time
-from functools import partial
+from functools import cache, partial
+
+from bench import speech
 
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 _STREAM = re.compile(rb'"stream"\s*:\s*true')
-_DONE = b"data: [DONE]\n\n"
-_NEVER = "0" * 19
-_COMMON = {"id": "chatcmpl-bench", "created": 1_767_225_600, "model": "bench-model", "system_fingerprint": "fp_bench"}
+_STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+_STAMP = speech.NEVER.encode()
 
 
 class Script:
@@ -28,11 +30,8 @@ class Script:
     def __init__(self, *, content: str, delay_s: float, events: int, interval_s: float) -> None:
         self.delay_s = delay_s
         self.interval_s = interval_s
-        self.answer = _whole(_completion(content))
-        self.stream_head = (
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
-        self.stream = [_chunked(_event(n)) for n in range(events)] + [_chunked(_DONE) + b"0\r\n\r\n"]
+        self.answer = cache(lambda path: _whole(speech.answer(path, content)))
+        self.stream = cache(lambda path: _pieces(speech.stream(path, events)))
 
 
 class Counts:
@@ -53,7 +52,7 @@ class Counts:
         """The counts as an answer; they start anew."""
         said = {"calls": self.calls, "most_open": self.most_open}
         self.calls, self.most_open = 0, self.open
-        return _whole(said)
+        return _whole(speech.encoded(said))
 
 
 class Connection(asyncio.Protocol):
@@ -81,46 +80,48 @@ class Connection(asyncio.Protocol):
         if len(self._buffer) < head_end + 4 + (int(length[1]) if length else 0):
             return
         request, self._buffer = self._buffer, b""
-        if request.startswith(b"GET /_"):
-            self._control(request.split(maxsplit=2)[1])
+        path = request.split(maxsplit=2)[1].decode()
+        if path.startswith("/_"):
+            self._control(path)
             return
         self._counts.begin()
         self._waiting = True
         answer = self._begin_stream if _STREAM.search(request, head_end) else self._answer
         if self._script.delay_s:
-            self._loop.call_later(self._script.delay_s, answer)
+            self._loop.call_later(self._script.delay_s, answer, path)
         else:
-            answer()
+            answer(path)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Whether it heard its answer or not, the client no longer waits."""
         self._end()
 
-    def _control(self, path: bytes) -> None:
-        if path.startswith(b"/_delay/"):
-            self._script.delay_s = float(path.removeprefix(b"/_delay/")) / 1000
+    def _control(self, path: str) -> None:
+        if path.startswith("/_delay/"):
+            self._script.delay_s = float(path.removeprefix("/_delay/")) / 1000
         self._transport.write(self._counts.told())
 
-    def _answer(self) -> None:
-        self._transport.write(self._script.answer)
+    def _answer(self, path: str) -> None:
+        self._transport.write(self._script.answer(path))
         self._end()
 
-    def _begin_stream(self) -> None:
+    def _begin_stream(self, path: str) -> None:
+        pieces = self._script.stream(path)
         if self._script.interval_s:
-            self._transport.write(self._script.stream_head)
-            self._next_event(0, self._loop.time())
+            self._transport.write(_STREAM_HEAD)
+            self._next_event(pieces, 0, self._loop.time())
         else:
-            self._transport.write(self._script.stream_head + b"".join(self._script.stream))
+            self._transport.write(_STREAM_HEAD + b"".join(pieces))
             self._end()
 
-    def _next_event(self, n: int, due: float) -> None:
+    def _next_event(self, pieces: list[bytes], n: int, due: float) -> None:
         """Events are due at fixed times, so that a late one does not delay those after it."""
         if self._transport.is_closing():
             return
-        self._transport.write(self._script.stream[n].replace(_NEVER.encode(), b"%019d" % time.monotonic_ns()))
-        if n + 1 < len(self._script.stream):
+        self._transport.write(pieces[n].replace(_STAMP, b"%019d" % time.monotonic_ns()))
+        if n + 1 < len(pieces):
             due += self._script.interval_s
-            self._loop.call_at(due, self._next_event, n + 1, due)
+            self._loop.call_at(due, self._next_event, pieces, n + 1, due)
         else:
             self._end()
 
@@ -136,7 +137,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--content", default="A short answer of the stand-in.", help="what an answer says")
     parser.add_argument("--delay-ms", type=float, default=0, help="before each answer or stream")
-    parser.add_argument("--events", type=int, default=20, help="of a stream, without [DONE]")
+    parser.add_argument("--events", type=int, default=20, help="of a stream that hold text")
     parser.add_argument("--interval-ms", type=float, default=0, help="between a stream's events; 0: all at once")
     asked = parser.parse_args()
     script = Script(
@@ -157,31 +158,17 @@ async def _serve(port: int, script: Script) -> None:
     await stop.wait()
 
 
-def _completion(content: str) -> dict[str, object]:
-    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
-    usage = {"prompt_tokens": 20, "completion_tokens": 8, "total_tokens": 28}
-    return {**_COMMON, "object": "chat.completion", "choices": [choice], "usage": usage}
+def _whole(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-def _event(n: int) -> bytes:
-    choice = {"index": 0, "delta": {"content": f"word{n} "}, "finish_reason": None}
-    return b"data: %b\n\n" % _json(
-        {**_COMMON, "object": "chat.completion.chunk", "sent": _NEVER, "choices": [choice]}
-    )
-
-
-def _whole(said: dict[str, object] | dict[str, int]) -> bytes:
-    body = _json(said)
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    return head % len(body) + body
+def _pieces(events: list[bytes]) -> list[bytes]:
+    """The chunks of a body, the end of which comes with the last."""
+    return [*map(_chunked, events[:-1]), _chunked(events[-1]) + b"0\r\n\r\n"]
 
 
 def _chunked(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
 
 
 if __name__ == "__main__":

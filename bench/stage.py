@@ -135,7 +135,10 @@ class Stage:
 
     def pool(self, provider: StandIn, router: StandIn) -> Pool:
         """A pool without processes yet; one a stage, since all on one Redis share one queue."""
-        config = CONFIG.format(provider=provider.url, router=router.url)
+        return self.pool_of(CONFIG.format(provider=provider.url, router=router.url))
+
+    def pool_of(self, config: str) -> Pool:
+        """The same with a config of one's own."""
         pool = Pool(self.folder, config, f"redis://127.0.0.1:{self.redis_port}", self._tree)
         self._stack.callback(pool.stop)
         _check_imports(pool)
@@ -211,8 +214,13 @@ def of(process: Process) -> Callable[[], float]:
 
 def on_own_core(start: Callable[[], Process]) -> Process:
     """Start a process that has a core for itself, as far as we are concerned."""
-    with machine.on(machine.split_cores()[0]):
+    with machine.on(measured()):
         return start()
+
+
+def measured() -> AbstractSet[int]:
+    """The core of what is measured."""
+    return machine.split_cores()[0]
 
 
 def others() -> AbstractSet[int]:

@@ -33,6 +33,9 @@ _STREAMS = "pool"
 _FROZEN = "redis frozen"
 _SLOW = "redis slow"
 _RESTART = "rolling restart"
+_TRANSLATED = (
+    "chat>messages", "chat>responses", "messages>chat", "messages>responses", "responses>chat", "responses>messages",
+)  # fmt: skip
 ROWS = (
     Row("pinned decision, requests/s at 32 connections", "pinned", ((_DECISION, "requests_per_s"),)),
     Row("… as a share of a bare WSGI answer's", "floor", (("pinned decision", "of_bare"),)),
@@ -91,6 +94,21 @@ ROWS = (
         "conversation",
         (("100 KB", "added_processor_ms_per_request"),),
         "ms",
+    ),
+    Row(
+        "1 MB of conversation in its provider's own API, web's processor time: chat / messages / responses",
+        "translation",
+        tuple((f"{api}>{api}", "body_web_processor_ms") for api in ("chat", "messages", "responses")),
+        "ms",
+    ),
+    *(
+        Row(question, "translation", tuple((f"{side}{pair}", figure) for pair in _TRANSLATED), unit)
+        for question, side, figure, unit in (
+            (f"… translated: {' / '.join(_TRANSLATED)}", "", "body_web_processor_ms", "ms"),
+            ("… LiteLLM, as a library, over that", "LiteLLM ", "body_over_ours", "times"),
+            ("a chunk of a stream of 1,000, translated likewise", "", "stream_web_processor_us_per_chunk", "µs"),
+            ("… LiteLLM, as a library, over that", "LiteLLM ", "stream_over_ours", "times"),
+        )
     ),
     Row("1,000 streams in one web process, a chunk every 100 ms: errors", "streams", ((_STREAMS, "errors"),)),
     Row("… p99 added to a chunk while all are open", "streams", ((_STREAMS, "added_p99_all_open_ms"),), "ms"),
