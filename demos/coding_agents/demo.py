@@ -66,12 +66,12 @@ class Stage:
         home = self._folder / f"gateway-{port}"
         home.mkdir()
         (home / "config.yaml").write_text(config)
-        urls = {"STAND_IN_URL": self.provider.url, "ROUTER_URL": self._router.url}
+        stand_ins = {"PROVIDER_PORT": str(self.provider.port), "ROUTER_PORT": str(self._router.port)}
         command = [Path(sys.executable).with_name("plano"), "up", home / "config.yaml", "--port", str(port)]
         log = home / "log"
         with log.open("wb") as output:
             pool = subprocess.Popen(
-                command, env={**os.environ, **urls}, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                command, env={**os.environ, **stand_ins}, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         self._stack.callback(_ended, pool)
         end = time.monotonic() + READY_WITHIN_S

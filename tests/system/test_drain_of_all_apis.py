@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
@@ -10,7 +11,7 @@ import requests
 from tests.fakes.provider import Provider
 from tests.harness import Pool
 
-SPOKEN = {
+SPOKEN: dict[str, dict[str, Any]] = {
     "messages": {"max_tokens": 100, "messages": [{"role": "user", "content": "one two three"}]},
     "responses": {"input": "one two three"},
 }
