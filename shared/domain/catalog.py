@@ -19,7 +19,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     apis: tuple[str, ...] = ("chat",)
     """The APIs it speaks, by the names of the dialects; the first is the best for what has to be translated."""
     prompt_caching: bool = True
-    """Whether `cache_control` is placed in what is translated for it."""
+    """Whether what is translated for it has `cache_control`, and chat is translated where it has a better API."""
     access_key: str | None = None
     passthrough_auth: bool = False
     headers: tuple[tuple[str, str], ...] = ()
