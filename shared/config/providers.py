@@ -106,7 +106,8 @@ def _model(entry: ModelProvider, path: Path, faults: Faults) -> Model:
 
 def _speaks(name: str, interface: str) -> tuple[str, ...]:
     """The APIs of a provider. Whose API is said to be OpenAI's is often a server that has chat alone."""
-    return ("chat",) if interface == "openai" != name else _SPEAK.get(interface, ("chat",))
+    is_like_openai = interface == "openai" and name != "openai"
+    return ("chat",) if is_like_openai else _SPEAK.get(interface, ("chat",))
 
 
 def _base_url(entry: ModelProvider, interface: str, path: Path, faults: Faults) -> str:

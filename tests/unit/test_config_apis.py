@@ -17,6 +17,7 @@ def written(entry: str) -> str:
         ("model: gemini/a", ("chat",)),
         ("model: azure_openai/a, base_url: 'https://a'", ("chat",)),
         ("model: house/a, base_url: 'http://a', provider_interface: openai", ("chat",)),
+        ("model: anthropic/a, base_url: 'http://a', provider_interface: openai", ("chat",)),
         ("model: house/a, base_url: 'http://a', provider_interface: anthropic", ("messages", "chat")),
         ("model: house/a, base_url: 'http://a', provider_interface: claude", ("messages", "chat")),
         ("model: openai/a, apis: [responses]", ("responses",)),

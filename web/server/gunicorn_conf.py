@@ -43,7 +43,7 @@ limit_request_fields = _config.limits.headers
 limit_request_field_size = _config.limits.header_bytes
 forwarded_allow_ips = "*"  # any peer may be a proxy, because none of the headers that proxies add is believed:
 secure_scheme_headers: dict[str, str] = {}
-forwarder_headers = "SESSION_ID"  # of Codex before 0.139; gunicorn drops all other names with an underscore.
+forwarder_headers = "SESSION_ID"  # of older Codex; gunicorn drops all other names with an underscore.
 # SCRIPT_NAME, which gunicorn would take as well, would change the path, and clients can send one through a proxy.
 keepalive = 95  # seconds, longer than balancers keep idle connections (Heroku's router: 90)
 graceful_timeout = _settings.drain_delay_s + _settings.graceful_timeout_s + 3  # then gunicorn kills

@@ -51,7 +51,7 @@ class _Client(msgspec.Struct, frozen=True):
 
 _BAGGAGE = "HTTP_BAGGAGE"
 _CODEX = "HTTP_SESSION_ID"
-"""`session-id`, which versions before 0.139 call `session_id`: WSGI has one name for both."""
+"""`session-id`, which is `session_id` in older versions (0.139 has the hyphen): WSGI has one name for both."""
 _OPENCODE = ("HTTP_X_SESSION_AFFINITY", "HTTP_X_OPENCODE_SESSION")
 _CLIENTS = (
     _Client(
