@@ -36,7 +36,7 @@ from shared.periodic import Periodic
 from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.decoding.unreadable import Unreadable
 from shared.store.jobs.workers import HEARTBEAT_TTL_S
-from shared.store.queue import announce, rq_queue
+from shared.store.queue import announce, hold, rq_queue
 from workers.queue.incoming import FUNCTIONS
 from workers.queue.intake import Intake
 from workers.queue.mending import mend, mend_after
@@ -204,6 +204,7 @@ class PoolWorker(SimpleWorker):
         """Sign the job off, delete it, and then announce its result, all in one round trip.
 
         When a process hears the result, the job's id is free again, so that no request joins a job that has ended.
+        Only where it has pinned its session the id stays taken for a moment: who joins finds the pin.
 
         RQ would look for dependents and repetitions, which our jobs do not have. It would do so while it holds one
         connection and waits for another one; many jobs that end at once would then wait for each other for ever.
@@ -213,8 +214,10 @@ class PoolWorker(SimpleWorker):
             pipeline.delete(job.key)
             self.cleanup_execution(job, pipeline=pipeline)
             if job.func_name == messages.DECIDE:
-                # return_value() would ask Redis
-                announce(pipeline, job, msgspec.convert(job._result, DecisionResult))  # noqa: SLF001
+                result = msgspec.convert(job._result, DecisionResult)  # noqa: SLF001 - return_value() would ask Redis
+                if result.pin:
+                    hold(pipeline, job)
+                announce(pipeline, job, result)
             pipeline.execute()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:

@@ -12,7 +12,7 @@ import msgspec
 import redis
 from rq import Queue
 from rq.exceptions import DuplicateJobError
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from shared import messages
@@ -39,6 +39,8 @@ _HEAL_S = 0.25
 looks for the job: it may be lost, too."""
 _LAST_WORD_S = 0.1
 """How long the announcement of a job that has just ended may take to arrive."""
+_HELD_S = 1
+"""How long after its look for the pin a request may come to queue its job: a web process may be busy in between."""
 
 
 class Pins(Protocol):
@@ -187,6 +189,17 @@ def announce(client: redis.Redis, job: Job, result: DecisionResult) -> None:
     if not channel.startswith(keys.decided("")):
         return  # nobody of ours listens there
     client.publish(channel, msgspec.json.encode(Announcement(job.id, result)))
+
+
+def hold(client: redis.Redis, job: Job) -> None:
+    """Keep nothing of a job but its id, and that for a second, now or in a pipeline; raises redis.RedisError.
+
+    Whoever looked for the session's pin before it was written, and queues a job only now, joins this one and finds
+    the pin. With a job of its own the router would be asked again, in vain.
+    """
+    client.delete(job.key)
+    client.hset(job.key, "status", JobStatus.FINISHED)
+    client.expire(job.key, _HELD_S)
 
 
 def _pauses(first_s: float, until: float) -> Iterator[float]:

@@ -147,11 +147,24 @@ def test_64_jobs_that_end_at_once_do_not_starve_each_other(queue: DecisionQueue,
 
 @pytest.mark.usefixtures("worker")
 def test_nothing_of_a_job_is_left_when_it_has_ended(queue: DecisionQueue, store: redis.Redis) -> None:
-    """The conversation above all; and the id is free before the verdict is heard."""
+    """The conversation above all, before the result is heard; the id a second later."""
     assert queue.ask(order("leftover"), BUDGET_S).models == ROUTED
 
-    assert store.exists(key_of("leftover")) == 0
+    assert store.hgetall(key_of("leftover")) in ({}, {b"status": b"finished"})
     wait_until(lambda: not leftovers(store), what="the end of the job's traces")
+    wait_until(lambda: not store.exists(key_of("leftover")), what="the end of its id")
+
+
+@pytest.mark.usefixtures("worker")
+def test_who_comes_just_after_a_decision_does_not_have_the_router_asked_again(
+    queue: DecisionQueue, router: Router
+) -> None:
+    """Its web process was busy between its look for the pin, of which there was none yet, and the queue."""
+    first = queue.ask(order("just-decided"), BUDGET_S)
+    late = queue.ask(order("just-decided"), BUDGET_S)
+
+    assert (late.models, late.pin, late.pinned) == (ROUTED, first.pin, True)
+    assert router.calls == 1
 
 
 @pytest.mark.usefixtures("worker")
