@@ -9,22 +9,28 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import gevent
 import pytest
 import redis
 
+from shared import bootstrap
 from shared.errors import QueueDown, StoreDown
+from shared.settings import Settings
 from shared.store.client import BACKSTOP_S
 from shared.store.connection.commands import StoreClient
+from shared.store.connection.endpoint import RedisEndpoint
+from shared.store.jobs.results import Results
 from tests.endpoints import CONNECTIONS, replica_on, serving
 from tests.fakes.delay import SlowProxy
 from tests.greenlets import in_greenlets
 from tests.harness import RedisServer, wait_until
 from tests.store.conftest import NewEndpoint
 from tests.store.counts import calls
+from tests.uncounted import Uncounted
+from workers import in_place
 
 
 def ask_all_the_time(client: StoreClient, for_s: float, threads: int) -> list[Exception]:
@@ -72,6 +78,41 @@ def test_a_frozen_redis_wakes_whoever_waits_for_it(own_server: RedisServer) -> N
 
     assert seen["heard"] == ["QueueDown"] + ["StoreDown"] * 8
     assert 0.2 < seen["waited_s"] < BACKSTOP_S - 0.2
+
+
+def test_a_frozen_redis_is_found_while_somebody_waits_who_asks_it_nothing(
+    own_server: RedisServer, new_endpoint: NewEndpoint
+) -> None:
+    """Who waits for what a worker finds out only listens; nobody else may come for long."""
+    endpoint = new_endpoint(own_server.url)
+    somebody = threading.Event()
+    endpoint.detector.also_watch(somebody.is_set)
+    own_server.send(signal.SIGSTOP)
+
+    with pytest.raises(AssertionError):
+        wait_until(lambda: endpoint.breaker.is_open, within_s=0.5, what="a reason to look")
+    somebody.set()
+
+    wait_until(lambda: endpoint.breaker.is_open, what="the end of the wait")
+
+
+def test_in_a_web_process_whoever_waits_for_a_result_is_such_a_one(own_server: RedisServer, tmp_path: Path) -> None:
+    """Without what reads cooldowns, and all else that asks from time to time."""
+    config = tmp_path / "config.yaml"
+    config.write_text("""
+version: v0.4.0
+model_providers: [{model: acme/*, base_url: "http://127.0.0.1:1/v1", provider_interface: openai}]
+""")
+    web = bootstrap.web(Settings(config=config, redis_url=own_server.url), {}, Uncounted(), lambda: in_place.build)
+    endpoint = next(each for each in web.background if isinstance(each, RedisEndpoint))
+    results = next(each for each in web.background if isinstance(each, Results))
+    with ExitStack() as started:
+        for each in (endpoint, results):
+            each.start()
+            started.callback(each.stop)
+        own_server.send(signal.SIGSTOP)
+        with pytest.raises(QueueDown), results.expect("a job") as waiter:
+            waiter.wait(10)
 
 
 def test_how_long_redis_may_be_silent_is_the_operators_choice(

@@ -9,7 +9,6 @@ import redis
 from shared import bootstrap
 from shared.config.models import MetricSource
 from shared.domain.conversation import Message
-from shared.domain.decisions import Decision
 from shared.domain.latency import Sample
 from shared.domain.ranking import EMPTY, Kind, Measure, Snapshot
 from shared.domain.routes import Prefer, Route
@@ -19,6 +18,7 @@ from shared.store import keys
 from shared.store.connection.commands import StoreClient
 from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore
+from tests.uncounted import Uncounted
 from workers import in_place
 from workers.metrics.missing import Gaps
 from workers.metrics.refresh import Refresher
@@ -26,19 +26,6 @@ from workers.metrics.refresh import Refresher
 MODELS = ("acme/one", "acme/two")
 SOURCE = MetricSource(type="latency", provider="observed", refresh_interval=10)
 ROUTES = (Route("any", "anything", MODELS, Prefer.FASTEST), Route("cost", "cheap", ("acme/x",), Prefer.CHEAPEST))
-
-
-class Uncounted:
-    """Counts nothing."""
-
-    def decided(self, decision: Decision) -> None:
-        """Pass over a decision."""
-
-    def degraded(self, part: str) -> None:
-        """Pass over an outage."""
-
-    def unreadable(self, kind: str) -> None:
-        """Pass over a value."""
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import redis
 from shared import bootstrap
 from shared.config.models import MetricSource, max_ages_s
 from shared.domain.conversation import Message
-from shared.domain.decisions import Decision, Trace
+from shared.domain.decisions import Trace
 from shared.domain.ranking import EMPTY, Kind, Measure, Price, Snapshot, rank
 from shared.domain.routes import Prefer, Route
 from shared.errors import StoreDown
@@ -27,6 +27,7 @@ from tests.endpoints import endpoint_to
 from tests.fakes.router import Router
 from tests.fakes.sources import Sources
 from tests.harness import RedisServer
+from tests.uncounted import Uncounted
 from workers import in_place
 from workers.decide import Decider
 from workers.metrics.fetch import Fetch
@@ -370,19 +371,6 @@ def test_a_clock_that_is_set_back_stops_no_refresh(sources: tuple[MetricSource, 
     schedule.asked(sources[0], 1000)
 
     assert schedule.due(EMPTY, 900) == [sources[0]]
-
-
-class Uncounted:
-    """Counts nothing."""
-
-    def decided(self, decision: Decision) -> None:
-        """Pass over a decision."""
-
-    def degraded(self, part: str) -> None:
-        """Pass over an outage."""
-
-    def unreadable(self, kind: str) -> None:
-        """Pass over a value."""
 
 
 def test_memory_mode_reads_its_sources_itself(tmp_path: Path, pages: Sources, router: Router) -> None:
