@@ -40,8 +40,8 @@ class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The models that the client's key covers, by qualified name; None: all."""
     fitting: "Callable[[RouteRequest], RouteRequest] | None" = None
     """Leaves out the models that cannot take the request; raises BadRequest when none can. None: all can."""
-    client: str = ""
-    """Who sends it: the name of the client's key, else the client's address."""
+    client: Callable[[], str] = str
+    """Who sends it: the name of the client's key, else the client's address. Only a new session needs it."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

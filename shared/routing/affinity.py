@@ -153,7 +153,7 @@ class Affinity:
         request = request.fitting(request) if request.fitting else request
         messages = conversation.read(request.messages, request.conversation_field) if request.routes else []
         if request.session:
-            self._quota.admit(request.client)
+            self._quota.admit(request.client())
         if not messages:
             return self._own(request)
         with self._tracing.span("plano.decide", request.trace.traceparent, {}) as span:

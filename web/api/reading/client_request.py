@@ -55,7 +55,7 @@ def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientR
         trace=trace_of(environ),
         fitting=partial(fitting, asked=body_asked, catalog=catalog),
         allowed=allowed,
-        client=services.access.client(environ, key),
+        client=partial(services.access.client, environ, key),
     )
     clients_own = services.access.provider_credential(environ) if model.provider.passthrough_auth else None
     return ClientRequest(body_asked, asked, environ, tenant, clients_own)
