@@ -4,22 +4,14 @@ from typing import Any
 
 from web.dialects.dialect import Usage
 from web.translation.reading import Object
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
-
-
-def _details(usage: Object, name: str) -> Object:
-    said = usage.get(name)
-    return said if isinstance(said, dict) else {}
+from web.translation.tokens import count, details
 
 
 def to_chat(usage: Object) -> Object:
     """Chat's `usage` for that of a message."""
-    read, written = _count(usage.get("cache_read_input_tokens")), _count(usage.get("cache_creation_input_tokens"))
-    prompt, completion = _count(usage.get("input_tokens")) + read + written, _count(usage.get("output_tokens"))
-    thought = _count(_details(usage, "output_tokens_details").get("thinking_tokens"))
+    read, written = count(usage, "cache_read_input_tokens"), count(usage, "cache_creation_input_tokens")
+    prompt, completion = count(usage, "input_tokens") + read + written, count(usage, "output_tokens")
+    thought = count(details(usage, "output_tokens_details"), "thinking_tokens")
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -32,24 +24,24 @@ def to_chat(usage: Object) -> Object:
 def from_chat(usage: Any) -> Object:
     """A message's `usage` for that of chat; zeros where the provider said nothing."""
     said = usage if isinstance(usage, dict) else {}
-    prompt, details = _count(said.get("prompt_tokens")), _details(said, "prompt_tokens_details")
-    read = min(_count(details.get("cached_tokens")), prompt)
-    written = min(_count(details.get("cache_write_tokens")), prompt - read)
-    thought = _count(_details(said, "completion_tokens_details").get("reasoning_tokens"))
+    prompt, cache = count(said, "prompt_tokens"), details(said, "prompt_tokens_details")
+    read = min(count(cache, "cached_tokens"), prompt)
+    written = min(count(cache, "cache_write_tokens"), prompt - read)
+    thought = count(details(said, "completion_tokens_details"), "reasoning_tokens")
     return {
         "input_tokens": prompt - read - written,
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": read,
-        "output_tokens": _count(said.get("completion_tokens")),
+        "output_tokens": count(said, "completion_tokens"),
         "output_tokens_details": {"thinking_tokens": thought},
     }
 
 
 def counted(usage: Object) -> Usage:
     """A message's `usage` as the gateway counts it."""
-    written, fresh = _count(usage.get("cache_creation_input_tokens")), _count(usage.get("input_tokens"))
+    written, fresh = count(usage, "cache_creation_input_tokens"), count(usage, "input_tokens")
     return Usage(
         input=fresh + written,
-        cached=_count(usage.get("cache_read_input_tokens")),
-        output=_count(usage.get("output_tokens")),
+        cached=count(usage, "cache_read_input_tokens"),
+        output=count(usage, "output_tokens"),
     )
