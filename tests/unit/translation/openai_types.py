@@ -1,29 +1,32 @@
 """What OpenAI's own package says of a request, an answer or a stream: its types, as strictly as they allow."""
 
 import json
-from collections.abc import Iterable, Iterator
 from typing import Any
 
+import openai
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.completion_create_params import CompletionCreateParams
 from openai.types.responses import Response, ResponseStreamEvent
 from openai.types.responses.response_create_params import ResponseCreateParams
 from pydantic import TypeAdapter
 
-Event = tuple[str | None, dict[str, Any] | None]
+from tests.unit.translation.checking import consume, transport, without
 
 _chat_request: TypeAdapter[Any] = TypeAdapter(CompletionCreateParams)
 _responses_request: TypeAdapter[Any] = TypeAdapter(ResponseCreateParams)
 _responses_event: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 _OF_CHAT_PROVIDERS = ("reasoning_content", "extra_content")
 """Fields of chat messages that OpenAI's types lack, and other providers need."""
-_OURS = ("file_url",)
-"""A field that never leaves the gateway in a chat request: one that goes on to Messages."""
+ON_THE_WAY = ("file_url",)
+"""A field that never leaves the gateway in a chat request: it goes on from Responses to Messages."""
 
 
-def check_chat_request(body: dict[str, Any]) -> None:
-    """Raises when the request is none of Chat Completions, or has a field that it does not know."""
-    _consume(_chat_request.validate_python(_without(body, _OF_CHAT_PROVIDERS + _OURS), extra="forbid"))
+def check_chat_request(body: dict[str, Any], on_the_way: tuple[str, ...] = ()) -> None:
+    """Raises when the request is none of Chat Completions, or has a field that it does not know.
+
+    `on_the_way` are fields that it may have, too.
+    """
+    consume(_chat_request.validate_python(without(body, _OF_CHAT_PROVIDERS + on_the_way), extra="forbid"))
 
 
 def check_responses_request(body: dict[str, Any]) -> None:
@@ -32,7 +35,7 @@ def check_responses_request(body: dict[str, Any]) -> None:
     What an assistant said needs no id and no status at OpenAI; its types differ.
     """
     items = [{"id": "msg_1", "status": "completed", **item} if _is_said(item) else item for item in body["input"]]
-    _consume(_responses_request.validate_python({**body, "input": items}, extra="forbid"))
+    consume(_responses_request.validate_python({**body, "input": items}, extra="forbid"))
 
 
 def check_completion(answer: dict[str, Any]) -> None:
@@ -55,32 +58,17 @@ def check_event(event: dict[str, Any]) -> None:
     _responses_event.validate_json(json.dumps(event), strict=True)
 
 
-def parsed(pieces: Iterable[bytes]) -> list[Event]:
-    """The events in a stream: name and data; data is None for `[DONE]`."""
-    events: list[Event] = []
-    for piece in b"".join(pieces).decode().split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in piece.split("\n") if line)
-        if "data" in fields:
-            said = fields["data"]
-            events.append((fields.get("event"), None if said == "[DONE]" else json.loads(said)))
-    return events
-
-
 def _is_said(item: dict[str, Any]) -> bool:
     return item.get("role") == "assistant" and isinstance(item["content"], list)
 
 
-def _consume(value: Any) -> None:
-    """Types of requests have iterables, which pydantic checks only as they are read."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list | Iterator):
-        return
-    for each in value:
-        _consume(each)
-
-
-def _without(value: Any, names: tuple[str, ...]) -> Any:
-    if isinstance(value, dict):
-        return {name: _without(each, names) for name, each in value.items() if name not in names}
-    return [_without(each, names) for each in value] if isinstance(value, list) else value
+def read_by_openai(stream: bytes) -> list[ChatCompletionChunk]:
+    """The chunks that OpenAI's own client makes of a stream."""
+    with (
+        transport(stream) as http,
+        openai.OpenAI(api_key="none", http_client=http, max_retries=0) as client,
+        client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "Hi"}], stream=True
+        ) as chunks,
+    ):
+        return list(chunks)

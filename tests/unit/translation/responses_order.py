@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.unit.translation.openai_types import Event, check_chunk, check_event
+from tests.unit.translation.checking import Event
+from tests.unit.translation.openai_types import check_chunk, check_event
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
 

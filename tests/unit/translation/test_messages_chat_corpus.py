@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from shared.errors import BadRequest
-from tests.unit.translation import vendor_types
+from tests.unit.translation import anthropic_types, openai_types
+from tests.unit.translation.checking import parsed
 from tests.unit.translation.corpus import Case, cases, folder
 from web.translation import messages_chat
 from web.translation.errors import Untranslatable
@@ -54,9 +55,9 @@ def _refuses(translate: Any, case: Case, features: Features) -> None:
 
 def _check_request(function: str, body: dict[str, Any]) -> None:
     if function == "to_chat":
-        vendor_types.check_chat_request(body)
+        openai_types.check_chat_request(body)
     else:
-        vendor_types.check_messages_request(body)
+        anthropic_types.check_messages_request(body)
 
 
 @of("answer_to_chat")
@@ -64,7 +65,7 @@ def test_an_answer_for_a_chat_client(case: Case) -> None:
     translated = messages_chat.answer_to_chat(case["given"])
 
     assert dated(translated) == case["expected"]
-    vendor_types.check_completion(translated)
+    openai_types.check_completion(translated)
 
 
 @of("answer_from_chat")
@@ -72,7 +73,7 @@ def test_an_answer_for_a_messages_client(case: Case) -> None:
     translated = messages_chat.answer_from_chat(case["given"], case.get("request", {}))
 
     assert translated == case["expected"]
-    vendor_types.check_message(translated)
+    anthropic_types.check_message(translated)
 
 
 @of("StreamToChat")
@@ -80,12 +81,12 @@ def test_a_stream_for_a_chat_client(case: Case) -> None:
     stream = messages_chat.StreamToChat(case.get("request", {}))
 
     pieces = [piece for event in case["given"] for piece in stream.event(event["type"], event)] + stream.end()
-    chunks = [data for _, data in vendor_types.parsed(pieces)]
+    chunks = [data for _, data in parsed(pieces)]
 
     assert dated(chunks) == case["expected"]
     for chunk in chunks:
         if chunk is not None and "error" not in chunk:
-            vendor_types.check_chunk(chunk)
+            openai_types.check_chunk(chunk)
 
 
 @of("StreamFromChat")
@@ -93,10 +94,10 @@ def test_a_stream_for_a_messages_client(case: Case) -> None:
     stream = messages_chat.StreamFromChat(case.get("request", {}))
 
     pieces = [piece for chunk in case["given"] for piece in stream.event(None, chunk)] + stream.end()
-    events = vendor_types.parsed(pieces)
+    events = parsed(pieces)
 
     assert [data for _, data in events] == case["expected"]
     for name, data in events:
         assert data is not None
         assert name == data["type"]
-        vendor_types.check_message_event(data)
+        anthropic_types.check_message_event(data)

@@ -7,7 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.translation import vendor_types
+from tests.unit.translation import anthropic_types, openai_types
+from tests.unit.translation.checking import parsed
+from tests.unit.translation.strategies import interleaved, optional
 from web.translation.features import Features
 from web.translation.messages_chat import (
     StreamFromChat,
@@ -68,10 +70,6 @@ def _results(call_id: str) -> st.SearchStrategy[Message]:
     return st.builds(lambda said, error: {**begun, **said, **error}, st.just({}) | content, failed)
 
 
-def optional(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Message]:
-    return st.fixed_dictionaries({}, optional=fields)
-
-
 tools = st.lists(
     st.builds(
         lambda name, more: {"name": name, "input_schema": schema, **more},
@@ -125,8 +123,8 @@ def test_a_request_comes_back_equal(request: Message) -> None:
     chat = to_chat(request, PLAIN)
     back = from_chat(chat, PLAIN)
 
-    vendor_types.check_messages_request(request)
-    vendor_types.check_chat_request(chat)
+    anthropic_types.check_messages_request(request)
+    openai_types.check_chat_request(chat)
     assert back == request
     assert to_chat(back, PLAIN) == chat
 
@@ -168,8 +166,8 @@ def test_an_answer_comes_back_equal(answer: Message) -> None:
     completion = answer_to_chat(answer)
     back = answer_from_chat(completion, {})
 
-    vendor_types.check_completion(completion)
-    vendor_types.check_message(back)
+    openai_types.check_completion(completion)
+    anthropic_types.check_message(back)
     assert back == answer
 
 
@@ -186,9 +184,7 @@ def streams(draw: st.DrawFn) -> tuple[Message, list[Message]]:
         *({"content": piece} for piece in _cut(draw, text)),
     ]
     deltas += [lane.pop(0) for lane in lanes]
-    while any(lanes):
-        lane = draw(st.sampled_from([each for each in lanes if each]))
-        deltas.append(lane.pop(0))
+    deltas += interleaved(draw, lanes)
     end = {name: choice[name] for name in ("finish_reason", "stop_reason") if name in choice}
     ended = [{"index": 0, "delta": {}, **end}]
     head = {"id": completion["id"], "object": "chat.completion.chunk", "created": 1, "model": "m"}
@@ -221,11 +217,11 @@ def test_a_stream_says_what_the_whole_answer_says(drawn: tuple[Message, list[Mes
     stream, back = StreamFromChat({}), StreamToChat({"stream_options": {"include_usage": True}})
 
     pieces = [piece for chunk in [*chunks, None] for piece in stream.event(None, chunk)] + stream.end()
-    events = vendor_types.parsed(pieces)
+    events = parsed(pieces)
     again = [piece for name, data in events for piece in back.event(name, data)] + back.end()
 
     assert assembled([data for _, data in events if data]) == answer
-    assert joined([data for _, data in vendor_types.parsed(again)]) == joined([*chunks, None])
+    assert joined([data for _, data in parsed(again)]) == joined([*chunks, None])
 
 
 def assembled(events: list[Message]) -> Message:
@@ -234,7 +230,7 @@ def assembled(events: list[Message]) -> Message:
     pieces: list[str] = []
     is_open = False
     for event in events[1:-2]:
-        vendor_types.check_message_event(event)
+        anthropic_types.check_message_event(event)
         match event["type"]:
             case "content_block_start":
                 assert not is_open

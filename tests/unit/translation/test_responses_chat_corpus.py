@@ -1,18 +1,20 @@
 """Cases of the shapes that clients and providers send, recorded: what each becomes on the other side."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.translation import openai_types, responses_order
+from tests.unit.translation.checking import parsed
 from web.translation import responses_chat
 from web.translation.features import Features
 
 _FILES = sorted((Path(__file__).parents[2] / "corpus" / "responses_chat").glob("*.json"))
 _FOLLOWS: dict[str, Any] = {
-    "to_chat": openai_types.check_chat_request,
+    "to_chat": partial(openai_types.check_chat_request, on_the_way=openai_types.ON_THE_WAY),
     "from_chat": openai_types.check_responses_request,
     "answer_to_chat": openai_types.check_completion,
     "answer_from_chat": openai_types.check_response,
@@ -49,4 +51,4 @@ def _translated(case: dict[str, Any]) -> Any:
         return function(given, case["request"])
     stream = function(case["request"])
     out = [piece for name, data in given for piece in stream.event(name, data)]
-    return [list(event) for event in openai_types.parsed([*out, *stream.end()])]
+    return [list(event) for event in parsed([*out, *stream.end()])]

@@ -5,14 +5,15 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.translation.checking import parsed
 from tests.unit.translation.openai_types import (
     check_chat_request,
     check_completion,
     check_response,
     check_responses_request,
-    parsed,
 )
 from tests.unit.translation.responses_order import check_chat_stream, check_responses_stream, joined
+from tests.unit.translation.strategies import interleaved, optional
 from web.translation.features import Features
 from web.translation.responses_chat import (
     StreamFromChat,
@@ -82,7 +83,9 @@ def _chat_requests(draw: st.DrawFn) -> dict[str, Any]:
         request["tools"] = [{"type": "function", "function": function} for function in tools]
         one = {"type": "function", "function": {"name": tools[0]["name"]}}
         request |= draw(
-            _some(tool_choice=st.sampled_from(["auto", "none", "required", one]), parallel_tool_calls=st.booleans())
+            optional(
+                tool_choice=st.sampled_from(["auto", "none", "required", one]), parallel_tool_calls=st.booleans()
+            )
         )
     if draw(st.booleans()):
         request |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -93,7 +96,7 @@ def _chat_requests(draw: st.DrawFn) -> dict[str, Any]:
         ]
     )
     return request | draw(
-        _some(
+        optional(
             max_completion_tokens=st.integers(16, 9000),
             temperature=st.sampled_from([0, 0.5, 1]),
             top_p=st.sampled_from([0.1, 1]),
@@ -102,10 +105,6 @@ def _chat_requests(draw: st.DrawFn) -> dict[str, Any]:
             response_format=formats,
         )
     )
-
-
-def _some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries({}, optional=fields)
 
 
 @quick
@@ -144,7 +143,7 @@ def _completions(draw: st.DrawFn) -> dict[str, Any]:
         "content": None if refuses else draw(st.none() | _text),
         "refusal": draw(_text) if refuses else None,
         "annotations": [],
-        **draw(_some(reasoning_content=_text)),
+        **draw(optional(reasoning_content=_text)),
         **({"tool_calls": calls} if calls else {}),
     }
     used = draw(_usage)
@@ -199,8 +198,7 @@ def _streams(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any] | Non
         deltas.append({"tool_calls": [first]})
         pieces = draw(_pieces(call["function"]["arguments"]))
         queues.append([{"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in pieces])
-    while any(queues):
-        deltas.append(draw(st.sampled_from([queue for queue in queues if queue])).pop(0))
+    deltas += interleaved(draw, queues)
     head = {"id": completion["id"], "created": 7, "model": "m"}
     chunks: list[dict[str, Any] | None] = [{**head, "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
     chunks.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]})

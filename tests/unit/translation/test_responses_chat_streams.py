@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.translation.openai_types import check_response, parsed
+from tests.unit.translation.checking import parsed
+from tests.unit.translation.openai_types import check_response
 from tests.unit.translation.responses_order import calls_in, check_chat_stream, check_responses_stream, joined
 from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
