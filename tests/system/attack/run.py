@@ -14,8 +14,8 @@ import requests
 from tests.harness import Process
 from tests.system.attack.attacker import HUGE_MODEL
 from tests.system.load.counts import Counts, count
-from tests.system.load.record import Plan, Turn
-from tests.system.load.run import GIVE_UP_S, Serving, asked, serving
+from tests.system.load.record import Turn
+from tests.system.load.run import Serving, asked, plan_of, serving
 from tests.system.load.scenarios import Scenario
 
 AGENTS, TURNS = 64, 20
@@ -56,29 +56,17 @@ def run(attacks: Sequence[str], folder: Path) -> Report:
     scenario = Scenario(name="attack", web="two replicas", sessions=AGENTS, turns=TURNS)
     with serving(scenario, folder, models=(HUGE_MODEL,)) as served:
         served.provider.behave("big_line", model=HUGE_MODEL.partition("/")[2])
-        asked(_plan("warm-up", served))
-        before = asked(_plan("before", served))
+        asked(plan_of(scenario, served.ports, "warm-up"))
+        before = asked(plan_of(scenario, served.ports, "before"))
         with attackers(attacks, folder, served.ports), _watched(served) as seen:
             time.sleep(_GREEDY_BEFORE_S)
-            beside = asked(_plan("beside", served))
+            beside = asked(plan_of(scenario, served.ports, "beside"))
     return Report(
         before=count(before),
         beside=count(beside),
         turns=[*before, *beside],
         health_max_s=max(seen.health_s),
         memory_mb=seen.memory_bytes / 1e6,
-    )
-
-
-def _plan(name: str, served: Serving) -> Plan:
-    return Plan(
-        name=f"load-{name}",
-        ports=served.ports,
-        sessions=AGENTS,
-        at_once=1,
-        turns=TURNS,
-        rounds=1,
-        give_up_s=GIVE_UP_S,
     )
 
 

@@ -50,16 +50,7 @@ def run(scenario: Scenario, folder: Path) -> list[Turn]:
             for n in range(_BUSY_LOOPS):
                 loop = Process(["python", "-m", "tests.system.load.busy"], folder / f"busy-{n}.log", os.environ)
                 stack.callback(loop.stop, signal.SIGKILL)
-        plan = Plan(
-            name=f"load-{scenario.name}",
-            ports=ports,
-            sessions=scenario.sessions,
-            at_once=scenario.at_once,
-            turns=scenario.turns,
-            rounds=scenario.rounds,
-            give_up_s=GIVE_UP_S,
-        )
-        return asked(plan)
+        return asked(plan_of(scenario, ports))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,6 +67,19 @@ class Serving:
         """Those that do the work: of a replica gunicorn's children."""
         started = [psutil.Process(each.pid) for each in self.pool.processes]
         return [process for each in started for process in each.children() or [each]]
+
+
+def plan_of(scenario: Scenario, ports: list[int], part: str = "", give_up_s: float = GIVE_UP_S) -> Plan:
+    """What clients do in the scenario, or in one part of it, which has sessions of its own."""
+    return Plan(
+        name=f"load-{scenario.name}-{part}" if part else f"load-{scenario.name}",
+        ports=ports,
+        sessions=scenario.sessions,
+        at_once=scenario.at_once,
+        turns=scenario.turns,
+        rounds=scenario.rounds,
+        give_up_s=give_up_s,
+    )
 
 
 def asked(plan: Plan) -> list[Turn]:

@@ -16,7 +16,7 @@ from tests.harness import wait_until
 from tests.system.attack.attacker import HUGE_MODEL
 from tests.system.attack.run import attackers
 from tests.system.load.record import Plan, Turn
-from tests.system.load.run import GIVE_UP_S, Serving, asked, serving
+from tests.system.load.run import GIVE_UP_S, Serving, asked, plan_of, serving
 from tests.system.load.scenarios import Scenario
 
 SESSIONS, TURNS, ROUNDS = 24, 3, 4
@@ -29,6 +29,7 @@ _WINDOW_S = 30.0
 _WARM_UP_SHARE = 0.4
 """So much of the time memory may still grow: caches fill, and the allocator finds its size."""
 _QUIET_WITHIN_S = 30.0
+_SCENARIO = Scenario(name="soak", web="two replicas", sessions=SESSIONS, turns=TURNS, rounds=ROUNDS)
 _CONFIG = {
     "listeners": [{"type": "model", "name": "egress", "timeout": f"{_LISTENER_S}s"}],
     "routing": {"session_ttl_seconds": _TTL_S},
@@ -76,8 +77,7 @@ class Report:
 
 def run(folder: Path, seconds: float) -> Report:
     """Serve for so long; `folder` keeps the logs."""
-    scenario = Scenario(name="soak", web="two replicas", sessions=SESSIONS, turns=TURNS, rounds=ROUNDS)
-    with serving(scenario, folder, models=(HUGE_MODEL,), config=_CONFIG) as served:
+    with serving(_SCENARIO, folder, models=(HUGE_MODEL,), config=_CONFIG) as served:
         asked(_plan(served, "warm-up"))
         held = [Held(f"{each.name()} {each.pid}", each, _own(each, served)) for each in served.processes()]
         clients = _connections(served)
@@ -113,16 +113,8 @@ def _churn(served: Serving, until: float) -> list[Turn]:
     raise AssertionError
 
 
-def _plan(served: Serving, name: str) -> Plan:
-    return Plan(
-        name=f"load-soak-{name}",
-        ports=served.ports,
-        sessions=SESSIONS,
-        at_once=1,
-        turns=TURNS,
-        rounds=ROUNDS,
-        give_up_s=GIVE_UP_S + _LISTENER_S,
-    )
+def _plan(served: Serving, part: str) -> Plan:
+    return plan_of(_SCENARIO, served.ports, part, GIVE_UP_S + _LISTENER_S)
 
 
 def _sample(held: Sequence[Held], over: threading.Event, warm_up_s: float) -> None:
