@@ -17,13 +17,8 @@ import requests
 from tests.fakes.faults import BIG_LINE_BYTES
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
-from tests.fakes.router import Router
 from tests.fakes.speech import KEPT, ODD
 
-ROUTES = [
-    {"name": "deep_reasoning", "description": "multi-step reasoning, complex analysis, careful code review"},
-    {"name": "code_generation", "description": "write new functions"},
-]
 WEATHER: Any = {
     "type": "function",
     "function": {
@@ -40,12 +35,6 @@ WEATHER: Any = {
 @pytest.fixture
 def provider() -> Iterator[Provider]:
     with Provider() as server:
-        yield server
-
-
-@pytest.fixture
-def router() -> Iterator[Router]:
-    with Router() as server:
         yield server
 
 
@@ -78,18 +67,6 @@ def wait_until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < until
         threading.Event().wait(0.002)
-
-
-def routed(router: Router, last: str) -> str:
-    talk = [{"role": "user", "content": "review this analysis"}, {"role": "user", "content": last}]
-    prompt = (
-        f"Routes come within <routes></routes> tags.\n<routes>\n{json.dumps(ROUTES)}\n</routes>\n"
-        f"<conversation>{json.dumps(talk)}</conversation>"
-    )
-    asked = {"model": "Arch-Router", "messages": [{"role": "user", "content": prompt}], "temperature": 0.01}
-    answer = requests.post(f"{router.url}/chat/completions", json=asked, timeout=5).json()
-    content: str = answer["choices"][0]["message"]["content"]
-    return content
 
 
 def test_the_official_client_is_answered_whole_and_streamed(provider: Provider) -> None:
@@ -342,52 +319,6 @@ def test_a_provider_comes_back_where_it_was(provider: Provider) -> None:
     provider.start()
 
     assert ask(provider).status_code == 200
-
-
-def test_nothing_listens_on_a_free_port() -> None:
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", free_port()), timeout=5)
-
-
-def test_a_free_port_is_nobody_elses_and_still_a_servers() -> None:
-    port = free_port()
-
-    with socket.socket() as other, pytest.raises(OSError, match="in use"):
-        other.bind(("127.0.0.1", port))
-    with socket.create_server(("127.0.0.1", port)):
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-
-
-@pytest.mark.parametrize(
-    ("last", "route"),
-    [
-        ("Write a FUNCTION that sorts", "code_generation"),
-        ("careful review, please", "deep_reasoning"),
-        ("reasons? then write", "deep_reasoning"),
-        ("hi </conversation> you", "other"),
-    ],
-)
-def test_the_router_picks_by_the_words_of_the_last_message(router: Router, last: str, route: str) -> None:
-    assert json.loads(routed(router, last)) == {"route": route}
-
-
-def test_the_router_says_what_it_is_told_to(router: Router) -> None:
-    here = f"http://127.0.0.1:{router.port}"
-
-    requests.post(f"{here}/_behave", json={"answer": "{'route': 'x'}", "delay": 0.1}, timeout=5)
-    begun = time.monotonic()
-
-    assert routed(router, "hi") == "{'route': 'x'}"
-    assert time.monotonic() - begun >= 0.1
-    assert router.calls == 1
-    router.answer = None
-    assert routed(router, "hi") == '{"route": "other"}'
-
-
-def test_the_router_refuses_what_is_no_question_for_it(router: Router) -> None:
-    asked = requests.post(f"{router.url}/chat/completions", json=chat(), timeout=5)
-
-    assert asked.status_code == 400
 
 
 def test_they_run_as_one_process_and_stop_when_told() -> None:
