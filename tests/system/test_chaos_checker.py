@@ -61,7 +61,7 @@ def test_a_session_that_changes_its_model_for_no_reason_is_found(turn: Turn) -> 
 
 
 def test_a_session_stays_where_it_fell_back_to() -> None:
-    moved = Move(session="s", to=C, standing=C, at=20)
+    moved = Move(session="s", turn=1, to=C, standing=C, at=20)
     away = replace(PINNED, model=C, pinned=False, fallback=(f"{B};503",))
     there = replace(PINNED, number=2, began=30, ended=31, model=C)
     back = replace(there, model=B)
@@ -72,9 +72,19 @@ def test_a_session_stays_where_it_fell_back_to() -> None:
     assert len(check(FIRST, away, replace(there, model=A))) == 1
 
 
+def test_a_move_of_the_next_turn_says_nothing_of_the_one_before() -> None:
+    """Two in one second, as the log has it: the first left the pin where it was, since two models failed alike."""
+    kept = replace(PINNED, model=C, pinned=False, fallback=(f"{B};500", f"{A};500"))
+    moving = replace(kept, number=2, began=21.1, ended=21.2)
+    moved = Move(session="s", turn=2, to=C, standing=C, at=21)
+
+    assert check(FIRST, kept, moving, moved=(moved,)) == []
+    assert len(check(FIRST, kept, moving, moved=(replace(moved, turn=1),))) == 1
+
+
 def test_a_move_that_only_the_log_tells_of_explains() -> None:
     """Its replica was killed before it could answer; another one answered the request."""
-    moved = Move(session="s", to=C, standing=C, at=20)
+    moved = Move(session="s", turn=1, to=C, standing=C, at=20)
 
     assert check(FIRST, replace(PINNED, model=C), moved=(moved,)) == []
     assert len(check(FIRST, replace(PINNED, model=C), moved=(replace(moved, session="t"),))) == 1
@@ -262,10 +272,10 @@ def test_moves_are_read_from_logs() -> None:
     log = (
         "2026-01-31T12:00:00Z info gunicorn.error: Booting worker with pid: 7\n"
         "2026-01-31T12:00:01Z info plano.events: pin moved session=s tenant=None "
-        f"from={A} to={B} standing={C}\n"
+        f"from={A} to={B} standing={C} request_id=s.3\n"
     )
 
-    assert moves([log]) == [Move(session="s", to=B, standing=C, at=1_769_860_801)]
+    assert moves([log]) == [Move(session="s", turn=3, to=B, standing=C, at=1_769_860_801)]
 
 
 def test_a_seed_makes_a_schedule_again() -> None:

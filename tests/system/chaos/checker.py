@@ -120,7 +120,9 @@ class _Walk:
         model = turn.model or ""
         if turn.fallback:
             left = self._standing or frozenset({turn.fallback[0].partition(";")[0]})
-            moved = frozenset(move.standing for move in self._moves(turn) if move.to == model)
+            moved = frozenset(
+                move.standing for move in self._moves(turn) if (move.turn, move.to) == (turn.number, model)
+            )
             self._standing = moved or left | {model}
         else:
             self._standing = frozenset({model})
@@ -149,9 +151,9 @@ class _Walk:
         return frozenset((*silently, *(move.standing for move in self._moves(turn))))
 
     def _moves(self, turn: Turn) -> Iterator[Move]:
-        """Where replicas say they moved the pin while a turn was under way."""
+        """Where replicas say they moved the pin while a turn was under way, for it or for one before it."""
         for move in self._all_moves:
-            if turn.began - _LOG_S <= move.at <= turn.ended:
+            if move.turn <= turn.number and turn.began - _LOG_S <= move.at <= turn.ended:
                 yield move
 
 

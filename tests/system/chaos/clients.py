@@ -96,7 +96,7 @@ class Clients:
         turn = Turn(
             session=session, number=number, route=self._routes[text], streamed=streamed, began=time.time(), ended=0
         )
-        headers = {"X-Model-Affinity": session}
+        headers = {"X-Model-Affinity": session, "X-Request-Id": turn.request_id}
         try:
             with requests.post(
                 chat(self._port), json=body, headers=headers, stream=True, timeout=self._patience_s

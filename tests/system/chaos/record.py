@@ -42,6 +42,11 @@ class Turn:
     """How an answer ends that is not what it should be."""
 
     @property
+    def request_id(self) -> str:
+        """Under which the logs have it; its number is the last part."""
+        return f"{self.session}.{self.number}"
+
+    @property
     def answered(self) -> bool:
         """Whether a model has begun to answer it."""
         return self.status == 200
@@ -68,6 +73,8 @@ class Move:
     """A replica's word that it moved a session's pin; exact to the second, rounded down."""
 
     session: str
+    turn: int
+    """The number of the turn whose request moved it."""
     to: str
     standing: str
     """What stood afterwards, whoever wrote it."""
@@ -101,7 +108,7 @@ class Faults:
 
 _MOVED = re.compile(
     r"^(?P<at>\S+) info plano\.events: pin moved session=(?P<session>\S+) "
-    r".* to=(?P<to>\S+) standing=(?P<standing>\S+)(?: request_id=\S+)?$",
+    r".* to=(?P<to>\S+) standing=(?P<standing>\S+) request_id=\S+\.(?P<turn>\d+)$",
     re.MULTILINE,
 )
 
@@ -111,6 +118,7 @@ def moves(logs: Iterable[str]) -> list[Move]:
     return [
         Move(
             session=found["session"],
+            turn=int(found["turn"]),
             to=found["to"],
             standing=found["standing"],
             at=datetime.fromisoformat(found["at"]).timestamp(),
