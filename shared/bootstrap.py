@@ -67,9 +67,9 @@ def web(
         return _memory_web(settings, config, recorder, traces, in_place())
     pins_endpoint, queue_endpoint = _endpoints(settings, config)
     pins_redis, queue_redis = pins_endpoint.client(StoreDown), queue_endpoint.client(QueueDown)
-    sliding_ttl_s = config.routing.session_ttl_seconds if config.routing.session_ttl_mode == "sliding" else None
+    renewed_ttl_s = None if config.routing.session_ttl_mode == "fixed" else config.routing.session_ttl_seconds
     unreadable = Unreadable(recorder.unreadable)
-    pins = PinStore(pins_redis, sliding_ttl_s=sliding_ttl_s, unreadable=unreadable)
+    pins = PinStore(pins_redis, renewed_ttl_s=renewed_ttl_s, unreadable=unreadable)
     results = Results(queue_endpoint.subscription_pool(), unreadable)
     queue_endpoint.detector.also_watch(results.anybody_waits)
     decisions = DecisionQueue(queue_redis, results, pins, limit=config.limits.waiting_decisions)
@@ -159,7 +159,7 @@ def _memory_web(
     settings: Settings, config: Config, recorder: Recorder, traces: Tracing, build: BuildInPlace
 ) -> WebBase:
     routing = config.routing
-    sliding = routing.session_ttl_mode == "sliding"
+    sliding = routing.session_ttl_mode != "fixed"
     pins = MemoryPins(routing.session_max_entries, routing.session_ttl_seconds, sliding=sliding)
     cooldowns = MemoryCooldowns()
     source = _observed_source(config)
@@ -190,7 +190,8 @@ def _affinity(
     routing = config.routing
     policy = Policy(
         session_ttl_s=routing.session_ttl_seconds,
-        session_max_age_s=routing.session_max_age_seconds if routing.session_ttl_mode == "sliding" else None,
+        session_max_age_s=None if routing.session_ttl_mode == "fixed" else routing.session_max_age_seconds,
+        ttl_of_cache=routing.session_ttl_mode == "cache",
         decision_budget_s=routing.decision_timeout_ms / 1000,
         reject_on_outage=routing.on_outage == "reject",
     )

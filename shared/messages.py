@@ -22,6 +22,8 @@ class DecisionRequest(msgspec.Struct, frozen=True, kw_only=True):
     session: Session | None
     ttl_s: int
     """How long the pin will live, in seconds."""
+    ttls: dict[str, int] = {}
+    """… to each model, where a pin lives as long as its model's prompt cache; it is renewed by use, then."""
     until: int | None = None
     """When the pin will end for good, in seconds since the epoch, however often it is used."""
     routes: tuple[Route, ...]
@@ -29,6 +31,8 @@ class DecisionRequest(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...]
     request_id: str
     traceparent: str
+    seen: Pin | None = None
+    """The pin that the decision replaces, unless another one has done so by then; None: the session has no pin."""
     reply_to: str = ""
     """The channel on which the asking process hears the result."""
 

@@ -15,12 +15,13 @@ from shared.settings import Settings
 from shared.tracing import Tracing
 from web.access_keys import Access
 from web.client_address import ClientAddress
+from web.dialects.fields.implicit import ImplicitSessions
 from web.dialects.fields.sessions import Sources
 from web.ops import heartbeat, metrics, usage
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
 from web.ops.usage import UsageRecorder
-from web.proxy.cache_keys import CacheKeys
+from web.proxy.cache_keys import CacheKeys, shared_secret
 from web.proxy.providers import upstream
 from web.proxy.providers.upstream import Upstream
 from web.proxy.relay import Relay
@@ -38,6 +39,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     access: Access
     sources: Sources
     """Where requests may name their sessions."""
+    implicit: ImplicitSessions | None
+    """Finds the sessions that nobody names; None: those requests have none."""
     pins: AdminPins
     responses: Responses
     relay: Relay
@@ -66,6 +69,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         providers = Upstream(
             config.listener.timeout_s, outgoing=base.settings.outgoing, ca_files=config.catalog.ca_files
         )
+        secret = shared_secret(config.catalog, (key.digest for key in config.access_keys))
         return cls(
             settings=base.settings,
             config=config,
@@ -74,13 +78,14 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             responses=base.responses,
             access=access,
             sources=_sources(config.routing.sessions_from),
+            implicit=ImplicitSessions(secret) if config.routing.implicit_sessions else None,
             relay=Relay(
                 config,
                 providers,
                 base.failover,
                 usage=recorder,
                 traces=base.tracing,
-                cache_keys=CacheKeys.of(config.catalog, (key.digest for key in config.access_keys)),
+                cache_keys=CacheKeys(secret),
                 tenant_header=access.tenant_header,
             ),
             failover=base.failover,

@@ -23,8 +23,8 @@ from workers import router
 class Pins(Protocol):
     """Keeps pins; raises StoreDown."""
 
-    def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
-        """Pin the session unless it is pinned already; return the pin that stands."""
+    def settle(self, session: Session, pin: Pin, ttl_s: int, seen: Pin | None = None) -> Pin:
+        """Pin the session unless it is pinned already, to another model than the `seen` one; return what stands."""
 
 
 class Metrics(Protocol):
@@ -103,15 +103,16 @@ class Decider:
             return EMPTY  # the declared order serves; settling the pin will raise it again, if Redis is away
 
     def _settled(self, request: DecisionRequest, models: tuple[str, ...], route_name: str | None) -> DecisionResult:
-        if request.session:
-            proposed = Pin(model_name=models[0], route_name=route_name, until=request.until)
-            if request.inline and route_name:
-                proposed = with_candidates(proposed, models)
-            standing = self._pins.settle(request.session, proposed, request.ttl_s)
-            if standing != proposed:
-                return adopted(standing, request)
-            return DecisionResult(models=models, route=route_name, pin=proposed)
-        return DecisionResult(models=models, route=route_name)
+        if request.session is None:
+            return DecisionResult(models=models, route=route_name)
+        own_ttl_s = request.ttls.get(models[0])
+        proposed = Pin(model_name=models[0], route_name=route_name, until=request.until, ttl_s=own_ttl_s)
+        if request.inline and route_name:
+            proposed = with_candidates(proposed, models)
+        standing = self._pins.settle(request.session, proposed, own_ttl_s or request.ttl_s, request.seen)
+        if standing != proposed:
+            return adopted(standing, request)
+        return DecisionResult(models=models, route=route_name, pin=proposed)
 
 
 def build(

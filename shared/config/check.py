@@ -145,7 +145,7 @@ def _doubts_of_routing(file: ConfigFile, served: Served) -> Iterator[str]:
     if "session_max_entries" in routing.model_fields_set and cache.type == "redis":
         yield "routing.session_max_entries: is for session_cache.type memory only; set a limit in Redis"
     if routing.session_max_age_seconds and routing.session_ttl_mode == "fixed":
-        yield "routing.session_max_age_seconds: is for session_ttl_mode sliding only; a fixed pin has its ttl"
+        yield "routing.session_max_age_seconds: is for session_ttl_mode sliding and cache; a fixed pin has its ttl"
     if routing.fallback_to_default and served.catalog.default is None:
         yield "routing.fallback_to_default: has no effect, as no provider is the default; set default: true on one"
     name = file.overrides.llm_routing_model

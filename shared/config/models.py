@@ -90,6 +90,11 @@ class ModelProvider(Section):
     cache_key: AutoOrOff = Field(
         "auto", description="Whether it is told which requests belong together, by a keyed hash of their session."
     )
+    cache_window_s: Duration | None = Field(
+        None,
+        alias="cache_window",
+        description="How long its prompt cache outlives the last use, where that is not what is known of it.",
+    )
     headers: dict[HeaderName, HeaderValue] = Field(
         {}, repr=False, description="Headers that every request to it carries."
     )

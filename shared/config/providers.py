@@ -1,5 +1,6 @@
 """The providers of the file as the catalog that requests are answered from."""
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -100,6 +101,7 @@ def _model(entry: ModelProvider, path: Path, faults: Faults) -> Model:
         headers=tuple(entry.headers.items()),
         ca_file=entry.ca_file,
         cache_key=entry.cache_key == "auto",
+        cache_window_s=math.ceil(entry.cache_window_s) if entry.cache_window_s else None,
     )
     return Model(entry.model, entry.id, provider)
 

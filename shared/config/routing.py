@@ -58,14 +58,17 @@ class Routing(Section):
         10000, description="memory only: how many pins are kept."
     )
     session_cache: SessionCache = Field(default_factory=SessionCache, description="Where pins live.")
-    session_ttl_mode: Literal["fixed", "sliding"] = Field("fixed", description="sliding renews a pin on use.")
+    session_ttl_mode: Literal["fixed", "sliding", "cache"] = Field(
+        "fixed",
+        description="sliding renews a pin on use; cache does, too, and lets it live as long as its provider's cache.",
+    )
     router: Annotated[
         Annotated[Literal["auto", "embedded"], Is("auto, embedded or a mapping"), Tag(WORD)]
         | Annotated[Router, Tag(MAPPING)],
         Discriminator(lambda value: MAPPING if isinstance(value, dict | Router) else WORD),
     ] = Field("auto", description="What chooses a route; auto: overrides.llm_routing_model, else embedded.")
     decision_timeout_ms: Positive = Field(5000, description="How long a first request waits for its decision.")
-    session_max_age_seconds: Positive | None = Field(None, description="sliding only: a pin's longest life.")
+    session_max_age_seconds: Positive | None = Field(None, description="A renewed pin's longest life.")
     on_outage: Literal["serve", "reject"] = Field(
         "serve", description="Whether the request's own model serves in an outage, or the answer is 503."
     )
@@ -79,6 +82,10 @@ class Routing(Section):
     sessions_from: SessionSources | None = Field(
         None,
         description="Where sessions may be named: our own headers, those of agents, bodies; else anywhere.",
+    )
+    implicit_sessions: Flag = Field(
+        False,
+        description="Whether an agent's request without an id has a session by its opener, as long as caches live.",
     )
     response_model: Literal["qualified", "upstream"] = Field(
         "qualified", description="Whether answers name the model as provider/model or as the provider does."

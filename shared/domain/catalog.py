@@ -27,6 +27,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """The certificates to trust, in PEM, in place of the machine's."""
     cache_key: bool = True
     """Whether it is told which requests belong together, if it takes such a key."""
+    cache_window_s: int | None = None
+    """How long its prompt cache outlives its last use, as the operator knows it."""
 
     def is_same(self, other: "Provider") -> bool:
         """Whether a credential for the other one is meant for this one, too."""

@@ -42,6 +42,10 @@ class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Leaves out the models that cannot take the request; raises BadRequest when none can. None: all can."""
     client: Callable[[], str] = str
     """Who sends it: the name of the client's key, else the client's address. Only a new session needs it."""
+    windows: "Callable[[str], int] | None" = None
+    """For how many seconds the prompt cache of a model, by its qualified name, would outlive this request."""
+    anew: bool = False
+    """Whether the client wants another decision than the one that its session is pinned by."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,3 +62,5 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Whether no other model may answer in its place."""
     degraded: str | None = None
     """The part of the pool that was away: redis, router or queue."""
+    redecided: str | None = None
+    """Why a session that had a pin was decided anew: `asked`, by its client."""

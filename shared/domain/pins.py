@@ -19,6 +19,8 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     models: tuple[str, ...] | None = None
     until: int | None = None
     """When it ends for good, in seconds since the epoch; only where pins are renewed and have a longest age."""
+    ttl_s: int | None = None
+    """How long it lives after each use, where that is its own matter: as long as its provider's cache would."""
 
 
 MAX_BYTES = 4096
@@ -52,6 +54,11 @@ def decode(value: bytes) -> Pin:
         return _decode(value)
     except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from None
+
+
+def left_s(pin: Pin, ttl_s: int, now: float) -> int:
+    """How many of the seconds the pin may still live: to its end for good at most, and one at least."""
+    return ttl_s if pin.until is None else max(1, min(ttl_s, int(pin.until - now)))
 
 
 def with_candidates(pin: Pin, models: Sequence[str]) -> Pin:

@@ -5,6 +5,8 @@ import msgspec
 from shared.errors import BadRequest
 
 MAX_LENGTH = 256
+IMPLICIT = "implicit."
+"""How the id of a session begins that nobody has named."""
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -14,6 +16,11 @@ class Session(msgspec.Struct, frozen=True):
     tenant: str | None = None
     lane: tuple[str, ...] = ()
     """Which of the threads that an agent runs under one id; each has a pin of its own."""
+
+    @property
+    def is_implicit(self) -> bool:
+        """Whether nobody has named it; no header can name such a one, as its sessions have no lane."""
+        return bool(self.lane) and self.id.startswith(IMPLICIT)
 
 
 def identifier(value: str, *, header: str) -> str | None:

@@ -31,14 +31,17 @@ class MemoryPins:
         """The session's pin, or None."""
         with self._lock:
             entry = self._entries.get(session)
-            if entry and self._sliding:
+            if entry and (self._sliding or entry.pin.ttl_s):
                 self._entries[session] = self._entry(entry.pin)
             return entry.pin if entry else None
 
-    def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:  # noqa: ARG002 - one ttl for all here
-        """Pin the session unless it is pinned already; return the pin that stands."""
+    def settle(self, session: Session, pin: Pin, ttl_s: int, seen: Pin | None = None) -> Pin:
+        """Pin the session unless it is pinned already, to another model than the `seen` one; return what stands."""
         with self._lock:
-            return self._entries.setdefault(session, self._entry(pin)).pin
+            standing = self._entries.get(session)
+            if standing and seen and standing.pin.model_name == seen.model_name:
+                del self._entries[session]
+            return self._entries.setdefault(session, self._entry(pin, ttl_s)).pin
 
     def move(self, session: Session, seen: Pin, to: Pin) -> Pin | None:
         """Move the session if its pin still names the model that was seen; return what stands afterwards."""
@@ -46,7 +49,7 @@ class MemoryPins:
             entry = self._entries.get(session)
             if entry is None or entry.pin.model_name != seen.model_name:
                 return entry.pin if entry else None
-            self._entries[session] = _Entry(to, entry.ends_at)
+            self._entries[session] = self._entry(to) if to.ttl_s else _Entry(to, entry.ends_at)
             return to
 
     def drop(self, session: Session, seen: Pin) -> bool:
@@ -73,12 +76,12 @@ class MemoryPins:
         after = cursor + count if cursor + count < len(every) else 0
         return after, [_held(keys.affinity(session).encode(), entry) for session, entry in some]
 
-    def put(self, key: bytes, pin: Pin, ttl_s: int) -> None:  # noqa: ARG002 - one ttl for all here
+    def put(self, key: bytes, pin: Pin, ttl_s: int) -> None:
         """Put a pin there, in place of any that stands there."""
         session = keys.session_of(key.decode("latin-1"))
         if session:
             with self._lock:
-                self._entries[session] = self._entry(pin)
+                self._entries[session] = self._entry(pin, ttl_s)
 
     def remove(self, key: bytes) -> bool:
         """Remove the pin that stands there; return whether there was one."""
@@ -86,8 +89,9 @@ class MemoryPins:
         with self._lock:
             return bool(session and self._entries.pop(session, None))
 
-    def _entry(self, pin: Pin) -> _Entry:
-        left_s = self._ttl_s if pin.until is None else min(self._ttl_s, pin.until - time.time())
+    def _entry(self, pin: Pin, ttl_s: float | None = None) -> _Entry:
+        lives_s = pin.ttl_s or ttl_s or self._ttl_s
+        left_s = lives_s if pin.until is None else min(lives_s, pin.until - time.time())
         return _Entry(pin, time.monotonic() + left_s)
 
 

@@ -27,8 +27,11 @@ class Pins(Protocol):
     def get(self, session: Session) -> Pin | None:
         """The session's pin, or None."""
 
-    def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
-        """Pin the session unless it is pinned already; return the pin that stands."""
+    def settle(self, session: Session, pin: Pin, ttl_s: int, seen: Pin | None = None) -> Pin:
+        """Pin the session unless it is pinned already, to another model than the `seen` one; return what stands."""
+
+    def move(self, session: Session, seen: Pin, to: Pin) -> Pin | None:
+        """Move the session if its pin still names the model that was seen; return what stands afterwards."""
 
     def drop(self, session: Session, seen: Pin) -> bool:
         """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
@@ -66,6 +69,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     session_ttl_s: int
     session_max_age_s: int | None = None
+    ttl_of_cache: bool = False
+    """Whether a pin lives as long as its model's prompt cache, and is renewed by use."""
     decision_budget_s: float
     reject_on_outage: bool
 
@@ -104,7 +109,7 @@ class Affinity:
         model that the client's key does not cover.
         """
         try:
-            decision = _within_allowed(self._pinned(request) or self._decided(request), request.allowed)
+            decision = _within_allowed(self._found(request), request.allowed)
         except Away as away:
             if isinstance(away, Overdue):
                 log.exception("a decision was overdue")
@@ -129,6 +134,24 @@ class Affinity:
         decision = _within_allowed(pinned or Decision(models=(request.model.name,)), request.allowed)
         return Decision(models=decision.models[:1], alone=True, pinned=decision.pinned, route=decision.route)
 
+    def _found(self, request: RouteRequest) -> Decision:
+        pinned = self._pinned(request)
+        if pinned is None:
+            return self._decided(request)
+        if request.anew:
+            return self._decided_anew(request, pinned, "asked")
+        return pinned
+
+    def _decided_anew(self, request: RouteRequest, pinned: Decision, why: str) -> Decision:
+        """Another decision for a session that has a pin; the pin still decides when nobody can make one."""
+        try:
+            decision = self._decided(request, pinned.pin)
+        except Away as away:
+            log.info("not decided anew", extra=fields(part=away.part, why=str(away)))
+            self._recorder.degraded(away.part)
+            return pinned
+        return decision if decision.pinned else msgspec.structs.replace(decision, redecided=why)
+
     def _pinned(self, request: RouteRequest) -> Decision | None:
         if request.session is None:
             return None
@@ -139,7 +162,18 @@ class Affinity:
         if self._catalog.find(pin.model_name) is None:
             self._pins.drop(request.session, pin)  # its model is not in this config, so the pin is void
             return None
-        return Decision(models=self._candidates(pin), route=pin.route_name, pinned=True, pin=pin)
+        return Decision(
+            models=self._candidates(pin), route=pin.route_name, pinned=True, pin=self._lasting(pin, request)
+        )
+
+    def _lasting(self, pin: Pin, request: RouteRequest) -> Pin:
+        """The pin as it stands once it lives as long as the cache that this request asks for, if that is longer."""
+        if pin.ttl_s is None or request.windows is None or request.session is None:
+            return pin
+        window_s = request.windows(pin.model_name)
+        if window_s <= pin.ttl_s:
+            return pin
+        return self._pins.move(request.session, pin, msgspec.structs.replace(pin, ttl_s=window_s)) or pin
 
     def _candidates(self, pin: Pin) -> tuple[str, ...]:
         return self._configured(candidates(pin, self._routes))
@@ -149,19 +183,22 @@ class Affinity:
         found = map(self._catalog.find, models)
         return tuple(dict.fromkeys(model.name for model in found if model))
 
-    def _decided(self, request: RouteRequest) -> Decision:
+    def _decided(self, request: RouteRequest, seen: Pin | None = None) -> Decision:
+        """A new decision, which becomes the pin; in place of the `seen` one, if any."""
         request = request.fitting(request) if request.fitting else request
         messages = conversation.read(request.messages, request.conversation_field) if request.routes else []
         if request.session:
             self._quota.admit(request.client())
         if not messages:
-            return self._own(request)
+            return self._own(request, seen)
         with self._tracing.span("plano.decide", request.trace.traceparent, {}) as span:
             decision_request = DecisionRequest(
                 model_name=request.model.name,
                 session=request.session,
                 ttl_s=self._policy.session_ttl_s,
+                ttls=self._ttls(request),
                 until=self._until(),
+                seen=seen,
                 routes=request.routes,
                 inline=request.inline,
                 messages=tuple(messages),
@@ -174,12 +211,14 @@ class Affinity:
                 return self._settled_meanwhile(request)
         return self._by_result(result, request)
 
-    def _own(self, request: RouteRequest) -> Decision:
+    def _own(self, request: RouteRequest, seen: Pin | None) -> Decision:
         """The request's own model, pinned all the same, for a request without routes or without readable messages."""
         if request.session is None:
             return Decision(models=(request.model.name,))
-        proposed = Pin(model_name=request.model.name, route_name=None, until=self._until())
-        standing = self._pins.settle(request.session, proposed, self._policy.session_ttl_s)
+        own_ttl_s = self._ttls(request).get(request.model.name)
+        proposed = Pin(model_name=request.model.name, route_name=None, until=self._until(), ttl_s=own_ttl_s)
+        ttl_s = own_ttl_s or self._policy.session_ttl_s
+        standing = self._pins.settle(request.session, proposed, ttl_s, seen)
         if standing == proposed:
             return Decision(models=(request.model.name,), pin=proposed)
         return self._adopted(candidates(standing, self._routes), standing, request, pinned=True)
@@ -188,6 +227,14 @@ class Affinity:
         """When a pin that is made now ends for good; None when use can renew it without end."""
         max_age_s = self._policy.session_max_age_s
         return int(time.time()) + max_age_s if max_age_s else None
+
+    def _ttls(self, request: RouteRequest) -> dict[str, int]:
+        """How long a pin to each model would live, where that is as long as the model's prompt cache."""
+        session = request.session
+        if session is None or request.windows is None or not (self._policy.ttl_of_cache or session.is_implicit):
+            return {}
+        models = (request.model.name, *(name for route in request.routes for name in route.models))
+        return {name: request.windows(name) for name in models}
 
     def _settled_meanwhile(self, request: RouteRequest) -> Decision:
         """What the session's pin says after a wait in vain: the result may have been announced while nobody heard."""

@@ -186,7 +186,8 @@ class Failover:
             return True
         if self._rules.on_failure is not OnFailure.MOVE or keeps_pin(failures, decision.models[0]):
             return False
-        moved = msgspec.structs.replace(pin, model_name=model)
+        ttl_s = request.windows(model) if request.windows and pin.ttl_s else pin.ttl_s
+        moved = msgspec.structs.replace(pin, model_name=model, ttl_s=ttl_s)
         standing = self._pins.move(request.session, pin, moved)
         log.info(
             "pin moved",

@@ -17,6 +17,7 @@
 | plano:written                                        | string  | that somebody could write      | 30 s, renewed   |
 | plano:decided:<process>                              | channel | a job and its result, as JSON  | is no key       |
 
+A pin that lives as long as its provider's prompt cache says so itself, and has that ttl (`Pin.ttl_s`).
 Everything under `rq:` belongs to RQ.
 """
 

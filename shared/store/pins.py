@@ -1,5 +1,6 @@
 """Pins in Redis."""
 
+import time
 from typing import Any
 
 import redis
@@ -18,12 +19,12 @@ class PinStore:
     """Reads, settles and drops pins. Each method is one round trip and raises StoreDown."""
 
     def __init__(
-        self, client: redis.Redis, *, sliding_ttl_s: int | None = None, unreadable: Unreadable | None = None
+        self, client: redis.Redis, *, renewed_ttl_s: int | None = None, unreadable: Unreadable | None = None
     ) -> None:
-        """With `sliding_ttl_s`, reading a pin renews its ttl."""
+        """With `renewed_ttl_s`, reading a pin renews its ttl, to so many seconds unless the pin says its own."""
         self._redis = client
         self._decoder = Decoder(codec.decode, unreadable)
-        self._sliding_ttl_s = sliding_ttl_s
+        self._renewed_ttl_s = renewed_ttl_s
         self._drop_if_names = client.register_script(scripts.read("drop_if_names.lua"))
         self._drop_if_same = client.register_script(scripts.read("drop_if_same.lua"))
         self._move = client.register_script(scripts.read("move.lua"))
@@ -33,15 +34,24 @@ class PinStore:
         """The session's pin, or None. A value that is no pin is dropped, and the answer is None."""
         key = keys.affinity(session)
         try:
-            value = self._renew([key], [self._sliding_ttl_s]) if self._sliding_ttl_s else self._redis.get(key)
+            if self._renewed_ttl_s or session.is_implicit:
+                value = self._renew([key], [self._renewed_ttl_s or 0])
+            else:
+                value = self._redis.get(key)
         except WrongType as error:
             self._without(key, error)
             return None
         return self._read(key, value)
 
-    def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:
-        """Pin the session unless it is pinned already; return the pin that stands."""
+    def settle(self, session: Session, pin: Pin, ttl_s: int, seen: Pin | None = None) -> Pin:
+        """Pin the session unless it is pinned already, to another model than the `seen` one; return what stands.
+
+        With `seen` it is one round trip more if that pin has expired meanwhile.
+        """
         key = keys.affinity(session)
+        replaced = self._moved(session, seen, pin, ttl_s) if seen else None
+        if replaced:
+            return replaced
         # The second try is for a key whose value was no pin: the first one has dropped it.
         standing = self._claimed(key, pin, ttl_s) or self._claimed(key, pin, ttl_s)
         if standing is None:
@@ -50,9 +60,13 @@ class PinStore:
 
     def move(self, session: Session, seen: Pin, to: Pin) -> Pin | None:
         """Move the session if its pin still names the model that was seen; return what stands afterwards."""
+        return self._moved(session, seen, to, to.ttl_s)
+
+    def _moved(self, session: Session, seen: Pin, to: Pin, ttl_s: int | None) -> Pin | None:
         key = keys.affinity(session)
+        left_s = codec.left_s(to, ttl_s, time.time()) if ttl_s else 0
         try:
-            return self._read(key, self._move([key], [seen.model_name, codec.encode(to)]))
+            return self._read(key, self._move([key], [seen.model_name, codec.encode(to), left_s]))
         except WrongType as error:
             self._without(key, error)
             return None

@@ -71,7 +71,7 @@ class DecisionQueue:
         self._count = threading.Lock()
 
     def ask(self, request: DecisionRequest, budget_s: float) -> DecisionResult:
-        """The result of a request. Requests of one session, on any replica, share one job.
+        """The result of a request. First requests of one session, on any replica, share one job.
 
         Raises QueueDown, also when there is no worker; StoreDown, TooManyWaiting, or RouterDown when no answer came
         within `budget_s` seconds.
@@ -103,7 +103,8 @@ class DecisionQueue:
         self._looks.stop()
 
     def _ask(self, request: DecisionRequest, budget_s: float) -> DecisionResult:
-        job_id = keys.decision_job(request.session) if request.session else f"decide-{uuid.uuid4().hex}"
+        first = request.session if request.seen is None else None
+        job_id = keys.decision_job(first) if first else f"decide-{uuid.uuid4().hex}"
         request = msgspec.structs.replace(request, reply_to=self._results.channel)
         until = time.monotonic() + budget_s
         with self._results.expect(job_id) as waiter:
@@ -147,7 +148,7 @@ class DecisionQueue:
         When the job is `ours`, it has just made that pin or found it. Its announcement says which, and is on its way.
         """
         pin = self._pins.get(request.session) if request.session else None
-        if pin is None:
+        if pin is None or (request.seen and pin.model_name == request.seen.model_name):
             return None
         announced = waiter.wait(_LAST_WORD_S) if ours else None
         return announced or msgspec.structs.replace(adopted(pin, request), pinned=not ours)

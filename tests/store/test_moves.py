@@ -8,9 +8,10 @@ import pytest
 import redis
 
 from shared.domain.pins import Held, Pin
-from shared.domain.sessions import Session
+from shared.domain.sessions import IMPLICIT, Session
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
+from shared.store import keys
 from shared.store.connection.commands import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.pin_view import PinView
@@ -80,7 +81,7 @@ def test_a_pin_that_moves_keeps_its_ttl(client: StoreClient, store: redis.Redis)
 def test_a_sliding_pin_is_renewed_by_reading_it_but_not_past_its_end(
     client: StoreClient, store: redis.Redis, left_s: int, ttl_s: int
 ) -> None:
-    pins = PinStore(client, sliding_ttl_s=TTL_S)
+    pins = PinStore(client, renewed_ttl_s=TTL_S)
     pins.settle(SESSION, pin("a", until=int(time.time()) + left_s), TTL_S)
     store.expire(KEY, 5)
 
@@ -191,3 +192,26 @@ def test_a_model_that_has_recovered_is_not_suspected(cooldowns: Any) -> None:
     cooldowns.recovered("a/b")
 
     assert not cooldowns.suspected("a/b", "two")
+
+
+def test_a_pin_that_says_how_long_it_lives_is_renewed_by_its_own_figure(
+    client: StoreClient, store: redis.Redis
+) -> None:
+    pins, implicit = PinStore(client), Session(IMPLICIT + "a", "team", ("openai/a",))
+    pins.settle(implicit, Pin(model_name="openai/a", route_name=None, ttl_s=300), 300)
+    store.expire(keys.affinity(implicit), 5)
+
+    pins.get(implicit)
+
+    assert store.ttl(keys.affinity(implicit)) > 200
+
+
+def test_a_pin_that_replaces_the_seen_one_lives_from_now_on(client: StoreClient, store: redis.Redis) -> None:
+    pins = PinStore(client)
+    seen = pins.settle(SESSION, Pin(model_name="openai/a", route_name=None), 5)
+
+    first = pins.settle(SESSION, Pin(model_name="openai/b", route_name=None), TTL_S, seen)
+    late = pins.settle(SESSION, Pin(model_name="openai/c", route_name=None), TTL_S, seen)
+
+    assert (first.model_name, late.model_name) == ("openai/b", "openai/b")
+    assert store.ttl(keys.affinity(SESSION)) > TTL_S / 2

@@ -85,11 +85,11 @@ NO_PINS = (
 
 
 @strange(*NO_PINS)
-@pytest.mark.parametrize("sliding_ttl_s", [None, TTL_S])
+@pytest.mark.parametrize("renewed_ttl_s", [None, TTL_S])
 def test_a_session_whose_pin_cannot_be_read_has_none_and_gets_one(
-    client: StoreClient, store: redis.Redis, noted: Noted, put: Put, sliding_ttl_s: int | None
+    client: StoreClient, store: redis.Redis, noted: Noted, put: Put, renewed_ttl_s: int | None
 ) -> None:
-    pins, key = PinStore(client, sliding_ttl_s=sliding_ttl_s, unreadable=noted), keys.affinity(SESSION)
+    pins, key = PinStore(client, renewed_ttl_s=renewed_ttl_s, unreadable=noted), keys.affinity(SESSION)
 
     put(store, key)
     assert pins.get(SESSION) is None

@@ -26,8 +26,11 @@ class Saying:
     def get(self, session: Session) -> Pin | None:  # noqa: ARG002
         return self._pin
 
-    def settle(self, session: Session, pin: Pin, ttl_s: int) -> Pin:  # noqa: ARG002
+    def settle(self, session: Session, pin: Pin, ttl_s: int, seen: Pin | None = None) -> Pin:  # noqa: ARG002
         return self._pin or pin
+
+    def move(self, session: Session, seen: Pin, to: Pin) -> Pin | None:  # noqa: ARG002
+        return to
 
     def drop(self, session: Session, seen: Pin) -> bool:  # noqa: ARG002
         return True

@@ -169,8 +169,9 @@ def test_what_will_do_something_one_day_is_accepted_with_a_warning(read: Read) -
     """
 
     assert read(text).warnings == (
+        "does nothing here: prompt_caching.enabled",
         "ignored, as nothing here uses it: routing.llm_provider",
-        "does nothing yet: prompt_caching, routing.route_on_user_only, routing.routing_budget",
+        "does nothing yet: routing.route_on_user_only, routing.routing_budget",
     )
 
 

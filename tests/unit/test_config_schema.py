@@ -47,7 +47,7 @@ def test_any_other_duration_is_refused(read: Read, timeout: str) -> None:
             "session_max_entries: 10001",
             "session_max_entries: is 10001; it is a whole number from 1 to 10000",
         ),
-        ("session_ttl_mode: rolling", "session_ttl_mode: is 'rolling'; it is fixed or sliding"),
+        ("session_ttl_mode: rolling", "session_ttl_mode: is 'rolling'; it is fixed, sliding or cache"),
         ("on_outage: 5", "on_outage: is 5; it is serve or reject"),
         ("response_model: none", "response_model: is 'none'; it is qualified or upstream"),
         ("decision_timeout_ms: 0", f"decision_timeout_ms: is 0; {AT_LEAST_1}"),

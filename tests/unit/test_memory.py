@@ -154,7 +154,7 @@ def test_the_least_recently_used_pin_goes_first() -> None:
 def test_a_pin_lives_from_when_it_was_first_settled() -> None:
     """Neither reading nor settling again makes it live longer: the same as in Redis."""
     pins = MemoryPins(10, 1)
-    pins.settle(Session("s"), pin("a"), 600)
+    pins.settle(Session("s"), pin("a"), 1)
     assert pins.settle(Session("s"), pin("b"), 600) == pin("a")
 
     wait_until(lambda: pins.get(Session("s")) is None, what="the end of the pin")

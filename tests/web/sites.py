@@ -72,6 +72,12 @@ def usual(outside: Outside) -> str:
     return _filled(_PROVIDERS + _ROUTES + _USUAL, outside)
 
 
+def implicit(outside: Outside) -> str:
+    """As usual, with a tenant header, and requests without an id have a session by their opener."""
+    tenants = "  implicit_sessions: true\n  session_cache: {tenant_header: %(tenant_header)s}\n"
+    return _filled(_PROVIDERS + _ROUTES + _USUAL + tenants, outside)
+
+
 def strict(outside: Outside) -> str:
     """Access keys, tenants, small limits; the provider's own model names, and no service in an outage."""
     return _filled(_PROVIDERS + _ROUTES + _STRICT, outside)

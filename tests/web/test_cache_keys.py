@@ -15,7 +15,7 @@ from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider as StandIn
 from tests.harness import Pool, running
 from tests.web.gateway import CHAT, Gateway, body
-from web.proxy.cache_keys import CacheKeys
+from web.proxy.cache_keys import CacheKeys, shared_secret
 
 CONFIG = """
 version: v0.4.0
@@ -148,12 +148,16 @@ def key_of(keys: CacheKeys, name: str = "xai") -> Mapping[str, str]:
     return keys.in_headers({}, Provider(name=name, base_url="http://x/v1", interface=name), Session("s"))
 
 
-def test_the_secret_is_made_of_all_credentials_in_whatever_order() -> None:
-    one = key_of(CacheKeys.of(catalog_of(xai="a", groq="b"), [b"1", b"2"]))
+def keys_of(catalog: Catalog, digests: list[bytes]) -> CacheKeys:
+    return CacheKeys(shared_secret(catalog, digests))
 
-    assert key_of(CacheKeys.of(catalog_of(groq="b", xai="a"), [b"2", b"1"])) == one
-    assert key_of(CacheKeys.of(catalog_of(xai="a", groq="c"), [b"1", b"2"])) != one
-    assert key_of(CacheKeys.of(catalog_of(xai="a", groq="b"), [b"1"])) != one
+
+def test_the_secret_is_made_of_all_credentials_in_whatever_order() -> None:
+    one = key_of(keys_of(catalog_of(xai="a", groq="b"), [b"1", b"2"]))
+
+    assert key_of(keys_of(catalog_of(groq="b", xai="a"), [b"2", b"1"])) == one
+    assert key_of(keys_of(catalog_of(xai="a", groq="c"), [b"1", b"2"])) != one
+    assert key_of(keys_of(catalog_of(xai="a", groq="b"), [b"1"])) != one
 
 
 def test_two_providers_cannot_compare_what_they_were_told() -> None:

@@ -23,17 +23,17 @@ _HEADERS = {
 _BYTES = 16  # 32 characters; OpenAI takes 64 at most
 
 
+def shared_secret(catalog: Catalog, digests: Iterable[bytes]) -> bytes:
+    """A secret made of the providers' credentials and of the digests of the clients' keys."""
+    secrets = {provider.access_key.encode() for provider in catalog.providers if provider.access_key}
+    return hashlib.sha256(b"\n".join(sorted(secrets.union(digests)))).digest()
+
+
 class CacheKeys:
     """Makes the keys."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
-
-    @classmethod
-    def of(cls, catalog: Catalog, digests: Iterable[bytes]) -> "CacheKeys":
-        """With a secret made of the providers' credentials and of the digests of the clients' keys."""
-        secrets = {provider.access_key.encode() for provider in catalog.providers if provider.access_key}
-        return cls(hashlib.sha256(b"\n".join(sorted(secrets.union(digests)))).digest())
 
     def in_fields(self, provider: Provider, session: Session | None) -> dict[str, str]:
         """The field with the key, for a request that has none of its own; nothing for a provider that takes none."""

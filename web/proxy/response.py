@@ -43,6 +43,8 @@ def decision_headers(decision: Decision) -> Headers:
         headers.append(("x-plano-route", _header_text(decision.route)))
     if decision.pinned:
         headers.append(("x-plano-pinned", "true"))
+    if decision.redecided:
+        headers.append(("x-plano-redecided", decision.redecided))
     if decision.degraded:
         headers.append(("x-plano-degraded", decision.degraded))
     return headers

@@ -9,6 +9,7 @@ FORMER = {
     "llm_providers": "The former name of model_providers.",
     "model_providers[].routing_preferences": "Before v0.4.0: the routes of this model.",
     "overrides.router_model": "The former name of llm_routing_model.",
+    "prompt_caching": "The reference's section; its session_affinity is routing.implicit_sessions.",
 }
 """Paths of settings that only this module reads; `[]` stands for each item of a list."""
 _CURRENT = re.compile(r"v?0\.4(\D.*)?")
@@ -21,6 +22,7 @@ def migrate(tree: dict[str, Any], faults: Faults) -> list[str]:
     """
     _list_listeners(tree, faults)
     warnings = [*_rename_providers(tree, faults), *_lift_routes(tree, faults)]
+    warnings += _name_implicit_sessions(tree, faults)
     overrides = tree.get("overrides")
     if isinstance(overrides, dict) and (former := overrides.pop("router_model", None)):
         warnings.append("overrides.router_model is deprecated; rename it to llm_routing_model")
@@ -55,6 +57,20 @@ def _rename_providers(tree: dict[str, Any], faults: Faults) -> list[str]:
                 faults.rename(("model_providers", len(present) + n), ("llm_providers", n))
             tree["model_providers"] = present + former
     return ["llm_providers is deprecated; rename it to model_providers"]
+
+
+def _name_implicit_sessions(tree: dict[str, Any], faults: Faults) -> list[str]:
+    """What the reference calls `prompt_caching.session_affinity` are sessions by their opener."""
+    section = tree.pop("prompt_caching", None)
+    if section is None:
+        return []
+    section = dict(section) if isinstance(section, dict) else {}
+    wanted, routing = section.pop("session_affinity", None), tree.setdefault("routing", {}) or {}
+    if wanted is not None and isinstance(routing, dict) and "implicit_sessions" not in routing:
+        tree["routing"] = {**routing, "implicit_sessions": wanted}
+        faults.rename(("routing", "implicit_sessions"), ("prompt_caching", "session_affinity"))
+    unread = ", ".join(f"prompt_caching.{name}" for name in section)
+    return [f"does nothing here: {unread}"] if unread else []
 
 
 def _lift_routes(tree: dict[str, Any], faults: Faults) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 _PROVIDERS = ("model_providers", "llm_providers")
-NOT_YET = ("prompt_caching", "routing.route_on_user_only", "routing.routing_budget")
+NOT_YET = ("routing.route_on_user_only", "routing.routing_budget")
 """What will do something one day."""
 IGNORED = (
     "agents", "endpoints", "error_target", "filters", "mode", "prompt_guards", "prompt_targets", "ratelimits",

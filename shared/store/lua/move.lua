@@ -1,14 +1,18 @@
 -- Move a session to another model only if its pin still names the one that the caller saw.
--- KEYS[1] pin   ARGV[1] the model's name as it was seen   ARGV[2] the new pin
+-- KEYS[1] pin   ARGV[1] the model's name as it was seen   ARGV[2] the new pin   ARGV[3] its ttl in seconds; 0: as it was
 -- Returns the value that stands afterwards, or nothing when there is no pin: a pin that has expired is not restored.
--- The pin keeps its ttl. A script because Redis has no compare-and-set.
+-- A script because Redis has no compare-and-set.
 local value = redis.call("GET", KEYS[1])
 if not value then
   return false
 end
 local readable, pin = pcall(cjson.decode, value)
 if readable and type(pin) == "table" and pin.model_name == ARGV[1] then
-  redis.call("SET", KEYS[1], ARGV[2], "KEEPTTL")
+  if tonumber(ARGV[3] or 0) > 0 then
+    redis.call("SET", KEYS[1], ARGV[2], "EX", ARGV[3])
+  else
+    redis.call("SET", KEYS[1], ARGV[2], "KEEPTTL")
+  end
   return ARGV[2]
 end
 return value

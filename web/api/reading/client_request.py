@@ -6,13 +6,15 @@ from typing import Any
 import msgspec
 
 from shared.domain import routes
+from shared.domain.caching.windows import window_s
 from shared.domain.decisions import RouteRequest
 from shared.domain.routes import Route
 from shared.errors import NotAllowed
 from web.api.reading import content, kept_responses
 from web.dialects.dialect import Dialect
 from web.dialects.fields import body
-from web.dialects.fields.sessions import named_session
+from web.dialects.fields.sessions import Named, Wish, named_session, wish
+from web.dialects.fields.turn import Turn
 from web.ops.tracing import ROUTE_REQUEST, TENANT, trace_of
 from web.proxy.relay import ClientRequest
 from web.proxy.response import SESSION_SOURCE
@@ -34,7 +36,8 @@ def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientR
     fields = body.fields(content.read(environ, services.config.limits.body_bytes))
     catalog = services.config.catalog
     model = catalog.get(dialect.model(fields))
-    named = named_session(environ, lambda: dialect.session_hints(fields), tenant, model.name, services.sources)
+    wanted = wish(environ)
+    named = None if wanted is Wish.OFF else _named(environ, dialect, fields, tenant, model.name)
     if named:
         environ[SESSION_SOURCE] = named.source
     inline = routes.from_request(
@@ -44,6 +47,7 @@ def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientR
     if allowed is not None and model.name not in allowed:
         raise NotAllowed(f"The model {model.name} is not covered by this API key")
     noted = partial(kept_responses.note, services, tenant) if dialect.is_kept(fields) else None
+    turn = Turn(fields)
     body_asked = Asked(dialect, fields, suffix=suffix, noted=noted)
     asked = environ[ROUTE_REQUEST] = RouteRequest(
         model=model,
@@ -56,9 +60,20 @@ def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientR
         fitting=partial(fitting, asked=body_asked, catalog=catalog),
         allowed=allowed,
         client=partial(services.access.client, environ, key),
+        windows=lambda name: window_s(catalog.get(name), turn.retention),
+        anew=wanted is Wish.NEW,
     )
     clients_own = services.access.provider_credential(environ) if model.provider.passthrough_auth else None
     return ClientRequest(body_asked, asked, environ, tenant, clients_own)
+
+
+def _named(
+    environ: dict[str, Any], dialect: Dialect, fields: body.Fields, tenant: str | None, model: str
+) -> Named | None:
+    """The session that the request names; else, where that is switched on, the one that its opener tells."""
+    services = current_services()
+    found = named_session(environ, lambda: dialect.session_hints(fields), tenant, model, services.sources)
+    return services.implicit.named(dialect, fields, tenant, model) if found is None and services.implicit else found
 
 
 def _covered(known: tuple[Route, ...], allowed: frozenset[str] | None) -> tuple[Route, ...]:

@@ -1,5 +1,6 @@
 """Where clients name their sessions: a table, of which the first row that matches counts."""
 
+import enum
 import re
 from collections.abc import Callable, Mapping
 from urllib.parse import unquote
@@ -15,6 +16,8 @@ SESSION_HEADERS = {
     "HTTP_X_SESSION_ID": "X-Session-Id",
 }
 """Each header by WSGI's name and by HTTP's. The first one that is present wins; the others are its older names."""
+WISH = "HTTP_X_PLANO_AFFINITY"
+"""The header that says what the client wants of its pin."""
 HEADER = "header"
 """The source of a session that one of these headers names: it has one pin, whatever model is asked for."""
 _MAIN_LOOP = frozenset({"main", "subagent", "workflow"})
@@ -23,6 +26,16 @@ _MAIN_LOOP = frozenset({"main", "subagent", "workflow"})
 Environ = Mapping[str, str]
 Hints = Callable[[], Mapping[str, str]]
 """What a request's body says of its session: an id for each source that it has one for."""
+
+
+class Wish(enum.StrEnum):
+    """What a client wants of its pin."""
+
+    KEEP = ""
+    OFF = "off"
+    """None of any kind, for this request."""
+    NEW = "new"
+    """Another decision, which becomes the pin."""
 
 
 class Sources(msgspec.Struct, frozen=True):
@@ -69,6 +82,16 @@ _CLIENTS = (
     _Client("responses"),
 )
 _SESSION_MEMBER = re.compile(r"(?:^|,)\s*session\.id\s*=\s*([^,;\s]+)")  # of W3C Baggage
+
+
+def wish(environ: Environ) -> Wish:
+    """What the client wants of its pin; raises BadRequest."""
+    said = environ.get(WISH, "").strip().lower()
+    if not said:
+        return Wish.KEEP
+    if said not in list(Wish):
+        raise BadRequest(f"X-Plano-Affinity is {said[:40]!r}; it is off or new", param="X-Plano-Affinity")
+    return Wish(said)
 
 
 def named_session(environ: Environ, hints: Hints, tenant: str | None, model: str, sources: Sources) -> Named | None:
