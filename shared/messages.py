@@ -33,6 +33,8 @@ class DecisionRequest(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str
     seen: Pin | None = None
     """The pin that the decision replaces, unless another one has done so by then; None: the session has no pin."""
+    foreign_turns: int = 0
+    """In how many turns of the conversation is reasoning that only the model that made it can read."""
     reply_to: str = ""
     """The channel on which the asking process hears the result."""
 

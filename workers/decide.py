@@ -106,7 +106,14 @@ class Decider:
         if request.session is None:
             return DecisionResult(models=models, route=route_name)
         own_ttl_s = request.ttls.get(models[0])
-        proposed = Pin(model_name=models[0], route_name=route_name, until=request.until, ttl_s=own_ttl_s)
+        stays = request.seen is not None and request.seen.model_name == models[0]
+        proposed = Pin(
+            model_name=models[0],
+            route_name=route_name,
+            until=request.until,
+            ttl_s=own_ttl_s,
+            foreign_turns=request.seen.foreign_turns if request.seen and stays else request.foreign_turns,
+        )
         if request.inline and route_name:
             proposed = with_candidates(proposed, models)
         standing = self._pins.settle(request.session, proposed, own_ttl_s or request.ttl_s, request.seen)

@@ -1,6 +1,7 @@
 """What a client wants routed, and the decision about it."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -20,6 +21,21 @@ class Trace(msgspec.Struct, frozen=True):
     def trace_id(self) -> str:
         """32 hexadecimal digits."""
         return self.traceparent[3:35]
+
+
+class Turn(Protocol):
+    """What a request's body says that its session's pin depends on."""
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the conversation holds reasoning that only the model that made it can read."""
+
+    @property
+    def length(self) -> int:
+        """How many turns the conversation has."""
+
+    def is_readable_by(self, model: Model) -> bool:
+        """Whether the reasoning is of the kind that the model's provider makes."""
 
 
 class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,10 +58,17 @@ class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Leaves out the models that cannot take the request; raises BadRequest when none can. None: all can."""
     client: Callable[[], str] = str
     """Who sends it: the name of the client's key, else the client's address. Only a new session needs it."""
+    turn: Turn | None = None
+    """What the body says besides; None: nothing that a pin depends on."""
     windows: "Callable[[str], int] | None" = None
     """For how many seconds the prompt cache of a model, by its qualified name, would outlive this request."""
     anew: bool = False
     """Whether the client wants another decision than the one that its session is pinned by."""
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether its conversation holds reasoning that only the model that made it can read."""
+        return self.turn is not None and self.turn.is_bound
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,5 +85,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Whether no other model may answer in its place."""
     degraded: str | None = None
     """The part of the pool that was away: redis, router or queue."""
+    crossed: bool = False
+    """Whether the conversation holds reasoning that this model has not made and cannot read."""
     redecided: str | None = None
     """Why a session that had a pin was decided anew: `asked`, by its client."""

@@ -21,6 +21,8 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it ends for good, in seconds since the epoch; only where pins are renewed and have a longest age."""
     ttl_s: int | None = None
     """How long it lives after each use, where that is its own matter: as long as its provider's cache would."""
+    foreign_turns: int = 0
+    """So many of the conversation's first turns may hold reasoning of other models, which this one cannot read."""
 
 
 MAX_BYTES = 4096

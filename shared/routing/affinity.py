@@ -186,7 +186,11 @@ class Affinity:
     def _decided(self, request: RouteRequest, seen: Pin | None = None) -> Decision:
         """A new decision, which becomes the pin; in place of the `seen` one, if any."""
         request = request.fitting(request) if request.fitting else request
-        messages = conversation.read(request.messages, request.conversation_field) if request.routes else []
+        bound = request.turn if request.is_bound else None
+        stays = bound is not None and seen is None and not _crosses(request, request.model.name, None)
+        messages = (
+            conversation.read(request.messages, request.conversation_field) if request.routes and not stays else []
+        )
         if request.session:
             self._quota.admit(request.client())
         if not messages:
@@ -199,6 +203,7 @@ class Affinity:
                 ttls=self._ttls(request),
                 until=self._until(),
                 seen=seen,
+                foreign_turns=bound.length if bound else 0,
                 routes=request.routes,
                 inline=request.inline,
                 messages=tuple(messages),
@@ -209,18 +214,24 @@ class Affinity:
                 result = self._decisions.ask(decision_request, self._policy.decision_budget_s)
             except RouterDown:
                 return self._settled_meanwhile(request)
-        return self._by_result(result, request)
+        decision = self._by_result(result, request)
+        crossed = not decision.pinned and _crosses(request, decision.models[0], seen)
+        return msgspec.structs.replace(decision, crossed=crossed) if crossed else decision
 
     def _own(self, request: RouteRequest, seen: Pin | None) -> Decision:
         """The request's own model, pinned all the same, for a request without routes or without readable messages."""
+        model_name, crossed = request.model.name, _crosses(request, request.model.name, seen)
         if request.session is None:
-            return Decision(models=(request.model.name,))
-        own_ttl_s = self._ttls(request).get(request.model.name)
-        proposed = Pin(model_name=request.model.name, route_name=None, until=self._until(), ttl_s=own_ttl_s)
+            return Decision(models=(model_name,), crossed=crossed)
+        own_ttl_s = self._ttls(request).get(model_name)
+        foreign_turns = request.turn.length if request.turn and crossed else 0
+        proposed = Pin(
+            model_name=model_name, route_name=None, until=self._until(), ttl_s=own_ttl_s, foreign_turns=foreign_turns
+        )
         ttl_s = own_ttl_s or self._policy.session_ttl_s
         standing = self._pins.settle(request.session, proposed, ttl_s, seen)
         if standing == proposed:
-            return Decision(models=(request.model.name,), pin=proposed)
+            return Decision(models=(model_name,), pin=proposed, crossed=crossed)
         return self._adopted(candidates(standing, self._routes), standing, request, pinned=True)
 
     def _until(self) -> int | None:
@@ -258,6 +269,18 @@ class Affinity:
             return Decision(models=(request.model.name,))
         chosen = self._configured((pin.model_name, *models))
         return Decision(models=chosen, route=pin.route_name, pinned=pinned, pin=pin)
+
+
+def _crosses(request: RouteRequest, model_name: str, seen: Pin | None) -> bool:
+    """Whether the request's reasoning was made by another model, as far as is known.
+
+    Without a pin the request's own model is taken for the one that made it, if it is of its provider's kind.
+    """
+    if request.turn is None or not request.turn.is_bound:
+        return False
+    if seen:
+        return model_name != seen.model_name
+    return model_name != request.model.name or not request.turn.is_readable_by(request.model)
 
 
 def _within_allowed(decision: Decision, allowed: frozenset[str] | None) -> Decision:

@@ -184,10 +184,13 @@ class Failover:
         pin = decision.pin
         if request.session is None or pin is None:
             return True
-        if self._rules.on_failure is not OnFailure.MOVE or keeps_pin(failures, decision.models[0]):
+        bound = request.turn if request.is_bound else None
+        stays = self._rules.on_failure is not OnFailure.MOVE or keeps_pin(failures, decision.models[0])
+        if stays and not bound:  # what another model signs, its own one could not read
             return False
         ttl_s = request.windows(model) if request.windows and pin.ttl_s else pin.ttl_s
-        moved = msgspec.structs.replace(pin, model_name=model, ttl_s=ttl_s)
+        foreign_turns = bound.length if bound else pin.foreign_turns
+        moved = msgspec.structs.replace(pin, model_name=model, ttl_s=ttl_s, foreign_turns=foreign_turns)
         standing = self._pins.move(request.session, pin, moved)
         log.info(
             "pin moved",

@@ -22,12 +22,19 @@ class Counted:
     def __init__(self) -> None:
         self.tokens: dict[tuple[str, str], dict[str, int]] = {}
         self.usd: dict[tuple[str, str], float] = {}
+        self.reasoning: list[str] = []
 
     def used(self, model: str, tenant: str, tokens: Mapping[str, int]) -> None:
         self.tokens[model, tenant] = dict(tokens)
 
     def spent(self, model: str, tenant: str, usd: float) -> None:
         self.usd[model, tenant] = usd
+
+    def reasoning_dropped(self, model: str) -> None:
+        self.reasoning.append(f"dropped {model}")
+
+    def pin_broken(self, model: str) -> None:
+        self.reasoning.append(f"unread {model}")
 
 
 class Known:

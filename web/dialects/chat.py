@@ -88,6 +88,7 @@ class ChatReader:
 
     translates = False
     silence: bytes | None = None
+    unread = False
 
     def __init__(self, model_name: str | None, *, pinned: bool) -> None:
         """With `model_name` None the answer keeps the provider's name; `pinned` marks an answer that is no stream."""

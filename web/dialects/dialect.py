@@ -25,6 +25,8 @@ class AnswerReader(Protocol):
     """Whether the provider speaks another API than the client."""
     silence: bytes | None
     """What a client is sent while its provider is silent in a stream, if anything."""
+    unread: bool
+    """Whether the provider has said, so far, that its model could not read reasoning of the conversation."""
 
     def whole(self, data: bytes) -> bytes:
         """A complete JSON answer, changed; data that is no JSON object is returned as it is."""

@@ -119,6 +119,8 @@ class MessagesReader:
         """With `model_name` None the answer keeps the provider's name."""
         self._model = msgspec.Raw(body.encode(model_name)) if model_name else None
         self._usage: Usage | None = None
+        self.unread = False
+        """Whether the provider has said, so far, that its model could not read reasoning of the conversation."""
 
     def whole(self, data: bytes) -> bytes:
         """A complete JSON answer, changed; data that is no JSON object is returned as it is."""
@@ -163,6 +165,7 @@ class MessagesReader:
 
     def _note(self, fields: Fields) -> None:
         """Take what is said of usage: a stream says what came in at its beginning, and what went out at its end."""
+        self.unread = self.unread or _is_unread(fields.get("input_transformations", named.NULL))
         said = read_usage(fields["usage"]) if "usage" in fields else None
         if said is None:
             return
@@ -172,6 +175,23 @@ class MessagesReader:
             cached=said.cached or before.cached,
             output=said.output or before.output,
         )
+
+
+class _Transformation(msgspec.Struct):
+    """What the provider has done to a block of the conversation before its model read it."""
+
+    reason: str | None = None
+
+
+_transformations = msgspec.json.Decoder(list[_Transformation] | None).decode
+
+
+def _is_unread(transformations: msgspec.Raw) -> bool:
+    """Whether a block was left out because another model has made it."""
+    try:
+        return any(each.reason == "model_binding_mismatch" for each in _transformations(transformations) or ())
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
 
 
 def reader(

@@ -100,6 +100,7 @@ class ResponsesReader:
 
     translates = False
     silence: bytes | None = None
+    unread = False
 
     def __init__(self, model_name: str | None, noted: Callable[[str], None] | None = None) -> None:
         """With `model_name` None the answer keeps the provider's name; `noted` is told the response's id, once."""

@@ -17,6 +17,12 @@ _TOKENS = Counter("plano_tokens_total", "Tokens that answers say they used", ["m
 _COST = Counter("plano_cost_usd_total", "What they cost by the prices of the snapshot", ["model", "tenant"])
 
 
+_DROPPED = Counter("plano_dropped_reasoning_total", "Requests sent without another model's reasoning", ["model"])
+_BROKEN = Counter(
+    "plano_broken_pins_total", "Answers whose model could not read its conversation's reasoning", ["model"]
+)
+
+
 def degraded(part: str) -> None:
     """Count a request for which a part of the pool was away."""
     _DEGRADED.labels(part).inc()
@@ -41,6 +47,16 @@ def used(model: str, tenant: str, tokens: Mapping[str, int]) -> None:
 def spent(model: str, tenant: str, usd: float) -> None:
     """Count dollars."""
     _COST.labels(model, tenant).inc(usd)
+
+
+def reasoning_dropped(model: str) -> None:
+    """Count a request that a model was sent without the reasoning of another one."""
+    _DROPPED.labels(model).inc()
+
+
+def pin_broken(model: str) -> None:
+    """Count an answer whose provider says that its model could not read the reasoning of the conversation."""
+    _BROKEN.labels(model).inc()
 
 
 def exposition() -> bytes:

@@ -53,6 +53,12 @@ class Metrics(Protocol):
     def spent(self, model: str, tenant: str, usd: float) -> None:
         """The tokens have cost so many dollars."""
 
+    def reasoning_dropped(self, model: str) -> None:
+        """A model was asked without the reasoning of another one."""
+
+    def pin_broken(self, model: str) -> None:
+        """A provider said that its model could not read the reasoning of a conversation."""
+
 
 class Prices(Protocol):
     """Knows the prices."""
@@ -99,6 +105,13 @@ class UsageRecorder:
         if usage is not None:
             key = (name, self._tenants.of(tenant) if tenant else "")
             (self._counts.get(key) or self._counts.setdefault(key, TokenCount())).add(usage)
+
+    def reasoning(self, model: str, *, dropped: bool, unread: bool) -> None:
+        """Count a good answer whose request lost reasoning on its way, here or (`unread`) at its provider."""
+        if dropped:
+            self._metrics.reasoning_dropped(self._models.of(model))
+        if unread:
+            self._metrics.pin_broken(self._models.of(model))
 
     def publish(self) -> None:
         """Count what was used, price it, and share the measured latencies with the pool."""

@@ -23,7 +23,7 @@ from web.proxy.providers.answer import Answer
 from web.proxy.providers.upstream import Upstream
 from web.proxy.ready_response import ReadyResponse
 from web.proxy.response import decision_headers, fallback_headers, response, session_headers
-from web.proxy.ways import Asked, Way
+from web.proxy.ways import Asked, Way, readable
 
 _FAILURES = frozenset({408, 409, 429})
 _OF_CLIENT = frozenset({401, 403, 429})
@@ -173,7 +173,8 @@ class Relay:
         served = _as_served(decision, name)
         qualified = self._config.routing.response_model == "qualified"
         model = self._config.catalog.get(name)
-        way = request.asked.way(
+        asked = readable(request.asked, decision, name)
+        way = asked.way(
             model,
             name if qualified else None,
             pinned=served.pinned,
@@ -185,6 +186,8 @@ class Relay:
             answer = self._sent(request, model, way, within_s)
             ids = [*session_headers(request.environ), ("x-request-id", request.route.trace.request_id)]
             ours = [*decision_headers(served), *ids]
+            if asked is not request.asked:
+                ours.append(("x-plano-dropped", "reasoning"))
             if way.translated:
                 ours.append(("x-plano-translated", way.translated))
             made = response(answer, way.reader, ours)
@@ -199,6 +202,8 @@ class Relay:
             return _Attempt(made, str(answer.status), blame=blame, retry_after_s=retry_after.seconds(answer))
         if answer.ok:  # recorded at the end: only then is known what a stream has used
             first_byte_s = answer.first_byte_at and answer.first_byte_at - began
+            dropped = asked is not request.asked
+            made.call_on_close(lambda: self._usage.reasoning(name, dropped=dropped, unread=way.reader.unread))
             made.call_on_close(lambda: self._usage.answered(name, request.tenant, first_byte_s, way.reader.usage()))
         return _Attempt(made, None)
 

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from shared.domain.catalog import Catalog, Model
-from shared.domain.decisions import RouteRequest
+from shared.domain.decisions import Decision, RouteRequest
 from shared.domain.routes import Prefer, Route
 from shared.errors import BadRequest
 from web.dialects.by_path import BY_NAME
 from web.dialects.dialect import AnswerReader, Dialect
-from web.dialects.fields import body
+from web.dialects.fields import body, reasoning
 from web.dialects.fields.body import Fields
 from web.translation import pairs
 from web.translation.errors import Untranslatable
@@ -127,6 +127,18 @@ class Asked:
         reader = TranslatingReader(target, source, self.decoded(), model_name, pinned=pinned, request_id=request_id)
         return Way(BY_NAME[target], body.encode(translated), reader, f"{source}>{target}")
 
+    def without_reasoning(self, first: int | None = None) -> "Asked":
+        """The same without what only the model that made it can read, in the first turns or in all.
+
+        The very object where there is none.
+        """
+        field = self.dialect.conversation_field
+        rest = reasoning.without(self.dialect.name, self.fields[field], first) if field in self.fields else None
+        if rest is None:
+            return self
+        fields = {**self.fields, field: rest}
+        return Asked(self.dialect, fields, suffix=self.suffix, method=self.method, noted=self._noted)
+
     def is_spoken_by(self, model: Model) -> bool:
         """Whether the model's provider speaks the client's API."""
         name = self.dialect.name
@@ -185,3 +197,13 @@ class Asked:
             return self.fields
         kept = pairs.without_foreign(name, self.decoded()[field])
         return {**self.fields, field: msgspec.Raw(body.encode(kept))}
+
+
+def readable(asked: Asked, decision: Decision, name: str) -> Asked:
+    """The request without the reasoning that this model has not made: its provider would refuse it."""
+    if decision.alone:
+        return asked
+    if decision.crossed or name != decision.models[0]:
+        return asked.without_reasoning()
+    foreign_turns = decision.pin.foreign_turns if decision.pin else 0
+    return asked.without_reasoning(foreign_turns) if foreign_turns else asked

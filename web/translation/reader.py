@@ -33,6 +33,7 @@ class TranslatingReader:
     """As the readers of the dialects, for an answer in another API."""
 
     translates = True
+    unread = False
 
     def __init__(
         self, source: str, target: str, asked: Object, model_name: str | None, *, pinned: bool, request_id: str

@@ -14,7 +14,7 @@ from web.api.reading import content, kept_responses
 from web.dialects.dialect import Dialect
 from web.dialects.fields import body
 from web.dialects.fields.sessions import Named, Wish, named_session, wish
-from web.dialects.fields.turn import Turn
+from web.dialects.fields.turn import BodyTurn
 from web.ops.tracing import ROUTE_REQUEST, TENANT, trace_of
 from web.proxy.relay import ClientRequest
 from web.proxy.response import SESSION_SOURCE
@@ -47,7 +47,7 @@ def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientR
     if allowed is not None and model.name not in allowed:
         raise NotAllowed(f"The model {model.name} is not covered by this API key")
     noted = partial(kept_responses.note, services, tenant) if dialect.is_kept(fields) else None
-    turn = Turn(fields)
+    turn = BodyTurn(dialect, fields)
     body_asked = Asked(dialect, fields, suffix=suffix, noted=noted)
     asked = environ[ROUTE_REQUEST] = RouteRequest(
         model=model,
@@ -60,6 +60,7 @@ def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientR
         fitting=partial(fitting, asked=body_asked, catalog=catalog),
         allowed=allowed,
         client=partial(services.access.client, environ, key),
+        turn=turn,
         windows=lambda name: window_s(catalog.get(name), turn.retention),
         anew=wanted is Wish.NEW,
     )

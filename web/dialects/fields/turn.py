@@ -3,18 +3,26 @@
 import re
 from functools import cached_property
 
+import msgspec
+
 from shared.domain.caching.windows import DAY, HOUR
-from web.dialects.fields import named
+from shared.domain.catalog import Model
+from web.dialects.dialect import Dialect
+from web.dialects.fields import named, reasoning
 from web.dialects.fields.body import Fields
 
 _HOUR = b'"%b"' % HOUR.encode()
 _TTL_OF_AN_HOUR = re.compile(rb'"ttl"\s*:\s*' + _HOUR)
+_NONE = msgspec.Raw(b"[]")
+_GEMINI = "gemini"
 
 
-class Turn:
+class BodyTurn:
     """One request of a conversation."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, dialect: Dialect, fields: Fields) -> None:
+        self._api = dialect.name
+        self._conversation = fields.get(dialect.conversation_field, _NONE)
         self._fields = fields
 
     @cached_property
@@ -24,3 +32,20 @@ class Turn:
             return DAY
         marked = (bytes(value) for value in self._fields.values() if _HOUR in bytes(value))
         return HOUR if any(map(_TTL_OF_AN_HOUR.search, marked)) else None
+
+    @cached_property
+    def is_bound(self) -> bool:
+        """Whether the conversation holds reasoning that only the model that made it can read."""
+        return reasoning.is_in(self._api, self._conversation)
+
+    @cached_property
+    def length(self) -> int:
+        """How many turns the conversation has."""
+        return reasoning.count_turns(self._conversation)
+
+    def is_readable_by(self, model: Model) -> bool:
+        """Whether the reasoning is of the kind that the model's provider makes."""
+        provider = model.provider
+        if reasoning.is_geminis(self._conversation):
+            return _GEMINI in (provider.name, provider.interface)
+        return self._api in provider.apis
