@@ -14,8 +14,9 @@ from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.messages import DecisionRequest, DecisionResult
 from shared.outgoing import Outgoing
-from shared.routing.affinity import Affinity, Decisions
+from shared.routing.affinity import Affinity
 from shared.routing.failover import Failover
+from shared.routing.ports import Decisions
 from shared.settings import Settings
 from shared.store.connection.commands import StoreClient
 from shared.store.connection.endpoint import RedisEndpoint

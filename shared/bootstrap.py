@@ -16,8 +16,9 @@ from shared.memory.pins import MemoryPins
 from shared.memory.quotas import MemorySessionQuota
 from shared.memory.responses import MemoryResponses
 from shared.periodic import Periodic
-from shared.routing.affinity import Affinity, Decisions, Pins, Policy, Quota, Recorder
+from shared.routing.affinity import Affinity
 from shared.routing.failover import Cooldowns, Failover, Movable, OnFailure, Rules
+from shared.routing.ports import Decisions, Pins, Policy, Quota, Recorder
 from shared.settings import Settings
 from shared.store.connection.commands import TRY_EVERY_S, StoreClient
 from shared.store.connection.endpoint import RedisEndpoint
@@ -69,7 +70,8 @@ def web(
     pins_redis, queue_redis = pins_endpoint.client(StoreDown), queue_endpoint.client(QueueDown)
     renewed_ttl_s = None if config.routing.session_ttl_mode == "fixed" else config.routing.session_ttl_seconds
     unreadable = Unreadable(recorder.unreadable)
-    pins = PinStore(pins_redis, renewed_ttl_s=renewed_ttl_s, unreadable=unreadable)
+    notes_use = config.routing.redecide != "never"
+    pins = PinStore(pins_redis, renewed_ttl_s=renewed_ttl_s, notes_use=notes_use, unreadable=unreadable)
     results = Results(queue_endpoint.subscription_pool(), unreadable)
     queue_endpoint.detector.also_watch(results.anybody_waits)
     decisions = DecisionQueue(queue_redis, results, pins, limit=config.limits.waiting_decisions)
@@ -191,6 +193,7 @@ def _affinity(
     policy = Policy(
         session_ttl_s=routing.session_ttl_seconds,
         session_max_age_s=None if routing.session_ttl_mode == "fixed" else routing.session_max_age_seconds,
+        redecides=routing.redecide == "when_cold",
         ttl_of_cache=routing.session_ttl_mode == "cache",
         decision_budget_s=routing.decision_timeout_ms / 1000,
         reject_on_outage=routing.on_outage == "reject",

@@ -33,6 +33,10 @@ class DecisionRequest(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str
     seen: Pin | None = None
     """The pin that the decision replaces, unless another one has done so by then; None: the session has no pin."""
+    used_at: int | None = None
+    """What the pin says of its last use; None: it says nothing of it."""
+    generation: str | None = None
+    """Which of its agent's contexts the pin is made for."""
     foreign_turns: int = 0
     """In how many turns of the conversation is reasoning that only the model that made it can read."""
     reply_to: str = ""

@@ -112,6 +112,8 @@ class Decider:
             route_name=route_name,
             until=request.until,
             ttl_s=own_ttl_s,
+            used_at=request.used_at,
+            generation=request.generation,
             foreign_turns=request.seen.foreign_turns if request.seen and stays else request.foreign_turns,
         )
         if request.inline and route_name:

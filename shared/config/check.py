@@ -146,6 +146,11 @@ def _doubts_of_routing(file: ConfigFile, served: Served) -> Iterator[str]:
         yield "routing.session_max_entries: is for session_cache.type memory only; set a limit in Redis"
     if routing.session_max_age_seconds and routing.session_ttl_mode == "fixed":
         yield "routing.session_max_age_seconds: is for session_ttl_mode sliding and cache; a fixed pin has its ttl"
+    if routing.redecide == "when_cold" and routing.session_ttl_mode == "cache":
+        yield (
+            "routing.redecide: with session_ttl_mode cache a pin ends with its cache, so sessions are decided anew "
+            "all the same, and others may be first; take sliding, or leave redecide out"
+        )
     if routing.fallback_to_default and served.catalog.default is None:
         yield "routing.fallback_to_default: has no effect, as no provider is the default; set default: true on one"
     name = file.overrides.llm_routing_model

@@ -83,6 +83,10 @@ class Routing(Section):
         None,
         description="Where sessions may be named: our own headers, those of agents, bodies; else anywhere.",
     )
+    redecide: Literal["never", "when_cold"] = Field(
+        "never",
+        description="Whether a session is decided anew when its prompt cache has ended or its context was compacted.",
+    )
     implicit_sessions: Flag = Field(
         False,
         description="Whether an agent's request without an id has a session by its opener, as long as caches live.",

@@ -34,6 +34,17 @@ class Turn(Protocol):
     def length(self) -> int:
         """How many turns the conversation has."""
 
+    @property
+    def is_in_tool_loop(self) -> bool:
+        """Whether the last turn is a tool's result."""
+
+    @property
+    def generation(self) -> str | None:
+        """Which of its agent's contexts it belongs to, if the agent counts them."""
+
+    def is_compacted(self, before: str | None) -> bool:
+        """Whether the agent has compacted its context since the generation `before`."""
+
     def is_readable_by(self, model: Model) -> bool:
         """Whether the reasoning is of the kind that the model's provider makes."""
 
@@ -88,4 +99,4 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     crossed: bool = False
     """Whether the conversation holds reasoning that this model has not made and cannot read."""
     redecided: str | None = None
-    """Why a session that had a pin was decided anew: `asked`, by its client."""
+    """Why a session that had a pin was decided anew: `asked` (by its client), `cold` or `compacted`."""

@@ -23,6 +23,10 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How long it lives after each use, where that is its own matter: as long as its provider's cache would."""
     foreign_turns: int = 0
     """So many of the conversation's first turns may hold reasoning of other models, which this one cannot read."""
+    used_at: int | None = None
+    """When it was used last, in seconds since the epoch; only where sessions are decided anew."""
+    generation: str | None = None
+    """Which of its agent's contexts it was made for; a compaction begins another one."""
 
 
 MAX_BYTES = 4096
@@ -56,6 +60,11 @@ def decode(value: bytes) -> Pin:
         return _decode(value)
     except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from None
+
+
+def used(pin: Pin, now: float) -> Pin:
+    """The pin after a use, if it says when it was used last."""
+    return msgspec.structs.replace(pin, used_at=int(now)) if pin.used_at is not None else pin
 
 
 def left_s(pin: Pin, ttl_s: int, now: float) -> int:

@@ -6,7 +6,7 @@ import time
 import msgspec
 from cachetools import TLRUCache
 
-from shared.domain.pins import Held, Pin
+from shared.domain.pins import Held, Pin, used
 from shared.domain.sessions import Session
 from shared.store import keys
 
@@ -32,7 +32,9 @@ class MemoryPins:
         with self._lock:
             entry = self._entries.get(session)
             if entry and (self._sliding or entry.pin.ttl_s):
-                self._entries[session] = self._entry(entry.pin)
+                self._entries[session] = self._entry(used(entry.pin, time.time()))
+            elif entry and entry.pin.used_at is not None:
+                self._entries[session] = _Entry(used(entry.pin, time.time()), entry.ends_at)
             return entry.pin if entry else None
 
     def settle(self, session: Session, pin: Pin, ttl_s: int, seen: Pin | None = None) -> Pin:

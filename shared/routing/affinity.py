@@ -3,76 +3,21 @@
 import logging
 import time
 from collections.abc import Iterable
-from typing import Protocol
 
 import msgspec
 
 from shared.domain import conversation
 from shared.domain.catalog import Catalog
 from shared.domain.decisions import Decision, RouteRequest
-from shared.domain.pins import Pin, candidates
+from shared.domain.pins import Pin, candidates, used
 from shared.domain.routes import Route
-from shared.domain.sessions import Session
 from shared.errors import Away, NotAllowed, Overdue, Overloaded, RouterDown, StoreDown, TooManyWaiting, Unavailable
 from shared.log_fields import fields
 from shared.messages import DecisionRequest, DecisionResult
+from shared.routing.ports import Decisions, Pins, Policy, Quota, Recorder
 from shared.tracing import OFF, Tracing
 
 log = logging.getLogger("plano.events")
-
-
-class Pins(Protocol):
-    """Keeps pins; every method may raise StoreDown."""
-
-    def get(self, session: Session) -> Pin | None:
-        """The session's pin, or None."""
-
-    def settle(self, session: Session, pin: Pin, ttl_s: int, seen: Pin | None = None) -> Pin:
-        """Pin the session unless it is pinned already, to another model than the `seen` one; return what stands."""
-
-    def move(self, session: Session, seen: Pin, to: Pin) -> Pin | None:
-        """Move the session if its pin still names the model that was seen; return what stands afterwards."""
-
-    def drop(self, session: Session, seen: Pin) -> bool:
-        """Drop the session's pin if it still names the model that was seen; return whether it was dropped."""
-
-
-class Decisions(Protocol):
-    """Has decisions made."""
-
-    def ask(self, request: DecisionRequest, budget_s: float) -> DecisionResult:
-        """The result of a request, which may take `budget_s` seconds; raises Away."""
-
-    def workers(self) -> int:
-        """How many processes decide; raises Away."""
-
-
-class Recorder(Protocol):
-    """Counts what happens."""
-
-    def decided(self, decision: Decision) -> None:
-        """Count a decision."""
-
-    def degraded(self, part: str) -> None:
-        """Count a request for which a part of the pool was away."""
-
-
-class Quota(Protocol):
-    """Limits how many sessions a client may begin."""
-
-    def admit(self, client: str) -> None:
-        """Count a session that is about to be pinned; raises TooManySessions, or StoreDown."""
-
-
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """How long pins live, how long decisions may take, and what to do when something is away."""
-
-    session_ttl_s: int
-    session_max_age_s: int | None = None
-    ttl_of_cache: bool = False
-    """Whether a pin lives as long as its model's prompt cache, and is renewed by use."""
-    decision_budget_s: float
-    reject_on_outage: bool
 
 
 class Affinity:
@@ -138,9 +83,19 @@ class Affinity:
         pinned = self._pinned(request)
         if pinned is None:
             return self._decided(request)
-        if request.anew:
-            return self._decided_anew(request, pinned, "asked")
-        return pinned
+        why = "asked" if request.anew else self._why_anew(request, pinned.pin)
+        return self._decided_anew(request, pinned, why) if why else pinned
+
+    def _why_anew(self, request: RouteRequest, pin: Pin | None) -> str | None:
+        """Why a session is decided anew of itself: its cache is of no use any more. None: it stays."""
+        turn = request.turn
+        if pin is None or pin.used_at is None or not (self._policy.redecides and turn and request.windows):
+            return None
+        compacted = turn.is_compacted(pin.generation)
+        cold = time.time() - pin.used_at > request.windows(pin.model_name)
+        if not (compacted or cold) or turn.is_in_tool_loop or turn.is_bound:
+            return None
+        return "compacted" if compacted else "cold"
 
     def _decided_anew(self, request: RouteRequest, pinned: Decision, why: str) -> Decision:
         """Another decision for a session that has a pin; the pin still decides when nobody can make one."""
@@ -173,7 +128,9 @@ class Affinity:
         window_s = request.windows(pin.model_name)
         if window_s <= pin.ttl_s:
             return pin
-        return self._pins.move(request.session, pin, msgspec.structs.replace(pin, ttl_s=window_s)) or pin
+        lasting = msgspec.structs.replace(used(pin, time.time()), ttl_s=window_s)
+        self._pins.move(request.session, pin, lasting)
+        return msgspec.structs.replace(pin, ttl_s=window_s)
 
     def _candidates(self, pin: Pin) -> tuple[str, ...]:
         return self._configured(candidates(pin, self._routes))
@@ -191,7 +148,7 @@ class Affinity:
         messages = (
             conversation.read(request.messages, request.conversation_field) if request.routes and not stays else []
         )
-        if request.session:
+        if request.session and (seen is None or request.anew):
             self._quota.admit(request.client())
         if not messages:
             return self._own(request, seen)
@@ -203,6 +160,8 @@ class Affinity:
                 ttls=self._ttls(request),
                 until=self._until(),
                 seen=seen,
+                used_at=self._used_at(),
+                generation=request.turn.generation if request.turn and self._policy.redecides else None,
                 foreign_turns=bound.length if bound else 0,
                 routes=request.routes,
                 inline=request.inline,
@@ -226,7 +185,13 @@ class Affinity:
         own_ttl_s = self._ttls(request).get(model_name)
         foreign_turns = request.turn.length if request.turn and crossed else 0
         proposed = Pin(
-            model_name=model_name, route_name=None, until=self._until(), ttl_s=own_ttl_s, foreign_turns=foreign_turns
+            model_name=model_name,
+            route_name=None,
+            until=self._until(),
+            ttl_s=own_ttl_s,
+            used_at=self._used_at(),
+            generation=request.turn.generation if request.turn and self._policy.redecides else None,
+            foreign_turns=foreign_turns,
         )
         ttl_s = own_ttl_s or self._policy.session_ttl_s
         standing = self._pins.settle(request.session, proposed, ttl_s, seen)
@@ -238,6 +203,10 @@ class Affinity:
         """When a pin that is made now ends for good; None when use can renew it without end."""
         max_age_s = self._policy.session_max_age_s
         return int(time.time()) + max_age_s if max_age_s else None
+
+    def _used_at(self) -> int | None:
+        """What a pin that is made now says of its last use; None where nobody asks for it."""
+        return int(time.time()) if self._policy.redecides else None
 
     def _ttls(self, request: RouteRequest) -> dict[str, int]:
         """How long a pin to each model would live, where that is as long as the model's prompt cache."""

@@ -12,7 +12,7 @@ import msgspec
 from shared.domain.cooldowns import Cooldown, by_fitness
 from shared.domain.decisions import Decision, RouteRequest
 from shared.domain.failures import Blame, Failure, keeps_pin, suspect
-from shared.domain.pins import Pin
+from shared.domain.pins import Pin, used
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.log_fields import fields
@@ -190,6 +190,7 @@ class Failover:
             return False
         ttl_s = request.windows(model) if request.windows and pin.ttl_s else pin.ttl_s
         foreign_turns = bound.length if bound else pin.foreign_turns
+        pin = used(pin, time.time())
         moved = msgspec.structs.replace(pin, model_name=model, ttl_s=ttl_s, foreign_turns=foreign_turns)
         standing = self._pins.move(request.session, pin, moved)
         log.info(

@@ -19,12 +19,21 @@ class PinStore:
     """Reads, settles and drops pins. Each method is one round trip and raises StoreDown."""
 
     def __init__(
-        self, client: redis.Redis, *, renewed_ttl_s: int | None = None, unreadable: Unreadable | None = None
+        self,
+        client: redis.Redis,
+        *,
+        renewed_ttl_s: int | None = None,
+        notes_use: bool = False,
+        unreadable: Unreadable | None = None,
     ) -> None:
-        """With `renewed_ttl_s`, reading a pin renews its ttl, to so many seconds unless the pin says its own."""
+        """With `renewed_ttl_s`, reading a pin renews its ttl, to so many seconds unless the pin says its own.
+
+        With `notes_use`, reading a pin notes when it was used, in a pin that says so.
+        """
         self._redis = client
         self._decoder = Decoder(codec.decode, unreadable)
-        self._renewed_ttl_s = renewed_ttl_s
+        self._renewed_ttl_s = renewed_ttl_s or 0
+        self._reads_only = not (renewed_ttl_s or notes_use)
         self._drop_if_names = client.register_script(scripts.read("drop_if_names.lua"))
         self._drop_if_same = client.register_script(scripts.read("drop_if_same.lua"))
         self._move = client.register_script(scripts.read("move.lua"))
@@ -34,10 +43,8 @@ class PinStore:
         """The session's pin, or None. A value that is no pin is dropped, and the answer is None."""
         key = keys.affinity(session)
         try:
-            if self._renewed_ttl_s or session.is_implicit:
-                value = self._renew([key], [self._renewed_ttl_s or 0])
-            else:
-                value = self._redis.get(key)
+            reads_only = self._reads_only and not session.is_implicit
+            value = self._redis.get(key) if reads_only else self._renew([key], [self._renewed_ttl_s])
         except WrongType as error:
             self._without(key, error)
             return None

@@ -215,3 +215,16 @@ def test_a_pin_that_replaces_the_seen_one_lives_from_now_on(client: StoreClient,
 
     assert (first.model_name, late.model_name) == ("openai/b", "openai/b")
     assert store.ttl(keys.affinity(SESSION)) > TTL_S / 2
+
+
+def test_reading_a_pin_notes_its_use_and_leaves_the_rest_as_it_was(client: StoreClient, store: redis.Redis) -> None:
+    pins, odd = PinStore(client, notes_use=True), 'a"used_at":5'
+    pins.settle(SESSION, Pin(model_name=odd, route_name=None, used_at=7), TTL_S)
+
+    before, after = pins.get(SESSION), pins.get(SESSION)
+
+    assert before == Pin(model_name=odd, route_name=None, used_at=7)
+    assert after
+    assert after.model_name == odd
+    assert abs((after.used_at or 0) - time.time()) < TTL_S
+    assert 0 < store.ttl(keys.affinity(SESSION)) <= TTL_S

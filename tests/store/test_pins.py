@@ -12,7 +12,7 @@ from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.memory.pins import MemoryPins
-from shared.routing.affinity import Pins
+from shared.routing.ports import Pins
 from shared.store import keys
 from shared.store.connection.commands import StoreClient
 from shared.store.pins import PinStore

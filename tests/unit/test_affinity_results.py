@@ -8,7 +8,8 @@ from shared.domain.pins import Pin
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
 from shared.messages import DecisionRequest, DecisionResult
-from shared.routing.affinity import Affinity, Policy
+from shared.routing.affinity import Affinity
+from shared.routing.ports import Policy
 
 PROVIDER = Provider(name="openai", base_url="http://x/v1", interface="openai")
 OWN, OTHER = Model("openai/own", "own", PROVIDER), Model("openai/a", "a", PROVIDER)

@@ -30,6 +30,7 @@ RANKED = "routing_preferences: [{name: r, description: d, models: %s, selection_
             "for session_cache.type memory only",
         ),
         (ONE + "routing: {session_max_age_seconds: 5}", "routing.session_max_age_seconds", "sliding and cache"),
+        (ONE + "routing: {redecide: when_cold, session_ttl_mode: cache}", "routing.redecide", "take sliding"),
         (ONE + "routing: {fallback_to_default: true}", "routing.fallback_to_default", "no provider is the default"),
         (
             ONE + SOURCE + RANKED % "[openai/a]",

@@ -78,6 +78,11 @@ def implicit(outside: Outside) -> str:
     return _filled(_PROVIDERS + _ROUTES + _USUAL + tenants, outside)
 
 
+def redecide(outside: Outside) -> str:
+    """As usual, and sessions are decided anew when their caches have ended."""
+    return _filled(_PROVIDERS + _ROUTES + _USUAL + "  redecide: when_cold\n", outside)
+
+
 def strict(outside: Outside) -> str:
     """Access keys, tenants, small limits; the provider's own model names, and no service in an outage."""
     return _filled(_PROVIDERS + _ROUTES + _STRICT, outside)

@@ -47,7 +47,7 @@ def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientR
     if allowed is not None and model.name not in allowed:
         raise NotAllowed(f"The model {model.name} is not covered by this API key")
     noted = partial(kept_responses.note, services, tenant) if dialect.is_kept(fields) else None
-    turn = BodyTurn(dialect, fields)
+    turn = BodyTurn(dialect, fields, environ)
     body_asked = Asked(dialect, fields, suffix=suffix, noted=noted)
     asked = environ[ROUTE_REQUEST] = RouteRequest(
         model=model,

@@ -1,6 +1,7 @@
 """What a request says that its session's pin depends on; each is read from the body when somebody asks for it."""
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 
 import msgspec
@@ -10,18 +11,21 @@ from shared.domain.catalog import Model
 from web.dialects.dialect import Dialect
 from web.dialects.fields import named, reasoning
 from web.dialects.fields.body import Fields
+from web.dialects.fields.last_turn import is_result
 
 _HOUR = b'"%b"' % HOUR.encode()
 _TTL_OF_AN_HOUR = re.compile(rb'"ttl"\s*:\s*' + _HOUR)
 _NONE = msgspec.Raw(b"[]")
 _GEMINI = "gemini"
+_NO = ("", "0", "false")
 
 
 class BodyTurn:
     """One request of a conversation."""
 
-    def __init__(self, dialect: Dialect, fields: Fields) -> None:
+    def __init__(self, dialect: Dialect, fields: Fields, environ: Mapping[str, str]) -> None:
         self._api = dialect.name
+        self._environ = environ
         self._conversation = fields.get(dialect.conversation_field, _NONE)
         self._fields = fields
 
@@ -42,6 +46,22 @@ class BodyTurn:
     def length(self) -> int:
         """How many turns the conversation has."""
         return reasoning.count_turns(self._conversation)
+
+    @cached_property
+    def is_in_tool_loop(self) -> bool:
+        """Whether the last turn is a tool's result."""
+        return is_result(self._conversation)
+
+    @property
+    def generation(self) -> str | None:
+        """Which of its agent's contexts it belongs to: Codex counts them behind the id of its window."""
+        return self._environ.get("HTTP_X_CODEX_WINDOW_ID", "").rpartition(":")[2] or None
+
+    def is_compacted(self, before: str | None) -> bool:
+        """Whether the agent has compacted its context since the generation `before`, or just now."""
+        said = self._environ.get("HTTP_X_CLAUDE_CODE_CONTEXT_COMPACTED", "").strip().lower()
+        counted = before is not None and self.generation is not None and self.generation != before
+        return counted or said not in _NO
 
     def is_readable_by(self, model: Model) -> bool:
         """Whether the reasoning is of the kind that the model's provider makes."""
