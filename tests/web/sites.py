@@ -73,8 +73,10 @@ def usual(outside: Outside) -> str:
 
 
 def implicit(outside: Outside) -> str:
-    """As usual, with a tenant header, and requests without an id have a session by their opener."""
-    tenants = "  implicit_sessions: true\n  session_cache: {tenant_header: %(tenant_header)s}\n"
+    """As usual, with a tenant header; requests without an id have a session, and pins live as long as caches."""
+    tenants = (
+        "  implicit_sessions: true\n  session_ttl_mode: cache\n  session_cache: {tenant_header: %(tenant_header)s}\n"
+    )
     return _filled(_PROVIDERS + _ROUTES + _USUAL + tenants, outside)
 
 

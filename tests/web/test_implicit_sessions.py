@@ -119,6 +119,41 @@ def test_a_cache_that_is_asked_to_live_longer_lengthens_the_pin(
     assert cache.ttl(key) > 80_000
 
 
+def test_a_named_session_lives_as_long_as_its_models_cache_where_that_is_the_mode(
+    web: Gateway, cache: redis.Redis, session: str
+) -> None:
+    web.chat(REVIEW, session)
+    web.chat(REVIEW, f"{session}-long", prompt_cache_retention="24h")
+    key = f"plano:affinity:acme:{session}"
+    first = cache.ttl(key)
+    cache.expire(key, 9)
+
+    again = web.chat(WRITE, session)
+
+    assert 0 < first <= 300
+    assert model_of(again) == (REVIEWER, True)
+    assert 200 < cache.ttl(key) <= 300
+    assert 86_000 < cache.ttl(f"{key}-long") <= 86_400
+
+
+def test_a_session_that_moves_to_another_provider_lives_by_that_ones_cache(
+    web: Gateway, outside: Outside, cache: redis.Redis, session: str
+) -> None:
+    models = ["openai/gpt-5.2", WRITER]
+    route = {"name": "r", "description": "review this analysis", "models": models}
+    asked: dict[str, Any] = {"routing_preferences": [route], "prompt_cache_retention": "24h"}
+    key = f"plano:affinity:acme:{session}"
+    web.chat(REVIEW, session, **asked)
+    before = cache.ttl(key)
+    outside.provider.behave("status", code=503, model="gpt-5.2")
+
+    moved = web.chat(REVIEW, session, **asked)
+
+    assert model_of(moved) == (WRITER, False)
+    assert before > 80_000
+    assert 0 < cache.ttl(key) <= 300
+
+
 def test_an_id_comes_before_the_opener(web: Gateway, session: str) -> None:
     opener = f"{REVIEW} {session}"
     web.chat(opener, tools=[TOOL])
