@@ -7,6 +7,7 @@ import msgspec
 
 from shared.config import Config
 from shared.domain.latency import Sample
+from shared.domain.money.savings import Account, Amounts
 from shared.domain.pins import Held, Pin
 from shared.domain.ranking import EMPTY, Snapshot
 from shared.memory.cooldowns import MemoryCooldowns
@@ -25,6 +26,7 @@ from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from shared.store.pins import PinStore
 from shared.store.queue import RefreshQueue
+from shared.store.savings import SavingsStore
 from shared.store.web_replicas import Replicas
 from shared.tracing import Tracing
 
@@ -79,6 +81,13 @@ class Responses(Protocol):
         """The model that made a response; None for one that is not known."""
 
 
+class Ledger(Protocol):
+    """Keeps what answers cost and saved; raises StoreDown."""
+
+    def add(self, hour: int, sums: Mapping[Account, Amounts]) -> None:
+        """Add to an hour, which is counted from the epoch."""
+
+
 class WebBase(msgspec.Struct, frozen=True, kw_only=True):
     """The objects that a web process is built on."""
 
@@ -98,6 +107,8 @@ class WebBase(msgspec.Struct, frozen=True, kw_only=True):
     prices: Metrics
     latencies: Latencies | None
     """None: the config has no metric source of the kind `observed`."""
+    ledger: Ledger | None
+    """None: nothing is priced, or there is no Redis to keep it."""
 
 
 class WorkerBase(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +142,7 @@ class ViewBase(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     metrics: MetricsStore
     cooldowns: CooldownStore
+    savings: SavingsStore
 
 
 class InPlace(NamedTuple):

@@ -32,6 +32,7 @@ from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.quotas import SessionQuota
 from shared.store.responses import ResponseStore
+from shared.store.savings import SavingsStore
 from shared.store.web_replicas import Replicas
 from shared.tracing import Tracing
 
@@ -94,6 +95,7 @@ def web(
         replicas=Replicas(pins_redis, unreadable),
         prices=RecentSnapshot(MetricsStore(pins_redis, unreadable)) if _priced(config) else NoMetrics(),
         latencies=_latencies(config, pins_redis, unreadable),
+        ledger=SavingsStore(pins_redis, unreadable) if _priced(config) else None,
         tracing=traces,
     )
 
@@ -144,7 +146,12 @@ def view(settings: Settings, env: Mapping[str, str]) -> ViewBase:
         raise ConfigError(["routing.session_cache.type: is memory; only redis can be looked at from outside"])
     pins_endpoint, _ = _endpoints(settings, config, connections=1)
     client = pins_endpoint.client(StoreDown)
-    return ViewBase(config=config, metrics=MetricsStore(client), cooldowns=CooldownStore(client))
+    return ViewBase(
+        config=config,
+        metrics=MetricsStore(client),
+        cooldowns=CooldownStore(client),
+        savings=SavingsStore(client),
+    )
 
 
 def console(settings: Settings, url: str) -> StoreClient:
@@ -182,6 +189,7 @@ def _memory_web(
         replicas=None,
         prices=made.metrics if _priced(config) else NoMetrics(),
         latencies=latencies if source else None,
+        ledger=None,
         tracing=traces,
     )
 

@@ -20,6 +20,7 @@ from web.dialects.fields.sessions import Sources
 from web.ops import heartbeat, metrics, usage
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
+from web.ops.savings import Savings
 from web.ops.usage import UsageRecorder
 from web.proxy.cache_keys import CacheKeys, shared_secret
 from web.proxy.providers import upstream
@@ -58,6 +59,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             metrics,
             base.prices,
             base.latencies,
+            Savings(metrics, base.ledger),
+            routes=[route.name for route in config.routes],
             models=[model.name for model in config.catalog.models],
             tenants=[name for key in config.access_keys for name in (key.tenant, *(key.tenants or ())) if name],
         )

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from shared.config.faults import UNREADABLE, Faults, Path, by_path, listed
 from shared.config.fields import url_fault
 from shared.config.limits import Limits
-from shared.config.models import OBSERVED, AccessKey, ConfigFile, MetricSource, RoutingPreference
+from shared.config.models import FILE, OBSERVED, AccessKey, ConfigFile, MetricSource, RoutingPreference
 from shared.config.providers import Served, unknown
 from shared.domain.catalog import Catalog
 from shared.domain.routes import Prefer, name_fault, prefer_fault
 
 _CREDENTIALS = ("authorization", "x-provider-authorization", "proxy-authorization", "cookie")
-_SOURCES = {"cost": ("digitalocean", "models.dev"), "latency": ("prometheus", OBSERVED)}
+_SOURCES = {"cost": ("digitalocean", "models.dev", "litellm", FILE), "latency": ("prometheus", OBSERVED)}
 
 
 def check(file: ConfigFile, catalog: Catalog, faults: Faults) -> None:
@@ -65,6 +65,7 @@ def _source_faults(source: MetricSource) -> Iterator[tuple[str, str, str]]:
         for name in ("url", "query"):
             if getattr(source, name) is None:
                 yield name, "is missing", "prometheus needs a url and a query"
+    yield from _faults_of_path(source)
     if source.max_age and source.max_age < source.refresh_interval_s:
         right = "make it longer, else data is too old before it is renewed"
         yield "max_age", "is shorter than the refresh interval", right
@@ -72,6 +73,17 @@ def _source_faults(source: MetricSource) -> Iterator[tuple[str, str, str]]:
         yield "half_life", f"is for {OBSERVED} only", "leave it out"
     if source.url and source.type != "cost" and (fault := url_fault(source.url)):
         yield "url", *fault
+
+
+def _faults_of_path(source: MetricSource) -> Iterator[tuple[str, str, str]]:
+    if source.provider != FILE:
+        if source.path:
+            yield "path", f"is for {FILE} only", "leave it out"
+        return
+    if source.path is None:
+        yield "path", "is missing", "name a file of prices, its path starting at the config file"
+    if source.url:
+        yield "url", f"is not for {FILE}", "name the file in path"
 
 
 def _check_limits(limits: Limits, faults: Faults) -> None:

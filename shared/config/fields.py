@@ -181,6 +181,14 @@ def _ca_file(name: str, info: ValidationInfo) -> str:
     return path
 
 
+def _price_file(name: str, info: ValidationInfo) -> str:
+    """The file's path; a relative one starts at the folder in the validation context."""
+    path = Path(info.context or ".") / name
+    if not path.is_file():
+        raise refused("is not there", "it is a file of prices, its path starting at the config file")
+    return str(path)
+
+
 def _digest(_source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
     secret = handler.generate_schema(Secret)
     return core_schema.no_info_after_validator_function(lambda key: hashlib.sha256(key.encode()).digest(), secret)
@@ -248,6 +256,7 @@ RedisUrl = Annotated[
     AfterValidator(partial(_checked_url, query=True)),
 ]
 PromptFile = Annotated[Text, AfterValidator(_prompt_file)]
+PriceFile = Annotated[Text, AfterValidator(_price_file)]
 CaFile = Annotated[Text, AfterValidator(_ca_file)]
 ModelName = Annotated[
     str,

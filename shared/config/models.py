@@ -18,6 +18,7 @@ from shared.config.fields import (
     ModelNames,
     Percent,
     Positive,
+    PriceFile,
     Secret,
     SecretDigest,
     Section,
@@ -37,7 +38,9 @@ from shared.domain.routes import Prefer
 
 OBSERVED = "observed"
 """The source that is the pool itself."""
-REFRESH_S = {"digitalocean": 3600, "models.dev": 3600, "prometheus": 60, OBSERVED: 10}
+FILE = "file"
+"""The source that is a file beside the config."""
+REFRESH_S = {"digitalocean": 3600, "models.dev": 3600, "litellm": 3600, FILE: 60, "prometheus": 60, OBSERVED: 10}
 """How often a source is read, unless the file says otherwise."""
 HALF_LIFE_S = 300
 MAX_AGE_INTERVALS = 6
@@ -147,8 +150,11 @@ class MetricSource(Section):
     """Where prices or latencies come from."""
 
     type: Literal["cost", "latency"] = Field(description="What it says of a model: its price or its latency.")
-    provider: Literal["digitalocean", "models.dev", "prometheus", "observed"] = Field(
-        description="Where it is read; the first two say costs, the others latencies."
+    provider: Literal["digitalocean", "models.dev", "litellm", "file", "prometheus", "observed"] = Field(
+        description="Where it is read; the first four say costs, the others latencies."
+    )
+    path: PriceFile | None = Field(
+        None, description="file only: US$ per million tokens by model, or a table of models.dev or LiteLLM."
     )
     url: UrlWithQuery | None = Field(None, description="Its address; only prometheus has none of its own.")
     query: Text | None = Field(None, description="prometheus only: PromQL whose series carry `model_name`.")

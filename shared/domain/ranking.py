@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from shared.domain.cooldowns import Cooldown, by_fitness
+from shared.domain.money import Prices
 from shared.domain.routes import SOURCE_FOR, Prefer
 
 T = TypeVar("T")
@@ -32,14 +33,6 @@ class Measure(msgspec.Struct, frozen=True):
     source: str = ""
 
 
-class Price(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a model's tokens cost, in US$ per million; `cached_input` is None where it is not known."""
-
-    input: float
-    output: float
-    cached_input: float | None = None
-
-
 class Snapshot(msgspec.Struct, frozen=True):
     """What is known of the models: keyed by qualified name or bare id.
 
@@ -49,7 +42,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     cost: dict[str, Measure] = {}
     latency: dict[str, Measure] = {}
-    prices: dict[str, Price] = {}
+    prices: dict[str, Prices] = {}
 
     def measures(self, kind: Kind) -> dict[str, Measure]:
         """All figures of a kind."""
@@ -59,7 +52,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         """When the newest figure of a kind was read; None when there is none."""
         return max((measure.as_of for measure in self.measures(kind).values()), default=None)
 
-    def renewed(self, kind: Kind, measures: dict[str, Measure], prices: dict[str, Price]) -> "Snapshot":
+    def renewed(self, kind: Kind, measures: dict[str, Measure], prices: dict[str, Prices]) -> "Snapshot":
         """The same with all figures of one kind replaced; those of the other kind stand."""
         if kind is Kind.LATENCY:
             return msgspec.structs.replace(self, latency=measures)

@@ -8,6 +8,7 @@
 | plano:response:<tenant>:<id>                         | string  | the model that made it         | session_ttl_s   |
 | plano:metrics:snapshot                               | string  | cost and latency, as JSON      | 9 refreshes     |
 | plano:metrics:observed                               | hash    | model: time to first byte      | 9 half-lives    |
+| plano:money:<hour>                                   | hash    | account: cost, kept, lost      | 8 days          |
 | plano:replica:<id>                                   | hash    | address, version, config digest| 30 s, renewed   |
 | plano:cooldown:<provider/model>                      | string  | why and since when it sits out | time to sit out |
 | plano:failures:<provider/model>                      | string  | how often it failed in a row   | that + 10 min   |
@@ -89,6 +90,11 @@ def probe(model: str) -> str:
 def sessions(client: str, minute: int) -> str:
     """The key of the count of a client's new sessions in a minute; `minute` is counted from the epoch."""
     return f"plano:sessions:{_escaped(client)}:{minute}"
+
+
+def money(hour: int) -> str:
+    """The key of what answers have cost and saved in an hour, which is counted from the epoch."""
+    return f"plano:money:{hour}"
 
 
 def replica(replica_id: str) -> str:

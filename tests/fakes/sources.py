@@ -22,14 +22,15 @@ class Page(StandIn):
 
 
 class Sources(Page):
-    """Tells invented figures in the shapes of DigitalOcean's catalog, of models.dev and of Prometheus."""
+    """Tells invented figures in the shapes of DigitalOcean, models.dev, LiteLLM and Prometheus."""
 
     settable: ClassVar[frozenset[str]] = StandIn.settable | {"prices", "latencies"}
 
     def __init__(self, port: int = 0) -> None:
         super().__init__(port)
         self.prices: Prices = {}
-        """US$ per million tokens of each `provider/id`: input, output, and cached input if it is known."""
+        """US$ per million tokens of each `provider/id`: input, output, then those that are known of reading from the
+        cache and of writing to it."""
         self.latencies: Mapping[str, float | str] = {}
         """Seconds per model; a text is sent as it is."""
 
@@ -48,6 +49,11 @@ class Sources(Page):
         """The address of models.dev's list."""
         return f"{self.root}/api.json"
 
+    @property
+    def litellm(self) -> str:
+        """The address of LiteLLM's table."""
+        return f"{self.root}/model_prices_and_context_window.json"
+
     def respond(self, request: Request) -> Answer:
         """What the page says; 404 for a page that is not there, 400 for a query that asks nothing."""
         target = urlsplit(request.path)
@@ -56,6 +62,8 @@ class Sources(Page):
                 return whole(dumps(_catalog(self.prices)))
             case "GET", "/api.json":
                 return whole(dumps(_providers(self.prices)))
+            case "GET", "/model_prices_and_context_window.json":
+                return whole(dumps(_table(self.prices)))
             case "GET", "/api/v1/query":
                 if not parse_qs(target.query).get("query"):
                     return whole(dumps({"status": "error", "errorType": "bad_data"}), status=400)
@@ -115,5 +123,22 @@ def _providers(prices: Prices) -> dict[str, Any]:
         offer = providers.setdefault(provider, {"id": provider, "env": ["KEY"], "models": {}})
         offer["models"][model_id] = {"id": model_id, "limit": {"context": 128000}}
         if price:
-            offer["models"][model_id]["cost"] = dict(zip(("input", "output", "cache_read"), price, strict=False))
+            offer["models"][model_id]["cost"] = dict(
+                zip(("input", "output", "cache_read", "cache_write"), price, strict=False)
+            )
     return providers
+
+
+def _table(prices: Prices) -> dict[str, Any]:
+    explained = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0, "max_tokens": "how many, at most"}
+    table: dict[str, Any] = {"sample_spec": explained}
+    fields = (
+        "input_cost_per_token",
+        "output_cost_per_token",
+        "cache_read_input_token_cost",
+        "cache_creation_input_token_cost",
+    )
+    for name, price in prices.items():
+        costs = {field: each / _PER_MILLION for field, each in zip(fields, price or (), strict=False)}
+        table[name] = {"litellm_provider": name.partition("/")[0], "mode": "chat", **costs}
+    return table

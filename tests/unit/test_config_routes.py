@@ -1,5 +1,7 @@
 """Routes and the figures they are ranked by."""
 
+from pathlib import Path
+
 import pytest
 
 from shared.domain.routes import Prefer, Route
@@ -159,8 +161,41 @@ def test_a_source_that_cannot_work_is_refused(read: Read) -> None:
     assert faults(read, PROVIDERS + text) == (
         (
             "model_metrics_sources[0].provider: is prometheus, which is no source of type cost; "
-            "it is digitalocean or models.dev"
+            "it is digitalocean, models.dev, litellm or file"
         ),
         "model_metrics_sources[1].url: is missing; prometheus needs a url and a query",
         "model_metrics_sources[1].query: is missing; prometheus needs a url and a query",
     )
+
+
+def test_a_file_of_prices_is_named_from_the_config_s_folder(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "prices.yaml").write_text("openai/a: {input: 1, output: 2}")
+
+    (found,) = read(f"{PROVIDERS}model_metrics_sources: [{{type: cost, provider: file, path: prices.yaml}}]").sources
+
+    assert found.path == str(tmp_path / "prices.yaml")
+    assert found.refresh_interval_s == 60
+
+
+@pytest.mark.parametrize(
+    ("source", "wrong"),
+    [
+        (
+            "{type: cost, provider: file}",
+            "path: is missing; name a file of prices, its path starting at the config file",
+        ),
+        (
+            "{type: cost, provider: file, path: gone.yaml}",
+            "path: is not there; it is a file of prices, its path starting at the config file",
+        ),
+        ("{type: cost, provider: litellm, path: prices.yaml}", "path: is for file only; leave it out"),
+        (
+            '{type: cost, provider: file, path: prices.yaml, url: "http://h"}',
+            "url: is not for file; name the file in path",
+        ),
+    ],
+)
+def test_a_file_of_prices_goes_with_its_provider_alone(read: Read, tmp_path: Path, source: str, wrong: str) -> None:
+    (tmp_path / "prices.yaml").write_text("openai/a: {input: 1, output: 2}")
+
+    assert faults(read, f"{PROVIDERS}model_metrics_sources: [{source}]") == (f"model_metrics_sources[0].{wrong}",)

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, cast
 
+from shared.domain.money import Usage
 from web.dialects import messages, responses
-from web.dialects.dialect import AnswerReader, Usage
+from web.dialects.dialect import AnswerReader
 from web.dialects.errors import ErrorInfo
 from web.proxy import streams
 from web.proxy.providers.answer import Answer
@@ -29,15 +30,22 @@ def translating(source: str, target: str, request: dict[str, Any] | None = None)
 
 def test_usage_of_a_streamed_message_comes_in_two_parts() -> None:
     reader = messages.reader("p/m", pinned=False)
-    begun = {"input_tokens": 5, "cache_read_input_tokens": 90, "cache_creation_input_tokens": 2, "output_tokens": 1}
+    begun = {
+        "input_tokens": 5,
+        "cache_read_input_tokens": 90,
+        "cache_creation_input_tokens": 8,
+        "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 6},
+        "output_tokens": 1,
+    }
+    ended = {"output_tokens": 7, "cache_creation_input_tokens": 8, "output_tokens_details": {"thinking_tokens": 3}}
 
     read(
         reader,
         sent("message_start", message={"id": "a", "model": "m", "usage": begun}),
-        sent("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 7}),
+        sent("message_delta", delta={"stop_reason": "end_turn"}, usage=ended),
     )
 
-    assert reader.usage() == Usage(input=7, cached=90, output=7)
+    assert reader.usage() == Usage(input=5, cached=90, cache_write_5m=2, cache_write_1h=6, output=7, reasoning=3)
 
 
 def test_only_the_models_name_changes_in_a_streamed_message() -> None:

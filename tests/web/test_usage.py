@@ -8,11 +8,13 @@ import msgspec
 import pytest
 
 from shared.domain.latency import Sample
-from shared.domain.ranking import Price, Snapshot
+from shared.domain.money import Prices, Usage
+from shared.domain.money.savings import Account
+from shared.domain.ranking import Snapshot
 from shared.errors import StoreDown
 from web.dialects import chat
 from web.dialects.chat import ChatReader
-from web.dialects.dialect import Usage
+from web.ops.savings import Ledger, Savings
 from web.ops.usage import MOST_NAMES, UsageRecorder
 
 
@@ -23,12 +25,24 @@ class Counted:
         self.tokens: dict[tuple[str, str], dict[str, int]] = {}
         self.usd: dict[tuple[str, str], float] = {}
         self.reasoning: list[str] = []
+        self.saved: dict[tuple[str, str], float] = {}
+        self.gone: dict[str, float] = {}
+        self.dropped = 0
 
     def used(self, model: str, tenant: str, tokens: Mapping[str, int]) -> None:
-        self.tokens[model, tenant] = dict(tokens)
+        self.tokens[model, tenant] = {kind: count for kind, count in tokens.items() if count}
 
     def spent(self, model: str, tenant: str, usd: float) -> None:
-        self.usd[model, tenant] = usd
+        self.usd[model, tenant] = self.usd.get((model, tenant), 0) + usd
+
+    def kept(self, model: str, tenant: str, usd: float) -> None:
+        self.saved[model, tenant] = self.saved.get((model, tenant), 0) + usd
+
+    def lost(self, reason: str, usd: float) -> None:
+        self.gone[reason] = self.gone.get(reason, 0) + usd
+
+    def unsaved(self) -> None:
+        self.dropped += 1
 
     def reasoning_dropped(self, model: str) -> None:
         self.reasoning.append(f"dropped {model}")
@@ -41,7 +55,7 @@ class Known:
     """Prices that stand."""
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(prices={"a/x": Price(2, 8, 0.5), "y": Price(3, 15)})
+        return Snapshot(prices={"a/x": Prices(2, 8, 0.5, 2.5), "y": Prices(3, 15)})
 
 
 class Shared:
@@ -68,9 +82,11 @@ def counted() -> Counted:
     return Counted()
 
 
-def recorder_of(counted: Counted, shared: Shared | None = None, **names: Sequence[str]) -> UsageRecorder:
+def recorder_of(
+    counted: Counted, shared: Shared | None = None, ledger: Ledger | None = None, **names: Sequence[str]
+) -> UsageRecorder:
     """One that publishes when the test says so."""
-    return UsageRecorder(counted, Known(), shared, **names)
+    return UsageRecorder(counted, Known(), shared, Savings(counted, ledger), **names)
 
 
 @pytest.fixture
@@ -80,7 +96,7 @@ def recorder(counted: Counted) -> UsageRecorder:
 
 def test_tokens_are_counted_by_kind_and_priced_by_kind(recorder: UsageRecorder, counted: Counted) -> None:
     for _ in range(2):
-        recorder.answered("a/x", "team", 0.1, usage(1000, 100, 600))
+        recorder.answered(Account("team", "a/x", ""), 0.1, usage(1000, 100, 600))
 
     recorder.publish()
 
@@ -90,7 +106,7 @@ def test_tokens_are_counted_by_kind_and_priced_by_kind(recorder: UsageRecorder, 
 
 def test_cached_input_without_a_price_costs_what_input_does(recorder: UsageRecorder, counted: Counted) -> None:
     """Found by its bare id, as the ranking finds it."""
-    recorder.answered("b/y", None, 0.1, usage(1000, 0, 600))
+    recorder.answered(Account("", "b/y", ""), 0.1, usage(1000, 0, 600))
 
     recorder.publish()
 
@@ -98,16 +114,16 @@ def test_cached_input_without_a_price_costs_what_input_does(recorder: UsageRecor
 
 
 def test_tokens_of_a_model_without_a_price_are_counted_too(recorder: UsageRecorder, counted: Counted) -> None:
-    recorder.answered("c/z", "team", 0.1, usage(7, 3))
+    recorder.answered(Account("team", "c/z", ""), 0.1, usage(7, 3))
 
     recorder.publish()
 
-    assert counted.tokens == {("c/z", "team"): {"input": 7, "cached": 0, "output": 3}}
+    assert counted.tokens == {("c/z", "team"): {"input": 7, "output": 3}}
     assert counted.usd == {}
 
 
 def test_each_answer_is_counted_once(recorder: UsageRecorder, counted: Counted) -> None:
-    recorder.answered("a/x", "team", 0.1, usage(7, 3))
+    recorder.answered(Account("team", "a/x", ""), 0.1, usage(7, 3))
     recorder.publish()
     counted.tokens.clear()
 
@@ -118,7 +134,7 @@ def test_each_answer_is_counted_once(recorder: UsageRecorder, counted: Counted) 
 
 @pytest.mark.parametrize("said", [b"null", b"7", b"[]", b'"x"', b'{"prompt_tokens":-1}', b'{"prompt_tokens":"1"}'])
 def test_what_is_no_usage_is_passed_over(recorder: UsageRecorder, counted: Counted, said: bytes) -> None:
-    recorder.answered("a/x", "team", 0.1, chat.read_usage(msgspec.Raw(said)))
+    recorder.answered(Account("team", "a/x", ""), 0.1, chat.read_usage(msgspec.Raw(said)))
 
     recorder.publish()
 
@@ -126,18 +142,18 @@ def test_what_is_no_usage_is_passed_over(recorder: UsageRecorder, counted: Count
 
 
 def test_more_cached_tokens_than_there_were_count_as_all(recorder: UsageRecorder, counted: Counted) -> None:
-    recorder.answered("a/x", "team", 0.1, usage(10, None, 99))
+    recorder.answered(Account("team", "a/x", ""), 0.1, usage(10, None, 99))
 
     recorder.publish()
 
-    assert counted.tokens["a/x", "team"] == {"input": 0, "cached": 10, "output": 0}
+    assert counted.tokens["a/x", "team"] == {"cached": 10}
 
 
 def test_tenants_that_clients_name_are_counted_up_to_a_limit(recorder: UsageRecorder, counted: Counted) -> None:
     """Each has counters of its own for as long as the process lives; the config's are always among them."""
     for n in range(MOST_NAMES + 50):
-        recorder.answered("a/x", f"tenant-{n}", 0.1, usage(1, 1))
-    recorder.answered("a/x", "team", 0.1, usage(1, 1))
+        recorder.answered(Account(f"tenant-{n}", "a/x", ""), 0.1, usage(1, 1))
+    recorder.answered(Account("team", "a/x", ""), 0.1, usage(1, 1))
 
     recorder.publish()
 
@@ -150,7 +166,7 @@ def test_models_that_clients_name_are_counted_up_to_a_limit(counted: Counted) ->
     shared = Shared()
     recorder = recorder_of(counted, shared)
     for n in range(MOST_NAMES + 50):
-        recorder.answered(f"wild/{n}", None, 0.1, usage(1, 1))
+        recorder.answered(Account("", f"wild/{n}", ""), 0.1, usage(1, 1))
 
     recorder.publish()
 
@@ -162,7 +178,7 @@ def test_waits_are_collected_and_told_at_once(counted: Counted) -> None:
     shared = Shared()
     recorder = recorder_of(counted, shared)
     for model, waited_s in (("a/x", 0.25), ("b/y", 0.5), ("a/x", 0.75)):
-        recorder.answered(model, None, waited_s, None)
+        recorder.answered(Account("", model, ""), waited_s, None)
 
     recorder.publish()
     recorder.publish()
@@ -172,11 +188,11 @@ def test_waits_are_collected_and_told_at_once(counted: Counted) -> None:
 
 def test_a_redis_that_is_away_costs_what_was_seen_and_nothing_else(counted: Counted) -> None:
     recorder = recorder_of(counted, Shared(away=True))
-    recorder.answered("a/x", None, 0.1, usage(7, 3))
+    recorder.answered(Account("", "a/x", ""), 0.1, usage(7, 3))
 
     recorder.publish()
 
-    assert counted.tokens == {("a/x", ""): {"input": 7, "cached": 0, "output": 3}}
+    assert counted.tokens == {("a/x", ""): {"input": 7, "output": 3}}
 
 
 @pytest.mark.parametrize(("model", "pinned"), [("a/x", False), (None, False), (None, True)])

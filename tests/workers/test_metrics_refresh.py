@@ -13,7 +13,8 @@ from shared import bootstrap
 from shared.config.models import MetricSource, max_ages_s
 from shared.domain.conversation import Message
 from shared.domain.decisions import Trace
-from shared.domain.ranking import EMPTY, Kind, Measure, Price, Snapshot, rank
+from shared.domain.money import Prices
+from shared.domain.ranking import EMPTY, Kind, Measure, Snapshot, rank
 from shared.domain.routes import Prefer, Route
 from shared.errors import StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
@@ -128,7 +129,7 @@ def test_a_refresh_puts_figures_down_with_their_time_and_source(
         "acme/one": (6, "models.dev"),
         "acme/two": (2, "models.dev"),
     }
-    assert snapshot.prices == {"acme/one": Price(2, 4, 1), "acme/two": Price(1, 1)}
+    assert snapshot.prices == {"acme/one": Prices(2, 4, 1), "acme/two": Prices(1, 1)}
     assert before <= (snapshot.as_of(Kind.COST) or 0) <= time.time()
 
 
@@ -329,7 +330,7 @@ def test_the_last_snapshot_stands_while_redis_is_away(tmp_path: Path) -> None:
 def test_five_thousand_models_cost_a_decision_less_than_a_millisecond(metrics: MetricsStore) -> None:
     now, names = time.time(), [f"provider-{n % 40}/some-model-{n}" for n in range(5000)]
     cost = {name: Measure(n + 0.25, now, "models.dev") for n, name in enumerate(names)}
-    prices = {name: Price(n, 0.25, 0.1) for n, name in enumerate(names)}
+    prices = {name: Prices(n, 0.25, 0.1) for n, name in enumerate(names)}
     metrics.replace(Snapshot(cost=cost, latency=cost, prices=prices), 60)
     who = decider(RecentSnapshot(metrics), [MetricSource(type="cost", provider="models.dev")])
     asked = order(Prefer.CHEAPEST, tuple(names[9::-1]))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.config.models import MetricSource
-from shared.domain.ranking import Price
+from shared.domain.money import Prices
 from shared.errors import SourceFailed
 from tests.fakes.ports import free_port
 from tests.fakes.sources import Huge, Sources, Trickle, vector
@@ -17,6 +17,7 @@ from workers.metrics.fetch import Fetch
 from workers.metrics.reading import Reading
 
 NAMES = list(SOURCES)
+COSTS = ["digitalocean", "models.dev", "litellm"]
 MIB = 1024 * 1024
 
 
@@ -37,19 +38,24 @@ def pages(server: Sources) -> Iterator[Sources]:
 
 
 def source(name: str, pages: Sources, **limits: Any) -> Source:
-    urls = {"digitalocean": pages.digitalocean, "models.dev": pages.models_dev, "prometheus": pages.prometheus}
+    urls = {
+        "digitalocean": pages.digitalocean,
+        "models.dev": pages.models_dev,
+        "litellm": pages.litellm,
+        "prometheus": pages.prometheus,
+    }
     query = "avg by (model_name) (ttft)"
     config = MetricSource.model_validate({"type": "cost", "provider": name, "url": urls[name], "query": query})
     return SOURCES[name](config, Fetch(**limits))
 
 
-@pytest.mark.parametrize("name", ["digitalocean", "models.dev"])
+@pytest.mark.parametrize("name", COSTS)
 def test_a_cost_is_the_sum_of_input_and_output_per_million_tokens(name: str, pages: Sources) -> None:
     """Whatever unit the source writes it in."""
     reading = source(name, pages).read()
 
     assert reading.values == {"acme/large": 15, "acme/small": 0.3}
-    assert reading.prices == {"acme/large": Price(3, 12, 0.3), "acme/small": Price(0.1, 0.2)}
+    assert reading.prices == {"acme/large": Prices(3, 12, 0.3), "acme/small": Prices(0.1, 0.2)}
 
 
 def test_prometheus_is_asked_the_query_and_says_seconds(pages: Sources) -> None:
@@ -59,7 +65,7 @@ def test_prometheus_is_asked_the_query_and_says_seconds(pages: Sources) -> None:
     assert pages.requests[0].path == "/api/v1/query?query=avg+by+%28model_name%29+%28ttft%29"
 
 
-@pytest.mark.parametrize("name", ["digitalocean", "models.dev"])
+@pytest.mark.parametrize("name", COSTS)
 def test_a_model_without_a_whole_price_has_no_data(name: str, pages: Sources) -> None:
     """Ranked as zero it would be the cheapest of all."""
     pages.prices = {"acme/large": (3, 12), "acme/unpriced": None, "acme/half": (1,)}
@@ -67,7 +73,7 @@ def test_a_model_without_a_whole_price_has_no_data(name: str, pages: Sources) ->
     assert source(name, pages).read().values == {"acme/large": 15}
 
 
-@pytest.mark.parametrize("name", ["digitalocean", "models.dev"])
+@pytest.mark.parametrize("name", COSTS)
 def test_a_price_of_zero_is_a_price(name: str, pages: Sources) -> None:
     pages.prices = {"acme/free": (0, 0)}
 
@@ -78,10 +84,10 @@ def test_the_older_name_of_the_cached_price_is_read(pages: Sources) -> None:
     pricing = {"input_price_per_million": 3e-06, "output_price_per_million": 1.2e-05, "input_cache_read": 3e-07}
     pages.behave("status", code=200, body={"data": [{"model_id": "large", "pricing": pricing}]})
 
-    assert source("digitalocean", pages).read().prices == {"large": Price(3, 12, 0.3)}
+    assert source("digitalocean", pages).read().prices == {"large": Prices(3, 12, 0.3)}
 
 
-@pytest.mark.parametrize("name", ["digitalocean", "models.dev"])
+@pytest.mark.parametrize("name", COSTS)
 def test_negative_prices_are_dropped_with_a_warning(
     name: str, pages: Sources, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -89,7 +95,7 @@ def test_negative_prices_are_dropped_with_a_warning(
 
     prices = source(name, pages).read().prices
 
-    assert prices["acme/large"] == Price(3, 12)
+    assert prices["acme/large"] == Prices(3, 12)
     assert "acme/odd" not in prices
     assert "such as of 'acme/odd'" in caplog.text
 
@@ -219,7 +225,7 @@ def test_an_alias_gives_a_figure_our_name_too(pages: Sources) -> None:
     reading = source("models.dev", pages).read().named({"acme/large": "azure/big", "acme/none": "azure/none"})
 
     assert reading.values == {"acme/large": 15, "acme/small": 0.3, "azure/big": 15}
-    assert reading.prices["azure/big"] == Price(3, 12, 0.3)
+    assert reading.prices["azure/big"] == Prices(3, 12, 0.3)
 
 
 def test_an_alias_wins_over_the_source_s_own_name() -> None:
@@ -230,6 +236,6 @@ def test_an_alias_wins_over_the_source_s_own_name() -> None:
 
 def test_equal_sums_of_prices_are_equal() -> None:
     """0.1 + 0.2 is not 0.3 to a computer; a tie must stay one, so that the declared order decides."""
-    reading = Reading.of_prices({"a": Price(0.1, 0.2), "b": Price(0.15, 0.15)})
+    reading = Reading.of_prices({"a": Prices(0.1, 0.2), "b": Prices(0.15, 0.15)})
 
     assert reading.values["a"] == reading.values["b"]

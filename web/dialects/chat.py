@@ -7,13 +7,13 @@ from urllib.parse import quote
 import msgspec
 
 from shared.domain.catalog import Model
+from shared.domain.money import Usage
 from shared.errors import BadRequest
-from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.dialects.event_lines import data_line
 from web.dialects.fields import body, named
 from web.dialects.fields.body import Fields
-from web.dialects.fields.usage import Details, Tokens, decoded, openai_usage
+from web.dialects.fields.usage import InputDetails, OutputDetails, Tokens, decoded, openai_usage
 
 name = "chat"
 conversation_field = "messages"
@@ -161,7 +161,9 @@ class _Usage(msgspec.Struct):
 
     prompt_tokens: Tokens | None = None
     completion_tokens: Tokens | None = None
-    prompt_tokens_details: Details | None = None
+    total_tokens: Tokens | None = None
+    prompt_tokens_details: InputDetails | None = None
+    completion_tokens_details: OutputDetails | None = None
 
 
 _decode_usage = msgspec.json.Decoder(_Usage | None).decode
@@ -170,4 +172,10 @@ _decode_usage = msgspec.json.Decoder(_Usage | None).decode
 def read_usage(data: msgspec.Raw) -> Usage | None:
     """The tokens in a `usage` object; None when it is null or not readable."""
     said = decoded(_decode_usage, data)
-    return said and openai_usage(said.prompt_tokens, said.prompt_tokens_details, said.completion_tokens)
+    return said and openai_usage(
+        said.prompt_tokens,
+        said.completion_tokens,
+        said.total_tokens,
+        said.prompt_tokens_details,
+        said.completion_tokens_details,
+    )

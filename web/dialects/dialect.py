@@ -6,16 +6,9 @@ from typing import Protocol
 import msgspec
 
 from shared.domain.catalog import Model
+from shared.domain.money import Usage
 from web.dialects.errors import ErrorInfo
 from web.dialects.fields.body import Fields
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """The tokens that an answer says it used, each counted once: `input` is without the cached ones."""
-
-    input: int = 0
-    cached: int = 0
-    output: int = 0
 
 
 class AnswerReader(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import msgspec
 
 from shared.domain.catalog import Model
+from shared.domain.money import Usage
 from shared.errors import BadRequest
-from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.dialects.event_lines import renamed
 from web.dialects.fields import body, named
@@ -167,14 +167,22 @@ class MessagesReader:
         """Take what is said of usage: a stream says what came in at its beginning, and what went out at its end."""
         self.unread = self.unread or _is_unread(fields.get("input_transformations", named.NULL))
         said = read_usage(fields["usage"]) if "usage" in fields else None
-        if said is None:
-            return
-        before = self._usage or Usage()
-        self._usage = Usage(
-            input=said.input or before.input,
-            cached=said.cached or before.cached,
-            output=said.output or before.output,
-        )
+        if said is not None and self._usage is not None:
+            said = _merged(self._usage, said)
+        self._usage = said or self._usage
+
+
+def _merged(before: Usage, said: Usage) -> Usage:
+    """Of each figure what was said last; how the written tokens divide is said at the beginning only."""
+    wrote = before if before.cache_write_5m or before.cache_write_1h else said
+    return Usage(
+        input=said.input or before.input,
+        cached=said.cached or before.cached,
+        cache_write_5m=wrote.cache_write_5m,
+        cache_write_1h=wrote.cache_write_1h,
+        output=said.output or before.output,
+        reasoning=said.reasoning or before.reasoning,
+    )
 
 
 class _Transformation(msgspec.Struct):
@@ -204,13 +212,26 @@ def reader(
     return MessagesReader(model_name)
 
 
+class _Written(msgspec.Struct):
+    """What was written to the cache, by how long it is kept there."""
+
+    ephemeral_5m_input_tokens: Tokens | None = None
+    ephemeral_1h_input_tokens: Tokens | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: Tokens | None = None
+
+
 class _Usage(msgspec.Struct):
-    """`usage` of the Messages API, where cached tokens are counted apart."""
+    """`usage` of the Messages API, where the tokens of the cache are counted apart."""
 
     input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
     cache_read_input_tokens: Tokens | None = None
     cache_creation_input_tokens: Tokens | None = None
+    cache_creation: _Written | None = None
+    output_tokens_details: _OutputDetails | None = None
 
 
 _decode_usage = msgspec.json.Decoder(_Usage | None).decode
@@ -221,5 +242,14 @@ def read_usage(data: msgspec.Raw) -> Usage | None:
     said = decoded(_decode_usage, data)
     if said is None:
         return None
-    fresh = (said.input_tokens or 0) + (said.cache_creation_input_tokens or 0)
-    return Usage(input=fresh, cached=said.cache_read_input_tokens or 0, output=said.output_tokens or 0)
+    written, by_time = said.cache_creation_input_tokens or 0, said.cache_creation or _Written()
+    long = by_time.ephemeral_1h_input_tokens or 0
+    went = said.output_tokens or 0
+    return Usage(
+        input=said.input_tokens or 0,
+        cached=said.cache_read_input_tokens or 0,
+        cache_write_5m=max(written - long, by_time.ephemeral_5m_input_tokens or 0),
+        cache_write_1h=long,
+        output=went,
+        reasoning=min((said.output_tokens_details and said.output_tokens_details.thinking_tokens) or 0, went),
+    )

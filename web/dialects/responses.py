@@ -6,14 +6,14 @@ from collections.abc import Callable
 import msgspec
 
 from shared.domain.catalog import Model
+from shared.domain.money import Usage
 from shared.errors import BadRequest
 from web.dialects import chat
-from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.dialects.event_lines import renamed
 from web.dialects.fields import body, named
 from web.dialects.fields.body import Fields
-from web.dialects.fields.usage import Details, Tokens, decoded, openai_usage
+from web.dialects.fields.usage import InputDetails, OutputDetails, Tokens, decoded, openai_usage
 
 name = "responses"
 conversation_field = "input"
@@ -180,7 +180,9 @@ class _Usage(msgspec.Struct):
 
     input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
-    input_tokens_details: Details | None = None
+    total_tokens: Tokens | None = None
+    input_tokens_details: InputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
 
 
 _decode_usage = msgspec.json.Decoder(_Usage | None).decode
@@ -189,4 +191,10 @@ _decode_usage = msgspec.json.Decoder(_Usage | None).decode
 def read_usage(data: msgspec.Raw) -> Usage | None:
     """The tokens in a `usage` object; None when it is null or not readable."""
     said = decoded(_decode_usage, data)
-    return said and openai_usage(said.input_tokens, said.input_tokens_details, said.output_tokens)
+    return said and openai_usage(
+        said.input_tokens,
+        said.output_tokens,
+        said.total_tokens,
+        said.input_tokens_details,
+        said.output_tokens_details,
+    )

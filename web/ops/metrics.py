@@ -14,7 +14,10 @@ _UNREADABLE = Counter("plano_unreadable_total", "Values in Redis that could not 
 _DECISIONS = Counter("plano_decisions_total", "Decisions, by what made them: pin, route, own model", ["by"])
 _BY_PIN, _BY_ROUTE, _BY_OWN = map(_DECISIONS.labels, ("pin", "route", "own"))
 _TOKENS = Counter("plano_tokens_total", "Tokens that answers say they used", ["model", "tenant", "kind"])
-_COST = Counter("plano_cost_usd_total", "What they cost by the prices of the snapshot", ["model", "tenant"])
+_COST = Counter("plano_cost_usd_total", "What they cost by the prices of the cost source", ["model", "tenant"])
+_KEPT = Counter("plano_kept_usd_total", "What prompt caches kept from being paid", ["model", "tenant"])
+_LOST = Counter("plano_lost_usd_total", "What it cost that sessions left a warm prompt cache, by why", ["reason"])
+_UNSAVED = Counter("plano_savings_dropped_total", "Seconds whose costs Redis did not take for `plano savings`")
 
 
 _DROPPED = Counter("plano_dropped_reasoning_total", "Requests sent without another model's reasoning", ["model"])
@@ -39,13 +42,13 @@ def decided(decision: Decision) -> None:
 
 
 def used(model: str, tenant: str, tokens: Mapping[str, int]) -> None:
-    """Count tokens by their kind: input, cached (input that the provider had in its cache) and output."""
+    """Count tokens by their kind, as Usage names them."""
     for kind, count in tokens.items():
         _TOKENS.labels(model, tenant, kind).inc(count)
 
 
 def spent(model: str, tenant: str, usd: float) -> None:
-    """Count dollars."""
+    """Count dollars that answers have cost."""
     _COST.labels(model, tenant).inc(usd)
 
 
@@ -57,6 +60,21 @@ def reasoning_dropped(model: str) -> None:
 def pin_broken(model: str) -> None:
     """Count an answer whose provider says that its model could not read the reasoning of the conversation."""
     _BROKEN.labels(model).inc()
+
+
+def kept(model: str, tenant: str, usd: float) -> None:
+    """Count dollars that prompt caches have saved."""
+    _KEPT.labels(model, tenant).inc(usd)
+
+
+def lost(reason: str, usd: float) -> None:
+    """Count dollars that re-warming a prompt cache has cost."""
+    _LOST.labels(reason).inc(usd)
+
+
+def unsaved() -> None:
+    """Count a second whose dollars `plano savings` does not know."""
+    _UNSAVED.inc()
 
 
 def exposition() -> bytes:

@@ -9,49 +9,52 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import astuple
 
 from shared.domain.latency import Sample
-from shared.domain.ranking import Price, Snapshot, known_of
+from shared.domain.money import Prices, Usage, cost, kept, lost, prices_of
+from shared.domain.money.savings import Account, Move
+from shared.domain.ranking import Snapshot
 from shared.errors import StoreDown
-from web.dialects.dialect import Usage
+from web.ops.savings import OTHER, Savings
 
 log = logging.getLogger("plano.metrics")
 
 EVERY_S = 1.0
 MOST_NAMES = 200
 """So many tenants and models that the config does not name have counters of their own: clients choose the names."""
-OTHER = "other"
-
-_PER_MILLION = 1e-6
 
 
 class TokenCount(msgspec.Struct):
-    """Tokens of one model and tenant, each counted once."""
+    """Tokens of several answers; the fields are those of Usage."""
 
     input: int = 0
     cached: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
     output: int = 0
+    reasoning: int = 0
 
     def add(self, usage: Usage) -> None:
         """Add what one answer used."""
         self.input += usage.input
         self.cached += usage.cached
+        self.cache_write_5m += usage.cache_write_5m
+        self.cache_write_1h += usage.cache_write_1h
         self.output += usage.output
+        self.reasoning += usage.reasoning
 
-    def usd(self, price: Price) -> float:
-        """What the tokens cost; cached input without a price of its own costs as much as other input."""
-        cached = price.input if price.cached_input is None else price.cached_input
-        return (self.input * price.input + self.cached * cached + self.output * price.output) * _PER_MILLION
+    @property
+    def usage(self) -> Usage:
+        """The sum."""
+        return Usage(*astuple(self))
 
 
 class Metrics(Protocol):
-    """Counts tokens and dollars."""
+    """Counts tokens."""
 
     def used(self, model: str, tenant: str, tokens: Mapping[str, int]) -> None:
         """Tokens of each kind were used."""
-
-    def spent(self, model: str, tenant: str, usd: float) -> None:
-        """The tokens have cost so many dollars."""
 
     def reasoning_dropped(self, model: str) -> None:
         """A model was asked without the reasoning of another one."""
@@ -60,7 +63,7 @@ class Metrics(Protocol):
         """A provider said that its model could not read the reasoning of a conversation."""
 
 
-class Prices(Protocol):
+class Measured(Protocol):
     """Knows the prices."""
 
     def snapshot(self) -> Snapshot:
@@ -80,31 +83,50 @@ class UsageRecorder:
     def __init__(
         self,
         metrics: Metrics,
-        prices: Prices,
+        measured: Measured,
         latencies: Latencies | None,
+        savings: Savings,
         *,
         models: Iterable[str] = (),
         tenants: Iterable[str] = (),
+        routes: Iterable[str] = (),
     ) -> None:
-        """`models` and `tenants` are those of the config: they always have counters of their own."""
+        """`models`, `tenants` and `routes` are those of the config: they always have counters of their own."""
         self._metrics = metrics
-        self._prices = prices
+        self._measured = measured
         self._latencies = latencies
+        self._savings = savings
         self._models = _Names(models)
         self._tenants = _Names(tenants)
+        self._routes = _Names(routes)
         self._samples: dict[str, Sample] = {}
-        self._counts: dict[tuple[str, str], TokenCount] = {}
+        self._counts: dict[Account, TokenCount] = {}
+        self._prices: Mapping[str, Prices] = {}
 
-    def answered(self, model: str, tenant: str | None, first_byte_s: float | None, usage: Usage | None) -> None:
-        """Record a good answer of a model: how long its first byte took, and what it says it used."""
-        name = self._models.of(model)
+    def usd(self, model: str, usage: Usage) -> float | None:
+        """What an answer cost by the prices of the last second; None when they are not known."""
+        prices = prices_of(model, self._prices)
+        return cost(usage, prices) if prices else None
+
+    def answered(self, account: Account, first_byte_s: float | None, usage: Usage | None) -> None:
+        """Record a good answer of the account's model: how long its first byte took, and what it says it used."""
+        account = self._bounded(account)
+        name = account.model
         if self._latencies and first_byte_s is not None and name != OTHER:
             sample = self._samples.get(name) or self._samples.setdefault(name, Sample())
             sample.total += first_byte_s
             sample.count += 1
         if usage is not None:
-            key = (name, self._tenants.of(tenant) if tenant else "")
-            (self._counts.get(key) or self._counts.setdefault(key, TokenCount())).add(usage)
+            (self._counts.get(account) or self._counts.setdefault(account, TokenCount())).add(usage)
+
+    def moved(self, account: Account, move: Move, usage: Usage, warm: int) -> None:
+        """Record that an answer did not come from the model that was left, whose cache held `warm` tokens."""
+        prices = prices_of(account.model, self._prices)
+        if prices is None:
+            return
+        usd = lost(usage, prices, prices_of(move.left, self._prices) or prices, warm)
+        if usd:
+            self._savings.lost(self._bounded(account), move.reason, usd)
 
     def reasoning(self, model: str, *, dropped: bool, unread: bool) -> None:
         """Count a good answer whose request lost reasoning on its way, here or (`unread`) at its provider."""
@@ -114,24 +136,33 @@ class UsageRecorder:
             self._metrics.pin_broken(self._models.of(model))
 
     def publish(self) -> None:
-        """Count what was used, price it, and share the measured latencies with the pool."""
+        """Count what was used, price it, and share it and the measured latencies with the pool."""
         samples, self._samples = self._samples, {}
         counts, self._counts = self._counts, {}
-        if counts:
-            self._count(counts)
+        self._prices = self._measured.snapshot().prices
+        for account, tokens in counts.items():
+            self._count(account, tokens)
+        self._savings.flush()
         if samples and self._latencies:
             try:
                 self._latencies.add(samples)
             except StoreDown as error:
                 log.debug("what was measured in a second is lost: %s", error)
 
-    def _count(self, counts: Mapping[tuple[str, str], TokenCount]) -> None:
-        prices = self._prices.snapshot().prices
-        for (model, tenant), tokens in counts.items():
-            self._metrics.used(model, tenant, msgspec.structs.asdict(tokens))
-            price = known_of(model, prices)
-            if price:
-                self._metrics.spent(model, tenant, tokens.usd(price))
+    def _count(self, account: Account, tokens: TokenCount) -> None:
+        self._metrics.used(account.model, account.tenant, msgspec.structs.asdict(tokens))
+        prices = prices_of(account.model, self._prices)
+        if prices is None:
+            return
+        paid, saved = cost(tokens.usage, prices), kept(tokens.usage, prices)
+        if paid is not None and saved is not None:
+            self._savings.spent(account, paid, saved)
+
+    def _bounded(self, account: Account) -> Account:
+        """The account by names that have counters of their own."""
+        tenant, model, route = account
+        tenant = self._tenants.of(tenant) if tenant else ""
+        return Account(tenant, self._models.of(model), self._routes.of(route) if route else "")
 
 
 class _Names:

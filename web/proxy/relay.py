@@ -11,12 +11,14 @@ from shared.config import Config
 from shared.domain.catalog import Model, Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
 from shared.domain.failures import Blame, Failure
+from shared.domain.money.savings import Account
 from shared.errors import BadRequest, NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from shared.routing.failover import Failover
 from shared.tracing import Span, Tracing
 from web.ops import tracing
 from web.ops.usage import UsageRecorder
 from web.proxy import request as upstream_request
+from web.proxy.billing import Billed, Billing
 from web.proxy.cache_keys import CacheKeys
 from web.proxy.providers import retry_after
 from web.proxy.providers.answer import Answer
@@ -63,6 +65,8 @@ class _Attempt(msgspec.Struct, frozen=True):
     blame: Blame = Blame.MODEL
     retry_after_s: int | None = None
     error: UpstreamFailed | None = None
+    billed: Billed | None = None
+    """The response, if the model did what it was asked."""
 
 
 class Relay:
@@ -83,7 +87,7 @@ class Relay:
         self._config = config
         self._upstream = upstream
         self._failover = failover
-        self._usage = usage
+        self._billing = Billing(usage)
         self._traces = traces
         self._cache_keys = cache_keys
         self._tenant_header = tenant_header
@@ -120,6 +124,9 @@ class Relay:
             if attempt.failure is None and attempt.response:
                 kept = self._failover.answered(request.route, decision, name, failures)
                 _give_up(refused)
+                if attempt.billed:
+                    in_session = request.route.session is not None
+                    self._billing.left(attempt.billed, decision, request.asked, in_session=in_session, kept=kept)
                 return _with_steps(attempt.response, steps, kept=kept)
             failures.append(self._failure(attempt, name, within_s, time.monotonic() - began))
             self._failover.failed(failures[-1])
@@ -200,12 +207,12 @@ class Relay:
             of_client = answer.status in _OF_CLIENT and model.provider.passthrough_auth
             blame = Blame.CLIENT if of_client else Blame.MODEL
             return _Attempt(made, str(answer.status), blame=blame, retry_after_s=retry_after.seconds(answer))
-        if answer.ok:  # recorded at the end: only then is known what a stream has used
-            first_byte_s = answer.first_byte_at and answer.first_byte_at - began
-            dropped = asked is not request.asked
-            made.call_on_close(lambda: self._usage.reasoning(name, dropped=dropped, unread=way.reader.unread))
-            made.call_on_close(lambda: self._usage.answered(name, request.tenant, first_byte_s, way.reader.usage()))
-        return _Attempt(made, None)
+        if not answer.ok:
+            return _Attempt(made, None)
+        billed = Billed(made, way.reader, Account(request.tenant or "", name, decision.route or ""))
+        first_byte_s = answer.first_byte_at and answer.first_byte_at - began
+        self._billing.answered(billed, first_byte_s, dropped=asked is not request.asked)
+        return _Attempt(made, None, billed=billed)
 
     def _blame(self, error: UpstreamFailed, request: ClientRequest, model: Model, way: Way) -> Blame:
         """Whom an attempt without an answer speaks against; a refusal is confirmed by a second connection."""

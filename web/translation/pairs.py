@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import msgspec
 
 from shared.domain.catalog import Model
-from web.dialects.dialect import Usage
+from shared.domain.money import Usage
 from web.dialects.errors import ErrorInfo
 from web.translation import messages_chat, responses_chat
 from web.translation.features import Features, features_of

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
+from shared.domain.money import Usage
 from web.dialects.by_path import BY_NAME
-from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.dialects.fields import body
 from web.translation import pairs

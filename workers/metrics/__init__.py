@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from shared.config.models import OBSERVED, MetricSource
-from workers.metrics.digitalocean import DigitalOcean
+from shared.config.models import FILE, OBSERVED, MetricSource
 from workers.metrics.fetch import Fetch
-from workers.metrics.models_dev import ModelsDev
 from workers.metrics.observed import Averages, Observed
+from workers.metrics.prices.digitalocean import DigitalOcean
+from workers.metrics.prices.file import PriceFile
+from workers.metrics.prices.litellm import LiteLLM
+from workers.metrics.prices.models_dev import ModelsDev
 from workers.metrics.prometheus import Prometheus
 from workers.metrics.reading import Reading
 
@@ -27,6 +29,7 @@ class Source(Protocol):
 SOURCES: Mapping[str, Callable[[MetricSource, Fetch], Source]] = {
     "digitalocean": DigitalOcean,
     "models.dev": ModelsDev,
+    "litellm": LiteLLM,
     "prometheus": Prometheus,
 }
 """Every source that is read over HTTP, by its name in the config file."""
@@ -36,4 +39,6 @@ def build(source: MetricSource, fetch: Fetch, averages: Averages) -> Source:
     """The source that the config file names."""
     if source.provider == OBSERVED:
         return Observed(source, averages)
+    if source.provider == FILE:
+        return PriceFile(source)
     return SOURCES[source.provider](source, fetch)

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.domain.ranking import Measure, Price
+from shared.domain.money import Prices
+from shared.domain.ranking import Measure
 from shared.errors import SourceFailed
 
 log = logging.getLogger("plano.metrics")
@@ -23,7 +24,7 @@ class Reading(msgspec.Struct, frozen=True):
     """Figures of models, by the source's own names. A cost comes with the prices that it is the sum of."""
 
     values: dict[str, float]
-    prices: dict[str, Price] = {}
+    prices: dict[str, Prices] = {}
     as_of: dict[str, float] = {}
     """When a figure was measured, in seconds since the epoch, if that was before it was read."""
 
@@ -38,15 +39,15 @@ class Reading(msgspec.Struct, frozen=True):
         return cls(_some(values))
 
     @classmethod
-    def of_prices(cls, prices: Mapping[str, Price]) -> "Reading":
-        """Input + output per model, without prices that are negative or not finite.
+    def of_prices(cls, prices: Mapping[str, Prices]) -> "Reading":
+        """Input + output per model; one that lacks either, or whose prices are negative or not finite, is left out.
 
         Zero counts as a price: the source says that the model is free. Raises SourceFailed when none is left.
         """
-        sound = {name: _sound(price) for name, price in prices.items() if _priced(price)}
-        _warn_of(prices.keys() - sound.keys())
-        values = {name: round(price.input + price.output, _PLACES) for name, price in sound.items()}
-        return cls(_some(values), sound)
+        whole = {name: each for name, each in prices.items() if each.input is not None and each.output is not None}
+        sums = {name: total for name, each in whole.items() if (total := _total(each)) is not None}
+        _warn_of(whole.keys() - sums.keys())
+        return cls(_some(sums), {name: _sound(prices[name]) for name in sums})
 
     def named(self, aliases: Mapping[str, str]) -> "Reading":
         """The same with our names added; `aliases` has the source's names of models, and ours."""
@@ -61,17 +62,18 @@ def _usable(value: float) -> bool:
     return math.isfinite(value) and value >= 0
 
 
-def _priced(price: Price) -> bool:
-    return _usable(price.input) and _usable(price.output) and math.isfinite(price.input + price.output)
+def _total(prices: Prices) -> float | None:
+    """Input + output; None when one of them is missing or unusable."""
+    if prices.input is None or prices.output is None or not (_usable(prices.input) and _usable(prices.output)):
+        return None
+    total = prices.input + prices.output
+    return round(total, _PLACES) if math.isfinite(total) else None
 
 
-def _sound(price: Price) -> Price:
-    cached = price.cached_input
-    return Price(
-        round(price.input, _PLACES),
-        round(price.output, _PLACES),
-        round(cached, _PLACES) if cached is not None and _usable(cached) else None,
-    )
+def _sound(prices: Prices) -> Prices:
+    """The same prices, rounded; an unusable one is not known."""
+    given = msgspec.structs.astuple(prices)
+    return Prices(*(round(each, _PLACES) if each is not None and _usable(each) else None for each in given))
 
 
 def _some(values: dict[str, float]) -> dict[str, float]:

@@ -14,7 +14,7 @@ TRY_EVERY_S = 5.0
 """How often a process tries whether it can write."""
 WRITTEN_TTL_S = 30
 
-_WRONG_TYPE = ("WRONGTYPE", "is not an integer", "would overflow")
+_WRONG_TYPE = ("WRONGTYPE", "is not an integer", "is not a float", "would overflow")
 """What an answer of Redis has in it, within a script or not, when a value is not what the command needs."""
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.domain.ranking import EMPTY, Measure, Price, Snapshot
+from shared.domain.money import Prices
+from shared.domain.ranking import EMPTY, Measure, Snapshot
 from shared.errors import StoreDown
 from shared.store import keys, scripts
 from shared.store.connection.commands import WrongType
@@ -135,5 +136,5 @@ def _finite(measures: dict[str, Measure]) -> dict[str, Measure]:
     return {name: one for name, one in measures.items() if math.isfinite(one.value) and math.isfinite(one.as_of)}
 
 
-def _is_finite(price: Price) -> bool:
-    return all(map(math.isfinite, (price.input, price.output, price.cached_input or 0.0)))
+def _is_finite(prices: Prices) -> bool:
+    return all(math.isfinite(each or 0.0) for each in msgspec.structs.astuple(prices))

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from shared.domain.money import Usage
 from shared.errors import UpstreamFailed
 from tests.fakes import chat, messages
 from tests.unit.translation.anthropic_types import read_by_anthropic
 from tests.unit.translation.checking import Event, parsed
 from tests.unit.translation.openai_types import read_by_openai
-from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.translation.messages_chat import StreamFromChat, StreamToChat, answer_from_chat, answer_to_chat
 

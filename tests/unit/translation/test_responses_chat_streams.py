@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from shared.domain.money import Usage
 from tests.unit.translation.checking import parsed
 from tests.unit.translation.openai_types import check_response
 from tests.unit.translation.responses_order import calls_in, check_chat_stream, check_responses_stream, joined
-from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
 from web.translation.features import Features
 from web.translation.responses_chat import StreamFromChat, StreamToChat, answer_from_chat, to_chat

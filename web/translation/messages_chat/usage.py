@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from web.dialects.dialect import Usage
 from web.translation.reading import Object
 from web.translation.tokens import count, details
 
@@ -35,13 +34,3 @@ def from_chat(usage: Any) -> Object:
         "output_tokens": count(said, "completion_tokens"),
         "output_tokens_details": {"thinking_tokens": thought},
     }
-
-
-def counted(usage: Object) -> Usage:
-    """A message's `usage` as the gateway counts it."""
-    written, fresh = count(usage, "cache_creation_input_tokens"), count(usage, "input_tokens")
-    return Usage(
-        input=fresh + written,
-        cached=count(usage, "cache_read_input_tokens"),
-        output=count(usage, "output_tokens"),
-    )

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from web.dialects.dialect import Usage
 from web.translation.reading import Object
 from web.translation.tokens import count, details
 
@@ -41,12 +40,3 @@ def usage_to_chat(usage: Any) -> Object | None:
         },
         "completion_tokens_details": {"reasoning_tokens": count(written, "reasoning_tokens")},
     }
-
-
-def counted(usage: Object | None) -> Usage | None:
-    """The tokens in a `usage` of chat, each counted once."""
-    if usage is None:
-        return None
-    taken = count(usage, "prompt_tokens")
-    cached = min(count(details(usage, "prompt_tokens_details"), "cached_tokens"), taken)
-    return Usage(input=taken - cached, cached=cached, output=count(usage, "completion_tokens"))

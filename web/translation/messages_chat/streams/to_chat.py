@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from web.dialects import chat
-from web.dialects.dialect import Usage
+from shared.domain.money import Usage
+from web.dialects import chat, messages
 from web.dialects.errors import ErrorInfo
+from web.dialects.fields.usage import counted
 from web.translation.messages_chat import usage
 from web.translation.messages_chat.answer import (
     ENDED_EARLY,
@@ -57,7 +58,7 @@ class StreamToChat:
     @property
     def usage(self) -> Usage | None:
         """What the provider said that was used; None when it said nothing."""
-        return usage.counted(self._usage) if self._usage else None
+        return counted(self._usage, messages.read_usage)
 
     def event(self, name: str | None, data: Object | None) -> list[bytes]:
         """What the client gets for one event of the provider."""

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from web.dialects.dialect import Usage
+from shared.domain.money import Usage
+from web.dialects import chat
 from web.dialects.errors import ErrorInfo
+from web.dialects.fields.usage import counted
 from web.dialects.messages import ERROR_TYPES
 from web.translation.messages_chat import usage
 from web.translation.messages_chat.answer import (
@@ -46,7 +48,7 @@ class StreamFromChat:
     @property
     def usage(self) -> Usage | None:
         """What the provider said that was used; None when it said nothing."""
-        return None if self._usage is None else usage.counted(usage.from_chat(self._usage))
+        return counted(self._usage, chat.read_usage)
 
     def event(self, name: str | None, data: Object | None) -> list[bytes]:  # noqa: ARG002 - chat does not name its events
         """What the client gets for one event of the provider; `data` is None for `[DONE]`."""

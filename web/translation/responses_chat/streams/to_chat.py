@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
+from shared.domain.money import Usage
 from web.dialects import chat
-from web.dialects.dialect import Usage
 from web.dialects.errors import ErrorInfo
+from web.dialects.fields.usage import counted
 from web.translation.reading import Object
 from web.translation.responses_chat.answer import (
     call_to_chat,
@@ -17,7 +18,7 @@ from web.translation.responses_chat.answer import (
     thought_of,
 )
 from web.translation.responses_chat.provider import ENDED_EARLY, UNREADABLE, dicts, error_of, said
-from web.translation.responses_chat.usage import counted, usage_to_chat
+from web.translation.responses_chat.usage import usage_to_chat
 
 _encode = msgspec.json.Encoder().encode
 _DONE = b"data: [DONE]\n\n"
@@ -62,7 +63,7 @@ class StreamToChat:
     @property
     def usage(self) -> Usage | None:
         """What the answer said it used."""
-        return counted(self._usage)
+        return counted(self._usage, chat.read_usage)
 
     def event(self, name: str | None, data: Object | None) -> list[bytes]:
         """The client's events for one of the provider's."""

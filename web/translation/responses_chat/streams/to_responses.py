@@ -5,8 +5,10 @@ from typing import Any
 
 import msgspec
 
-from web.dialects.dialect import Usage
+from shared.domain.money import Usage
+from web.dialects import chat
 from web.dialects.errors import ErrorInfo
+from web.dialects.fields.usage import counted
 from web.translation.reading import Object
 from web.translation.responses_chat import foreign, response
 from web.translation.responses_chat.answer import call_id_of, logprobs_of
@@ -14,7 +16,7 @@ from web.translation.responses_chat.names import Tool
 from web.translation.responses_chat.provider import ENDED_EARLY, UNREADABLE, dicts, error_of, first, said
 from web.translation.responses_chat.streams.blocks import Blocks, CallBlock, CarrierBlock, TextBlock, Told
 from web.translation.responses_chat.tools import catalogue
-from web.translation.responses_chat.usage import counted, usage_to_responses
+from web.translation.responses_chat.usage import usage_to_responses
 
 _encode = msgspec.json.Encoder().encode
 _RATE_LIMITED = 429
@@ -40,7 +42,7 @@ class StreamFromChat:
     @property
     def usage(self) -> Usage | None:
         """What the answer said it used."""
-        return counted(self._usage)
+        return counted(self._usage, chat.read_usage)
 
     def event(self, name: str | None, data: Object | None) -> list[bytes]:  # noqa: ARG002 - chat names no events
         """The client's events for one of the provider's; None is chat's `[DONE]`."""

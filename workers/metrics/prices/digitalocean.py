@@ -3,7 +3,7 @@
 import msgspec
 
 from shared.config.models import MetricSource
-from shared.domain.ranking import Price
+from shared.domain.money import Prices
 from workers.metrics.fetch import Fetch
 from workers.metrics.reading import Reading
 
@@ -19,17 +19,12 @@ class _Pricing(msgspec.Struct):
     cache_read_input_price_per_million: float | None = None
     input_cache_read: float | None = None
 
-    def price(self) -> Price | None:
-        """What a million tokens cost; None unless both input and output have a price."""
-        if self.input_price_per_million is None or self.output_price_per_million is None:
-            return None
+    def prices(self) -> Prices:
+        """What a million tokens cost."""
         cached = self.cache_read_input_price_per_million
         cached = self.input_cache_read if cached is None else cached
-        return Price(
-            self.input_price_per_million * _TOKENS,
-            self.output_price_per_million * _TOKENS,
-            None if cached is None else cached * _TOKENS,
-        )
+        given = (self.input_price_per_million, self.output_price_per_million, cached)
+        return Prices(*(None if each is None else each * _TOKENS for each in given))
 
 
 class _Entry(msgspec.Struct):
@@ -42,7 +37,7 @@ class _Catalog(msgspec.Struct):
 
 
 class DigitalOcean:
-    """Input and output prices by `model_id`; a model without a price is left out."""
+    """Prices by `model_id`; a model without one for both input and output is left out."""
 
     def __init__(self, source: MetricSource, fetch: Fetch) -> None:
         self._url = source.url or URL
@@ -51,5 +46,4 @@ class DigitalOcean:
     def read(self) -> Reading:
         """The catalog's prices; raises SourceFailed."""
         entries = self._fetch.json(self._url, _Catalog).data
-        priced = {entry.model_id: entry.pricing and entry.pricing.price() for entry in entries}
-        return Reading.of_prices({name: price for name, price in priced.items() if price})
+        return Reading.of_prices({entry.model_id: entry.pricing.prices() for entry in entries if entry.pricing})

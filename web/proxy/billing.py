@@ -1,0 +1,55 @@
+"""Says in an answer what it cost, and records what it used once it has been sent."""
+
+import msgspec
+
+from shared.domain.decisions import Decision
+from shared.domain.money.savings import Account
+from web.dialects.dialect import AnswerReader
+from web.ops.usage import UsageRecorder
+from web.proxy import rewarming
+from web.proxy.ready_response import ReadyResponse
+from web.proxy.ways import Asked
+
+
+class Billed(msgspec.Struct, frozen=True):
+    """A good answer of a model, on its way to the client."""
+
+    response: ReadyResponse
+    reader: AnswerReader
+    account: Account
+
+
+class Billing:
+    """What answers cost; the recorder knows the prices."""
+
+    def __init__(self, recorder: UsageRecorder) -> None:
+        self._recorder = recorder
+
+    def answered(self, billed: Billed, first_byte_s: float | None, *, dropped: bool) -> None:
+        """Say what a whole answer cost, where that is known. Usage is recorded at the end: streams tell it last.
+
+        `dropped`: the model was sent the conversation without the reasoning of another one.
+        """
+        reader, account = billed.reader, billed.account
+        used = reader.usage()  # nothing yet of a stream
+        usd = None if used is None else self._recorder.usd(account.model, used)
+        if usd is not None:
+            billed.response.add([("x-plano-cost-usd", f"{usd:.10f}".rstrip("0").rstrip("."))])
+        billed.response.call_on_close(
+            lambda: self._recorder.reasoning(account.model, dropped=dropped, unread=reader.unread)
+        )
+        billed.response.call_on_close(lambda: self._recorder.answered(account, first_byte_s, reader.usage()))
+
+    def left(self, billed: Billed, decision: Decision, asked: Asked, *, in_session: bool, kept: bool) -> None:
+        """Record at the end what it cost that a session has left a model whose cache was warm, if it has."""
+        move = rewarming.move(decision, billed.account.model, in_session=in_session, kept=kept)
+        if move is None:
+            return
+
+        def record() -> None:
+            usage = billed.reader.usage()
+            if usage is not None:
+                warm = rewarming.warm_tokens(usage, asked.fields, asked.dialect.conversation_field)
+                self._recorder.moved(billed.account, move, usage, warm)
+
+        billed.response.call_on_close(record)
