@@ -2,7 +2,7 @@
 
 import click
 
-from shared.cli import check, connect, explain, redis, schema, up
+from shared.cli import check, connect, explain, redis, savings, schema, up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -11,5 +11,5 @@ def main() -> None:
     """An LLM gateway that keeps each session on one model."""
 
 
-for module in (check, connect, explain, redis, schema, up):
+for module in (check, connect, explain, redis, savings, schema, up):
     main.add_command(module.command)

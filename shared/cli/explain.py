@@ -1,23 +1,20 @@
 """`plano explain`: in which order a route's candidates are tried now, and why."""
 
 import math
-import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from shared import bootstrap
 from shared.bases import ViewBase
-from shared.cli.arguments import CONFIG, fail
-from shared.cli.local_pool.running import running_pool
+from shared.cli.arguments import CONFIG, fail, view
+from shared.cli.tables import table
 from shared.config.models import MetricSource, max_ages_s
 from shared.domain.ranking import KIND_OF, Kind, Row, explain
 from shared.domain.routes import Route
 from shared.errors import ConfigError, StoreDown
-from shared.settings import Settings
 
 _UNITS = {Kind.COST: "US$ per million tokens, input + output", Kind.LATENCY: "seconds to the first byte"}
 _HEAD = ("", "model", "value", "age", "source", "why")
@@ -36,11 +33,7 @@ def command(config: Path | None, route: str, redis_url: str | None) -> None:
     CONFIG defaults to $PLANO_CONFIG, else that of the pool which `plano up` runs on this machine, else config.yaml.
     """
     try:
-        env = {**os.environ, "REDIS_URL": redis_url} if redis_url else dict(os.environ)
-        if config:
-            env["PLANO_CONFIG"] = str(config)
-        env |= {name: value for name, value in _of_running_pool(env).items() if not env.get(name)}
-        lines = explanation(bootstrap.view(Settings.from_env(env), env), route)
+        lines = explanation(view(config, redis_url), route)
     except ConfigError as error:
         fail(error)
     except StoreDown as error:
@@ -49,20 +42,9 @@ def command(config: Path | None, route: str, redis_url: str | None) -> None:
     click.echo("\n".join(lines))
 
 
-def _of_running_pool(env: Mapping[str, str]) -> dict[str, str]:
-    """What a pool of `plano up` runs with; nothing when there is none, or the Redis is named."""
-    settings = Settings.from_env(env)
-    if settings.redis_url:
-        return {}
-    pool = running_pool(env, config=settings.config if env.get("PLANO_CONFIG") else None, port=settings.port)
-    if pool is None:
-        return {}
-    return {**pool.variables, "REDIS_URL": pool.redis_url, "PLANO_CONFIG": pool.config}
-
-
-def explanation(view: ViewBase, route_name: str) -> list[str]:
+def explanation(pool: ViewBase, route_name: str) -> list[str]:
     """The lines to show; raises StoreDown, and ConfigError for a route that is not there."""
-    config = view.config
+    config = pool.config
     route = next((route for route in config.routes if route.name == route_name), None)
     if route is None:
         known = ", ".join(route.name for route in config.routes) or "none"
@@ -71,14 +53,14 @@ def explanation(view: ViewBase, route_name: str) -> list[str]:
     rows = explain(
         route.models,
         route.prefer,
-        view.metrics.snapshot(),
+        pool.metrics.snapshot(),
         since=now_s - max_ages_s(config.sources).get(route.prefer, math.inf),
-        cooldowns=view.cooldowns.known(route.models),
+        cooldowns=pool.cooldowns.known(route.models),
     )
     return [
         *_preface(route, config.sources),
         "",
-        *_table([_HEAD, *(_cells(n, row, now_s) for n, row in enumerate(rows, 1))]),
+        *table([_HEAD, *(_cells(n, row, now_s) for n, row in enumerate(rows, 1))]),
     ]
 
 
@@ -98,11 +80,6 @@ def _cells(place: int, row: Row, now_s: float) -> tuple[str, ...]:
     measure = row.measure
     figures = (f"{measure.value:.6g}", _span(now_s - measure.as_of), measure.source) if measure else ("-", "-", "-")
     return (str(place), row.model, *figures, row.standing.value)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _span(seconds: float) -> str:

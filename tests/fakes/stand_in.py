@@ -144,6 +144,9 @@ class StandIn(abc.ABC):
     def respond(self, request: Request) -> Answer:
         """What this stand-in answers when all is well."""
 
+    def delivered(self, answer: Answer) -> None:  # noqa: B027 - most have nothing to do then
+        """Note an answer that goes out as it is, just before it does."""
+
     def serve(self, request: Request, exchange: Exchange) -> None:
         """Record a request and answer it."""
         if request.path.startswith("/_"):
@@ -157,6 +160,7 @@ class StandIn(abc.ABC):
             if fault:
                 fault.deliver(answer, exchange, self._gates, pause_s=self.pause)
             else:
+                self.delivered(answer)
                 exchange.send(answer, pause_s=self.pause)
 
     def connection_came(self) -> None:
@@ -191,6 +195,10 @@ class StandIn(abc.ABC):
             case "POST", "/_clear":
                 self.clear()
                 return whole(b"{}")
+        return self.told_more(request)
+
+    def told_more(self, request: Request) -> Answer:
+        """What else this stand-in tells of itself."""
         return error(404, f"{request.method} {request.path} is not there")
 
     def _told(self, arguments: Any) -> Answer:
