@@ -102,8 +102,10 @@ def blocks_of(api: str, asked: dict[str, Any]) -> list[Block]:
         said = asked.get(name) or []
         pieces += [said] if isinstance(said, str) else said
     for turn in turns:
-        if api == "messages" and isinstance(turn["content"], list):
-            pieces += [{"role": turn["role"], **block} for block in turn["content"]]
+        if api == "messages":
+            said = turn["content"]
+            content = [{"type": "text", "text": said}] if isinstance(said, str) else said
+            pieces += [{"role": turn["role"], **block} for block in content]
         else:
             pieces.append(turn)
     return [_block(piece) for piece in pieces]
