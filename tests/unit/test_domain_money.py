@@ -128,3 +128,17 @@ def test_no_more_is_lost_than_was_paid_and_never_less_than_nothing(usage: Usage,
 
     assert what is not None
     assert 0 <= what <= (cost(usage, SONNET) or 0)
+
+
+def test_the_example_of_the_documentation_is_right() -> None:
+    """docs/what-a-pin-is-worth.md."""
+    gpt = Prices(input=1.75, output=14, cached=0.175)
+    first = Usage(cache_write_5m=20_000, output=500)
+    second = Usage(input=50, cached=20_000, cache_write_5m=1450, output=500)
+    moved = Usage(input=23_000, output=500)
+
+    assert (cost(first, SONNET), kept(first, SONNET)) == pytest.approx((0.0825, -0.0150))
+    assert (cost(second, SONNET), kept(second, SONNET)) == pytest.approx((0.0191, 0.0529), abs=5e-5)
+    assert cost(Usage(input=21_500, output=500), SONNET) == pytest.approx(0.0720)
+    assert cost(moved, gpt) == pytest.approx(0.0473, abs=5e-5)
+    assert lost(moved, gpt, SONNET, warm=21_500) == pytest.approx(0.0312, abs=5e-5)
