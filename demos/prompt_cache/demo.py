@@ -85,7 +85,7 @@ def show(runs: list[Run], savings: dict[str, tuple[float, ...]]) -> None:
 def run(name: str, tenant: str, *, session: str | None, fails: bool = False) -> Run:
     """The agent's turns, from a cold cache on; with `fails`, the session's model does so once."""
     tell("/_clear", {})
-    headers = {"X-Tenant-Id": tenant} | ({"X-Model-Affinity": session} if session else {})
+    headers = {"X-Model-Affinity": session} if session else {}
     messages: list[dict[str, Any]] = [{"role": "system", "content": SYSTEM}]
     models: list[str] = []
     said = 0.0
@@ -94,7 +94,7 @@ def run(name: str, tenant: str, *, session: str | None, fails: bool = False) -> 
             tell("/_behave", {"kind": "status", "model": models[-1].partition("/")[2], "code": 503, "times": 1})
         shown = "".join(FILE.format(n=n, turn=turn) for n in range(LINES))
         messages.append({"role": "user", "content": f"{TASKS[(turn - 1) % len(TASKS)]}\n{shown}"})
-        answer = asked(messages, headers)
+        answer = asked(messages, tenant, headers)
         messages.append({"role": "assistant", "content": answer.json()["choices"][0]["message"]["content"]})
         models.append(answer.headers["x-plano-model"])
         said += float(answer.headers["x-plano-cost-usd"])
@@ -102,9 +102,10 @@ def run(name: str, tenant: str, *, session: str | None, fails: bool = False) -> 
     return Run(name, tenant, float(billed), said, models)
 
 
-def asked(messages: list[dict[str, Any]], headers: dict[str, str]) -> requests.Response:
+def asked(messages: list[dict[str, Any]], tenant: str, headers: dict[str, str]) -> requests.Response:
     """The gateway's answer; raises DemoFailed."""
     body = {"model": ASKED_FOR, "messages": messages}
+    headers = {**headers, "Authorization": f"Bearer dk-{tenant}"}
     answer = requests.post(f"{GATEWAY}/v1/chat/completions", json=body, headers=headers, timeout=LIMIT_S)
     if not answer.ok:
         raise DemoFailed(f"the gateway answered {answer.status_code}: {answer.text}")
@@ -114,7 +115,7 @@ def asked(messages: list[dict[str, Any]], headers: dict[str, str]) -> requests.R
 def wait_for_prices() -> None:
     """Return when the gateway prices its answers: a worker has then read the file."""
     end = time.monotonic() + LIMIT_S
-    while "x-plano-cost-usd" not in asked([{"role": "user", "content": "hello"}], {"X-Tenant-Id": "none"}).headers:
+    while "x-plano-cost-usd" not in asked([{"role": "user", "content": "hello"}], "nobody", {}).headers:
         if time.monotonic() > end:
             raise DemoFailed("the gateway knows no prices")
         time.sleep(0.5)

@@ -21,7 +21,7 @@ main() {
     trap 'exit 143' TERM
     export no_proxy="localhost,127.0.0.1,${no_proxy:-${NO_PROXY:-}}"
     PROVIDER_PORT=${PROVIDER_PORT:-$(free_port)}
-    export PROVIDER_PORT PROVIDER_URL=http://127.0.0.1:$PROVIDER_PORT/v1
+    export PROVIDER_PORT
     : >"$log"  # it is there before anybody looks into it
     plano up "$demo/config.yaml" --port "$PORT" --also "$demo/Procfile" >"$log" 2>&1 </dev/null &
     pool=$!
