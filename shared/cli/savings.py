@@ -11,7 +11,7 @@ import click
 from shared.bases import ViewBase
 from shared.cli.arguments import CONFIG, fail, view
 from shared.cli.tables import table
-from shared.domain.money.savings import HOUR_S, Account, Amounts, by, total
+from shared.domain.money.savings import AMOUNTS, HOUR_S, PARTS, Account, Amounts, by, total
 from shared.domain.ranking import Kind
 from shared.errors import ConfigError, StoreDown
 
@@ -36,7 +36,7 @@ class _Since(click.ParamType[int]):
 @click.command("savings")
 @CONFIG
 @click.option("--since", type=_Since(), default="24h", show_default=True, help="How far back, from 1h to 7d.")
-@click.option("--by", "part", type=click.Choice(list(Account._fields)), default="model", show_default=True)
+@click.option("--by", "part", type=click.Choice(list(PARTS)), default="model", show_default=True)
 @click.option("--redis-url", help="Where the sums are.  [default: $REDIS_URL, `plano up`'s here, the config's]")
 def command(config: Path | None, since: int, part: str, redis_url: str | None) -> None:
     """Show what the answers of the pool have cost, and what it saved that sessions keep their model, in US$.
@@ -63,7 +63,7 @@ def lines(sums: Mapping[Account, Amounts], part: str, first_hour: int) -> list[s
     """The lines to show; `first_hour` is counted from the epoch."""
     rows = [(name or f"(no {part})", amounts) for name, amounts in by(part, sums).items()]
     rows.append(("total", total(sums.values())))
-    cells = [(part, *Amounts._fields), *((name, *(f"{usd:.4f}" for usd in amounts)) for name, amounts in rows)]
+    cells = [(part, *AMOUNTS), *((name, *(f"{usd:.4f}" for usd in amounts)) for name, amounts in rows)]
     return [f"US$ since {_shown(first_hour)}", "", *table(cells, right=(1, 2, 3))]
 
 

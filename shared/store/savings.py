@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.domain.money.savings import HOUR_S, Account, Amounts
+from shared.domain.money.savings import AMOUNTS, HOUR_S, Account, Amounts
 from shared.store import keys
 from shared.store.connection.commands import WrongType
 from shared.store.decoding.unreadable import Unreadable
@@ -41,7 +41,7 @@ class SavingsStore:
     def _add(self, key: str, sums: Mapping[Account, Amounts]) -> None:
         with self._redis.pipeline() as together:
             for account, amounts in sums.items():
-                for name, usd in amounts._asdict().items():
+                for name, usd in zip(AMOUNTS, amounts, strict=True):
                     if usd:
                         together.hincrbyfloat(key, _field(account, name), usd * _MICRO)
             together.expire(key, KEPT_S)

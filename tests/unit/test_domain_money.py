@@ -1,7 +1,7 @@
 """What tokens cost, what a warm cache kept from being paid, and what a cold one cost again."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.money import Prices, Usage, cost, kept, lost, prices_of
@@ -68,6 +68,7 @@ def test_a_write_that_nobody_reads_has_cost_its_surcharge() -> None:
 
 
 @given(USAGES)
+@settings(deadline=None, database=None)
 def test_what_is_kept_is_the_difference_to_the_bill_without_a_cache(usage: Usage) -> None:
     taken = usage.input + usage.cached + usage.cache_write_5m + usage.cache_write_1h
     without = cost(Usage(input=taken, output=usage.output, reasoning=usage.reasoning), SONNET)
@@ -123,6 +124,7 @@ def test_a_move_to_a_model_that_is_cheaper_than_the_warm_one_loses_nothing() -> 
 
 
 @given(USAGES, st.integers(0, 10**8))
+@settings(deadline=None, database=None)
 def test_no_more_is_lost_than_was_paid_and_never_less_than_nothing(usage: Usage, warm: int) -> None:
     what = lost(usage, SONNET, CHEAP, warm)
 

@@ -4,6 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 HOUR_S = 3600
+PARTS = ("tenant", "model", "route")
+"""The parts of an account, in their order."""
+AMOUNTS = ("cost", "kept", "lost")
+"""What is summed, in its order."""
 
 
 class Account(NamedTuple):
