@@ -101,11 +101,13 @@ class UsageRecorder:
         self._routes = _Names(routes)
         self._samples: dict[str, Sample] = {}
         self._counts: dict[Account, TokenCount] = {}
-        self._prices: Mapping[str, Prices] = {}
+        self._listed: Mapping[str, Prices] = {}
+        self._known: dict[str, Prices | None] = {}
+        """What has been looked up in the list since the last second."""
 
     def usd(self, model: str, usage: Usage) -> float | None:
         """What an answer cost by the prices of the last second; None when they are not known."""
-        prices = prices_of(model, self._prices)
+        prices = self._prices(model)
         return cost(usage, prices) if prices else None
 
     def answered(self, account: Account, first_byte_s: float | None, usage: Usage | None) -> None:
@@ -121,10 +123,10 @@ class UsageRecorder:
 
     def moved(self, account: Account, move: Move, usage: Usage, warm: int) -> None:
         """Record that an answer did not come from the model that was left, whose cache held `warm` tokens."""
-        prices = prices_of(account.model, self._prices)
+        prices = self._prices(account.model)
         if prices is None:
             return
-        usd = lost(usage, prices, prices_of(move.left, self._prices) or prices, warm)
+        usd = lost(usage, prices, self._prices(move.left) or prices, warm)
         if usd:
             self._savings.lost(self._bounded(account), move.reason, usd)
 
@@ -139,7 +141,7 @@ class UsageRecorder:
         """Count what was used, price it, and share it and the measured latencies with the pool."""
         samples, self._samples = self._samples, {}
         counts, self._counts = self._counts, {}
-        self._prices = self._measured.snapshot().prices
+        self._listed, self._known = self._measured.snapshot().prices, {}
         for account, tokens in counts.items():
             self._count(account, tokens)
         self._savings.flush()
@@ -151,12 +153,17 @@ class UsageRecorder:
 
     def _count(self, account: Account, tokens: TokenCount) -> None:
         self._metrics.used(account.model, account.tenant, msgspec.structs.asdict(tokens))
-        prices = prices_of(account.model, self._prices)
+        prices = self._prices(account.model)
         if prices is None:
             return
         paid, saved = cost(tokens.usage, prices), kept(tokens.usage, prices)
         if paid is not None and saved is not None:
             self._savings.spent(account, paid, saved)
+
+    def _prices(self, model: str) -> Prices | None:
+        if model not in self._known:
+            self._known[model] = prices_of(model, self._listed)
+        return self._known[model]
 
     def _bounded(self, account: Account) -> Account:
         """The account by names that have counters of their own."""

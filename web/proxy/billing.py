@@ -38,7 +38,7 @@ class Billing:
         billed.response.call_on_close(
             lambda: self._recorder.reasoning(account.model, dropped=dropped, unread=reader.unread)
         )
-        billed.response.call_on_close(lambda: self._recorder.answered(account, first_byte_s, reader.usage()))
+        billed.response.call_on_close(lambda: self._recorder.answered(account, first_byte_s, used or reader.usage()))
 
     def left(self, billed: Billed, decision: Decision, asked: Asked, *, in_session: bool, kept: bool) -> None:
         """Record at the end what it cost that a session has left a model whose cache was warm, if it has."""

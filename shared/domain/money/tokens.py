@@ -1,10 +1,12 @@
 """What the tokens of an answer cost, and what the prompt cache kept from being paid."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping
 
 import msgspec
 
 _PER_MILLION = 1e-6
+_UNKNOWN = math.nan
 _WRITES = {"anthropic": (1.25, 2.0)}
 """What writing to a provider's cache costs where no list says it, in prices of input: for 5 minutes, for an hour.
 
@@ -46,8 +48,8 @@ def prices_of(model: str, known: Mapping[str, Prices]) -> Prices | None:
     short, long = (prices.input * times for times in _WRITES[provider])
     return msgspec.structs.replace(
         prices,
-        cache_write_5m=_first(prices.cache_write_5m, short),
-        cache_write_1h=_first(prices.cache_write_1h, long),
+        cache_write_5m=short if prices.cache_write_5m is None else prices.cache_write_5m,
+        cache_write_1h=long if prices.cache_write_1h is None else prices.cache_write_1h,
     )
 
 
@@ -56,9 +58,12 @@ def cost(usage: Usage, prices: Prices) -> float | None:
 
     Cached and written tokens without a price of their own cost what input does, those of reasoning what output does.
     """
-    spoken = (usage.output - usage.reasoning, prices.output)
-    thought = (usage.reasoning, _first(prices.reasoning, prices.output))
-    return _usd([(usage.input, prices.input), *_of_cache(usage, prices), spoken, thought])
+    fresh = _UNKNOWN if prices.input is None else prices.input
+    spoken = _UNKNOWN if prices.output is None else prices.output
+    thought = spoken if prices.reasoning is None else prices.reasoning
+    paid = _price(usage.input, fresh) + _of_cache(usage, prices, fresh)
+    paid += _price(usage.output - usage.reasoning, spoken) + _price(usage.reasoning, thought)
+    return _usd(paid)
 
 
 def kept(usage: Usage, prices: Prices) -> float | None:
@@ -66,9 +71,9 @@ def kept(usage: Usage, prices: Prices) -> float | None:
 
     Less than zero for an answer that writes more than it reads. None when the price of input is not known.
     """
-    fresh = _usd([(usage.cached + usage.cache_write_5m + usage.cache_write_1h, prices.input)])
-    paid = _usd(_of_cache(usage, prices))
-    return None if fresh is None or paid is None else fresh - paid
+    fresh = _UNKNOWN if prices.input is None else prices.input
+    in_cache = usage.cached + usage.cache_write_5m + usage.cache_write_1h
+    return _usd(_price(in_cache, fresh) - _of_cache(usage, prices, fresh))
 
 
 def lost(usage: Usage, prices: Prices, left: Prices, warm: int) -> float | None:
@@ -80,33 +85,30 @@ def lost(usage: Usage, prices: Prices, left: Prices, warm: int) -> float | None:
     """
     anew = usage.input + usage.cache_write_5m + usage.cache_write_1h
     again = min(max(warm - usage.cached, 0), anew)
-    paid = _usd([(usage.input, prices.input), *_of_cache(usage, prices)[1:]])
-    spared = _usd([(again, _first(left.cached, left.input))])
-    if paid is None or spared is None:
-        return None
-    return max(paid * again / anew - spared, 0.0) if again else 0.0
+    if not again:
+        return 0.0
+    fresh = _UNKNOWN if prices.input is None else prices.input
+    paid = _price(usage.input, fresh) + _of_cache(msgspec.structs.replace(usage, cached=0), prices, fresh)
+    before = left.input if left.cached is None else left.cached
+    usd = _usd(paid * again / anew - _price(again, _UNKNOWN if before is None else before))
+    return None if usd is None else max(usd, 0.0)
 
 
-def _of_cache(usage: Usage, prices: Prices) -> list[tuple[int, float | None]]:
-    """The tokens read from the cache, and those written to it, each with their price."""
-    short = _first(prices.cache_write_5m, prices.input)
-    return [
-        (usage.cached, _first(prices.cached, prices.input)),
-        (usage.cache_write_5m, short),
-        (usage.cache_write_1h, _first(prices.cache_write_1h, short)),
-    ]
+def _of_cache(usage: Usage, prices: Prices, fresh: float) -> float:
+    """What reading from the cache and writing to it cost; `fresh` where they have no price of their own."""
+    short = fresh if prices.cache_write_5m is None else prices.cache_write_5m
+    long = short if prices.cache_write_1h is None else prices.cache_write_1h
+    return (
+        _price(usage.cached, fresh if prices.cached is None else prices.cached)
+        + _price(usage.cache_write_5m, short)
+        + _price(usage.cache_write_1h, long)
+    )
 
 
-def _usd(parts: Iterable[tuple[int, float | None]]) -> float | None:
-    total = 0.0
-    for tokens, price in parts:
-        if tokens:
-            if price is None:
-                return None
-            total += tokens * price
-    return total * _PER_MILLION
+def _price(tokens: int, each: float) -> float:
+    """Tokens that there are not cost nothing, even where their price is not known."""
+    return tokens * each if tokens else 0.0
 
 
-def _first(*prices: float | None) -> float | None:
-    """The first price that is known."""
-    return next((price for price in prices if price is not None), None)
+def _usd(millionths: float) -> float | None:
+    return None if math.isnan(millionths) else millionths * _PER_MILLION
