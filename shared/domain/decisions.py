@@ -100,3 +100,5 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the conversation holds reasoning that this model has not made and cannot read."""
     redecided: str | None = None
     """Why a session that had a pin was decided anew: `asked` (by its client), `cold` or `compacted`."""
+    left: str | None = None
+    """The model that a session was pinned to before it was decided anew, where its prompt cache is still warm."""

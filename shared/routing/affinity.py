@@ -105,7 +105,10 @@ class Affinity:
             log.info("not decided anew", extra=fields(part=away.part, why=str(away)))
             self._recorder.degraded(away.part)
             return pinned
-        return decision if decision.pinned else msgspec.structs.replace(decision, redecided=why)
+        if decision.pinned:
+            return decision
+        left = pinned.models[0] if why == "asked" else None  # else the cache is of no use any more
+        return msgspec.structs.replace(decision, redecided=why, left=left)
 
     def _pinned(self, request: RouteRequest) -> Decision | None:
         if request.session is None:

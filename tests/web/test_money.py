@@ -211,6 +211,19 @@ def test_a_session_that_has_to_move_has_its_re_warming_in_lost(shop: Shop) -> No
     assert shop.counted("plano_lost_usd_total", reason="move") == pytest.approx(lost, abs=1e-4)
 
 
+def test_a_session_that_its_client_has_decided_anew_has_its_re_warming_in_lost(shop: Shop) -> None:
+    before = shop.counted("plano_lost_usd_total", reason="redecision")
+    session, turns = uuid.uuid4().hex, list[dict[str, Any]]()
+    for model, affinity in ((CLAUDE, {}), (CLAUDE, {}), (GPT, {"x_plano_affinity": "new"})):
+        turns.append({"role": "user", "content": "A line of a file. " * 200})
+        answer = shop.ask("messages", model, turns, x_model_affinity=session, x_tenant_id="team", **affinity)
+        turns.append({"role": "assistant", "content": "ok"})
+
+    assert answer.headers["x-plano-redecided"] == "asked"
+    assert answer.headers["x-plano-model"] == GPT
+    wait_until(lambda: shop.counted("plano_lost_usd_total", reason="redecision") > before, what="the loss")
+
+
 def test_a_pinned_request_is_one_get_where_its_answer_is_priced(shop: Shop) -> None:
     """What is told to Redis is told once a second, by all requests together."""
     (*_, last) = shop.talk("chat", GPT, "team")

@@ -150,6 +150,9 @@ PINNED = Decision(models=("a/x", "b/y"), pinned=True)
         (PINNED, "b/y", True, Move("borrow", "a/x")),
         (Decision(models=("a/x", "b/y")), "b/y", False, None),
         (Decision(models=("a/x",), degraded="redis"), "a/x", False, Move("outage", "a/x")),
+        (Decision(models=("b/y",), redecided="asked", left="a/x"), "b/y", False, Move("redecision", "a/x")),
+        (Decision(models=("a/x",), redecided="asked", left="a/x"), "a/x", False, None),
+        (Decision(models=("b/y",), redecided="cold"), "b/y", False, None),
     ],
 )
 def test_which_answers_come_from_a_model_that_may_be_cold(
