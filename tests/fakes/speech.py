@@ -43,7 +43,7 @@ class Reply:
 def reply(model: str, messages: Iterable[Any]) -> Reply:
     """The answer to a conversation: which model heard what the user said last."""
     turns = [turn for turn in messages if isinstance(turn, dict)]
-    asked = [text_of(turn.get("content")) for turn in turns if turn.get("role") == "user"]
+    asked = [text for turn in turns if turn.get("role") == "user" for text in _texts(turn.get("content"))]
     text = f"{model} heard: {asked[-1][:_HEARD_CHARS] if asked else ''}"
     said = sum(len(text_of(turn.get("content"))) for turn in turns)
     digest = hashlib.sha256(f"{model}\n{text}".encode("utf-8", "replace")).hexdigest()
@@ -52,8 +52,12 @@ def reply(model: str, messages: Iterable[Any]) -> Reply:
 
 def text_of(content: Any) -> str:
     """The text of a message's content: a string, or a list of parts."""
+    return "\n".join(_texts(content))
+
+
+def _texts(content: Any) -> list[str]:
     if isinstance(content, str):
-        return content
+        return [content]
     parts = content if isinstance(content, list) else ()
     texts = (part.get("text") for part in parts if isinstance(part, dict))
-    return "\n".join(text for text in texts if isinstance(text, str))
+    return [text for text in texts if isinstance(text, str)]

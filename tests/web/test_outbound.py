@@ -67,8 +67,9 @@ def test_providers_on_one_host_are_told_apart_by_their_ports(web: Gateway, outsi
 
     assert [request.model for request in outside.other.requests] == ["claude-sonnet-4-20250514"]
     assert [request.model for request in outside.provider.requests] == ["gpt-5.2"]
-    assert outside.other.requests[0].path == outside.provider.requests[0].path == "/v1/chat/completions"
-    assert outside.other.requests[0].header("authorization") == "Bearer sk-anthropic"
+    assert outside.provider.requests[0].path == "/v1/chat/completions"
+    assert outside.other.requests[0].path == "/v1/messages"  # Anthropic's own API, so that the prompt is cached
+    assert outside.other.requests[0].header("x-api-key") == "sk-anthropic"
 
 
 def test_routing_preferences_are_not_the_providers_business(web: Gateway, provider: Provider) -> None:

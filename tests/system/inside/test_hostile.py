@@ -10,6 +10,8 @@ from tests.fakes.provider import Provider
 from tests.web import sites
 from tests.web.gateway import CHAT, Gateway, body
 
+pytestmark = pytest.mark.alone
+
 SENT = body("hi", model="openai/gpt-4o-mini")
 LENGTH = b"Content-Length: %d\r\n" % len(SENT)
 TENANT = sites.TENANT_HEADER.encode() + b": acme\r\n"

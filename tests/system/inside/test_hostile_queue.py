@@ -23,6 +23,8 @@ from tests.harness import Pool, Process, RedisServer, running, wait_until
 from tests.system.asking import DEEP, ask
 from tests.system.conftest import config_text
 
+pytestmark = pytest.mark.alone
+
 QUEUE, INTERMEDIATE = "rq:queue:plano", "rq:queue:plano:intermediate"
 FIRST = "openai/gpt-5.2"
 STALE = 100_000

@@ -21,6 +21,8 @@ from tests.harness import ROOT, Pool, RedisServer, running, wait_until
 from tests.system.asking import DEEP, ask, pinned
 from tests.system.conftest import config_text
 
+pytestmark = pytest.mark.alone
+
 USER, PASSWORD, TOKEN = "plano", "pw", "operator"
 SOURCES = "model_metrics_sources: [{type: latency, provider: observed, refresh_interval: 1}]"
 FIRST = "openai/gpt-5.2"

@@ -16,6 +16,8 @@ from tests.system.asking import DEEP, ask, pinned
 from tests.system.conftest import config_text
 from tests.system.inside.turns import TurnCounter
 
+pytestmark = pytest.mark.alone
+
 CONNECTIONS = 8
 """The most that a process may have."""
 MANY = 300
