@@ -66,6 +66,8 @@ def _turns(turn: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"role": "assistant", "content": None, "tool_calls": made}
     elif not results:
         yield turn
+    elif said := [each for each in blocks if each.get("type") == "text"]:  # chat has it as a turn of its own
+        yield {"role": "user", "content": said}
 
 
 def _stop(calls: tuple[tools.Call, ...]) -> str:
