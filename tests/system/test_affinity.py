@@ -8,7 +8,7 @@ from tests.fakes.router import Router
 from tests.harness import Pool, RedisServer, wait_until
 from tests.system.asking import DEEP, QUICK, ask, pinned
 
-SESSIONS = 15
+SESSIONS = 30
 
 
 def test_the_second_request_goes_where_the_first_went_whatever_it_says(
@@ -37,7 +37,7 @@ def test_the_second_request_goes_where_the_first_went_whatever_it_says(
 def test_eight_first_requests_at_once_cost_one_router_call_and_get_one_model(
     start: Callable[..., Pool], ports: tuple[int, int], router: Router
 ) -> None:
-    """Fifteen sessions, each opened by eight requests over two replicas.
+    """Thirty sessions, each opened by eight requests over two replicas.
 
     On a busy machine some reach the queue when the first is decided already, and have looked for the pin before.
     """

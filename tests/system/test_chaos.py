@@ -10,7 +10,7 @@ from tests.system.balancers import NAMES
 from tests.system.chaos.run import run
 
 pytestmark = pytest.mark.alone
-SECONDS = float(os.environ.get("CHAOS_SECONDS") or 40)
+SECONDS = float(os.environ.get("CHAOS_SECONDS") or 60)
 """Longer than a session lasts there; `make chaos` goes on for as long as one likes."""
 SEED = 7
 TURNS_PER_S = 10

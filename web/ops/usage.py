@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import msgspec
-from msgspec.structs import astuple
 
 from shared.domain.latency import Sample
 from shared.domain.money import Prices, Usage, cost, kept, lost, prices_of
@@ -23,31 +22,6 @@ log = logging.getLogger("plano.metrics")
 EVERY_S = 1.0
 MOST_NAMES = 200
 """So many tenants and models that the config does not name have counters of their own: clients choose the names."""
-
-
-class TokenCount(msgspec.Struct):
-    """Tokens of several answers; the fields are those of Usage."""
-
-    input: int = 0
-    cached: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-    output: int = 0
-    reasoning: int = 0
-
-    def add(self, usage: Usage) -> None:
-        """Add what one answer used."""
-        self.input += usage.input
-        self.cached += usage.cached
-        self.cache_write_5m += usage.cache_write_5m
-        self.cache_write_1h += usage.cache_write_1h
-        self.output += usage.output
-        self.reasoning += usage.reasoning
-
-    @property
-    def usage(self) -> Usage:
-        """The sum."""
-        return Usage(*astuple(self))
 
 
 class Metrics(Protocol):
@@ -100,7 +74,7 @@ class UsageRecorder:
         self._tenants = _Names(tenants)
         self._routes = _Names(routes)
         self._samples: dict[str, Sample] = {}
-        self._counts: dict[Account, TokenCount] = {}
+        self._counts: dict[Account, Usage] = {}
         self._listed: Mapping[str, Prices] = {}
         self._known: dict[str, Prices | None] = {}
         """What has been looked up in the list since the last second."""
@@ -119,7 +93,8 @@ class UsageRecorder:
             sample.total += first_byte_s
             sample.count += 1
         if usage is not None:
-            (self._counts.get(account) or self._counts.setdefault(account, TokenCount())).add(usage)
+            before = self._counts.get(account)
+            self._counts[account] = before.plus(usage) if before else usage
 
     def moved(self, account: Account, move: Move, usage: Usage, warm: int) -> None:
         """Record that an answer did not come from the model that was left, whose cache held `warm` tokens."""
@@ -151,12 +126,12 @@ class UsageRecorder:
             except StoreDown as error:
                 log.debug("what was measured in a second is lost: %s", error)
 
-    def _count(self, account: Account, tokens: TokenCount) -> None:
+    def _count(self, account: Account, tokens: Usage) -> None:
         self._metrics.used(account.model, account.tenant, msgspec.structs.asdict(tokens))
         prices = self._prices(account.model)
         if prices is None:
             return
-        paid, saved = cost(tokens.usage, prices), kept(tokens.usage, prices)
+        paid, saved = cost(tokens, prices), kept(tokens, prices)
         if paid is not None and saved is not None:
             self._savings.spent(account, paid, saved)
 

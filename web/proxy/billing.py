@@ -35,10 +35,13 @@ class Billing:
         usd = None if used is None else self._recorder.usd(account.model, used)
         if usd is not None:
             billed.response.add([("x-plano-cost-usd", f"{usd:.10f}".rstrip("0").rstrip("."))])
-        billed.response.call_on_close(
-            lambda: self._recorder.reasoning(account.model, dropped=dropped, unread=reader.unread)
-        )
-        billed.response.call_on_close(lambda: self._recorder.answered(account, first_byte_s, used or reader.usage()))
+
+        def record() -> None:
+            self._recorder.answered(account, first_byte_s, used or reader.usage())
+            if dropped or reader.unread:
+                self._recorder.reasoning(account.model, dropped=dropped, unread=reader.unread)
+
+        billed.response.call_on_close(record)
 
     def left(self, billed: Billed, decision: Decision, asked: Asked, *, in_session: bool, kept: bool) -> None:
         """Record at the end what it cost that a session has left a model whose cache was warm, if it has."""

@@ -27,6 +27,17 @@ class Usage(msgspec.Struct, frozen=True):
     reasoning: int = 0
     """They are part of `output`."""
 
+    def plus(self, other: "Usage") -> "Usage":
+        """Both together."""
+        return Usage(
+            self.input + other.input,
+            self.cached + other.cached,
+            self.cache_write_5m + other.cache_write_5m,
+            self.cache_write_1h + other.cache_write_1h,
+            self.output + other.output,
+            self.reasoning + other.reasoning,
+        )
+
 
 class Prices(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a model's tokens cost, in US$ per million. None is a price that is not known, which is not zero."""
