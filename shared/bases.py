@@ -24,6 +24,7 @@ from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
+from shared.store.money.budgets import BudgetStore
 from shared.store.pins import PinStore
 from shared.store.queue import RefreshQueue
 from shared.store.savings import SavingsStore
@@ -102,6 +103,8 @@ class WebBase(msgspec.Struct, frozen=True, kw_only=True):
     background: tuple[Background, ...]
     """To be started once in each process that serves."""
     replicas: Replicas | None
+    budgets: BudgetStore | None
+    """None: no session may change its model when it pays."""
     tracing: Tracing
     failover: Failover
     prices: Metrics
@@ -119,6 +122,8 @@ class WorkerBase(msgspec.Struct, frozen=True, kw_only=True):
     metrics: MetricsStore
     cooldowns: CooldownStore
     latencies: LatencyStore | None
+    budgets: BudgetStore | None
+    """None: no session may change its model when it pays."""
     queue_redis: RedisEndpoint
     background: tuple[Background, ...]
     snapshot: RecentSnapshot

@@ -7,6 +7,7 @@ from shared import tracing
 from shared.bases import BuildInPlace, ClockBase, NoMetrics, ViewBase, WebBase, WorkerBase
 from shared.config import Config, load
 from shared.config.models import HALF_LIFE_S, OBSERVED, MetricSource
+from shared.domain.money.savings import HOUR_S
 from shared.domain.ranking import Kind
 from shared.errors import ConfigError, QueueDown, StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
@@ -27,6 +28,7 @@ from shared.store.decoding.unreadable import Unreadable
 from shared.store.jobs.results import Results
 from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
+from shared.store.money.budgets import BudgetStore
 from shared.store.pin_view import PinView
 from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue, RefreshQueue
@@ -96,6 +98,7 @@ def web(
         prices=RecentSnapshot(MetricsStore(pins_redis, unreadable)) if _priced(config) else NoMetrics(),
         latencies=_latencies(config, pins_redis, unreadable),
         ledger=SavingsStore(pins_redis, unreadable) if _priced(config) else None,
+        budgets=_budgets(config, pins_redis, unreadable),
         tracing=traces,
     )
 
@@ -113,6 +116,7 @@ def worker(settings: Settings, env: Mapping[str, str]) -> WorkerBase:
         metrics=metrics,
         cooldowns=cooldowns,
         latencies=_latencies(config, client),
+        budgets=_budgets(config, client),
         queue_redis=queue_endpoint,
         background=(
             *dict.fromkeys((pins_endpoint, queue_endpoint)),
@@ -190,6 +194,7 @@ def _memory_web(
         prices=made.metrics if _priced(config) else NoMetrics(),
         latencies=latencies if source else None,
         ledger=None,
+        budgets=None,
         tracing=traces,
     )
 
@@ -201,6 +206,8 @@ def _affinity(
     policy = Policy(
         session_ttl_s=routing.session_ttl_seconds,
         session_max_age_s=None if routing.session_ttl_mode == "fixed" else routing.session_max_age_seconds,
+        budget_percent=_budget_percent(config),
+        user_turns_only=routing.route_on_user_only,
         redecides=routing.redecide == "when_cold",
         ttl_of_cache=routing.session_ttl_mode == "cache",
         decision_budget_s=routing.decision_timeout_ms / 1000,
@@ -216,6 +223,13 @@ def _affinity(
         quota=quota,
         tracing=traces,
     )
+
+
+def _budget_percent(config: Config) -> float | None:
+    """How much of its savings a session may spend; None where nobody knows what it has saved."""
+    budget = config.routing.routing_budget
+    known = _priced(config) and config.routing.session_cache.type == "redis"
+    return budget.percent if budget and known else None
 
 
 def _failover(config: Config, cooldowns: Cooldowns, pins: Movable) -> Failover:
@@ -245,6 +259,11 @@ def _observed_source(config: Config) -> MetricSource | None:
 def _latencies(config: Config, client: StoreClient, unreadable: Unreadable | None = None) -> LatencyStore | None:
     source = _observed_source(config)
     return LatencyStore(client, source.half_life_s, source.kept_s, unreadable) if source else None
+
+
+def _budgets(config: Config, client: StoreClient, unreadable: Unreadable | None = None) -> BudgetStore | None:
+    ttl_s = max(config.routing.session_ttl_seconds, HOUR_S)
+    return BudgetStore(client, ttl_s, unreadable) if config.routing.routing_budget and _priced(config) else None
 
 
 def _pins_url(settings: Settings, config: Config) -> str:

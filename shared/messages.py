@@ -3,6 +3,7 @@
 import msgspec
 
 from shared.domain.conversation import Message
+from shared.domain.money.switching import Budget
 from shared.domain.pins import Pin, candidates
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
@@ -37,6 +38,8 @@ class DecisionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the pin says of its last use; None: it says nothing of it."""
     generation: str | None = None
     """Which of its agent's contexts the pin is made for."""
+    budget: Budget | None = None
+    """What the session may spend to be given another model than the `seen` one; None: it may cost what it will."""
     foreign_turns: int = 0
     """In how many turns of the conversation is reasoning that only the model that made it can read."""
     reply_to: str = ""

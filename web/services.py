@@ -18,6 +18,7 @@ from web.client_address import ClientAddress
 from web.dialects.fields.implicit import ImplicitSessions
 from web.dialects.fields.sessions import Sources
 from web.ops import heartbeat, metrics, usage
+from web.ops.budgets import SessionBudgets
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
 from web.ops.savings import Savings
@@ -60,6 +61,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             base.prices,
             base.latencies,
             Savings(metrics, base.ledger),
+            budgets=SessionBudgets(base.budgets) if base.budgets else None,
             routes=[route.name for route in config.routes],
             models=[model.name for model in config.catalog.models],
             tenants=[name for key in config.access_keys for name in (key.tenant, *(key.tenants or ())) if name],

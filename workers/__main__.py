@@ -44,7 +44,13 @@ def main() -> int:
     stop = _stop_on_signal()
     services = WorkerServices(
         decider=decide.build(
-            base.config, base.pins, base.snapshot, base.recent_cooldowns, base.tracing, outgoing=base.outgoing
+            base.config,
+            base.pins,
+            base.snapshot,
+            base.recent_cooldowns,
+            base.tracing,
+            budgets=base.budgets,
+            outgoing=base.outgoing,
         ),
         refresher=Refresher(
             base.config.sources,

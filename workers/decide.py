@@ -9,6 +9,7 @@ from shared.config import Config
 from shared.config.models import max_ages_s
 from shared.domain.cooldowns import Cooldown
 from shared.domain.decisions import Trace
+from shared.domain.money.switching import Budget
 from shared.domain.pins import Pin, with_candidates
 from shared.domain.ranking import EMPTY, Row, Snapshot, Standing, explain, facts_of
 from shared.domain.routes import NO_ROUTE, Prefer, Route
@@ -18,6 +19,7 @@ from shared.messages import DecisionRequest, DecisionResult, adopted
 from shared.outgoing import Outgoing
 from shared.tracing import OFF, Tracing
 from workers import router
+from workers.switching import Budgets, switched
 
 
 class Pins(Protocol):
@@ -53,8 +55,13 @@ class Decider:
         cooldowns: Cooldowns,
         max_ages_s: Mapping[Prefer, float] | None = None,
         tracing: Tracing = OFF,
+        budgets: Budgets | None = None,
     ) -> None:
-        """`max_ages_s` says for each preference how old data may be. Older data counts as missing."""
+        """`max_ages_s` says for each preference how old data may be. Older data counts as missing.
+
+        Without `budgets` no session changes its model when it pays.
+        """
+        self._budgets = budgets
         self._router = router
         self._pins = pins
         self._metrics = metrics
@@ -118,14 +125,30 @@ class Decider:
         )
         if request.inline and route_name:
             proposed = with_candidates(proposed, models)
+        if request.budget:
+            return self._switched(request, request.budget, proposed)
         standing = self._pins.settle(request.session, proposed, own_ttl_s or request.ttl_s, request.seen)
         if standing != proposed:
             return adopted(standing, request)
         return DecisionResult(models=models, route=route_name, pin=proposed)
 
+    def _switched(self, request: DecisionRequest, budget: Budget, proposed: Pin) -> DecisionResult:
+        """The result for a session that may change its model if it can pay. Without another route it stays."""
+        same = request.seen is None or proposed.route_name in (None, request.seen.route_name)
+        if same or self._budgets is None:
+            return adopted(request.seen or proposed, request)
+        return switched(request, budget, proposed, self._snapshot().prices, self._budgets)
+
 
 def build(
-    config: Config, pins: Pins, metrics: Metrics, cooldowns: Cooldowns, tracing: Tracing, *, outgoing: Outgoing
+    config: Config,
+    pins: Pins,
+    metrics: Metrics,
+    cooldowns: Cooldowns,
+    tracing: Tracing,
+    *,
+    outgoing: Outgoing,
+    budgets: Budgets | None = None,
 ) -> Decider:
     """The decider that a config asks for."""
     return Decider(
@@ -135,4 +158,5 @@ def build(
         cooldowns=cooldowns,
         max_ages_s=max_ages_s(config.sources),
         tracing=tracing,
+        budgets=budgets,
     )

@@ -163,6 +163,13 @@ def _doubts_of_routing(file: ConfigFile, served: Served) -> Iterator[str]:
             "routing.redecide: with session_ttl_mode cache a pin ends with its cache, so sessions are decided anew "
             "all the same, and others may be first; take sliding, or leave redecide out"
         )
+    if routing.routing_budget and cache.type == "memory":
+        yield "routing.routing_budget: is for session_cache.type redis only, and has no effect; pins are strict"
+    if routing.routing_budget and "cost" not in {source.type for source in file.model_metrics_sources}:
+        yield (
+            "routing.routing_budget: has no effect, as no prices are known; add a source of type cost to "
+            "model_metrics_sources"
+        )
     if routing.fallback_to_default and served.catalog.default is None:
         yield "routing.fallback_to_default: has no effect, as no provider is the default; set default: true on one"
     name = file.overrides.llm_routing_model

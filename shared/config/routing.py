@@ -50,6 +50,14 @@ class Router(Section):
     )
 
 
+class RoutingBudget(Section):
+    """What a session may spend on another model."""
+
+    percent: Annotated[
+        float, Field(ge=0.0, le=1000.0, allow_inf_nan=False), Is("a number from 0 to 1000", show="numbers")
+    ] = Field(100.0, description="How much of what prompt caches have saved it, unless X-Plano-Routing-Budget says.")
+
+
 class Routing(Section):
     """How sessions are pinned and first requests decided."""
 
@@ -86,6 +94,13 @@ class Routing(Section):
     redecide: Literal["never", "when_cold"] = Field(
         "never",
         description="Whether a session is decided anew when its prompt cache has ended or its context was compacted.",
+    )
+    routing_budget: RoutingBudget | None = Field(
+        None,
+        description="Whether sessions may change their model on user turns, when that pays; else pins are strict.",
+    )
+    route_on_user_only: Flag = Field(
+        False, description="Whether only turns of the user's are routed; another one has the request's own model."
     )
     implicit_sessions: Flag = Field(
         False,

@@ -8,13 +8,12 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from shared.config.models import ConfigFile
 from shared.config.reading.migrate import FORMER
-from shared.config.reading.unsupported import IGNORED, NOT_YET
+from shared.config.reading.unsupported import IGNORED
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{?[A-Za-z_]", "description": "A variable, $NAME or ${NAME}."}
 _OF_KEY = ("title", "description", "default")
 _OTHERS = {
     **dict.fromkeys(IGNORED, "Accepted and ignored."),
-    **dict.fromkeys(NOT_YET, "Accepted; does nothing yet."),
     **FORMER,
 }
 """What the models do not know and may be written all the same."""

@@ -39,6 +39,18 @@ class Turn(Protocol):
         """Whether the last turn is a tool's result."""
 
     @property
+    def is_users(self) -> bool:
+        """Whether the user has spoken last, and no tool with it."""
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens the request has."""
+
+    @property
+    def retention(self) -> str | None:
+        """How long the provider shall keep its cache: `1h`, `24h` or None."""
+
+    @property
     def generation(self) -> str | None:
         """Which of its agent's contexts it belongs to, if the agent counts them."""
 
@@ -73,6 +85,8 @@ class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the body says besides; None: nothing that a pin depends on."""
     windows: "Callable[[str], int] | None" = None
     """For how many seconds the prompt cache of a model, by its qualified name, would outlive this request."""
+    budget_percent: float | None = None
+    """How much of its session's savings this request may spend on another model; None: what the config says."""
     anew: bool = False
     """Whether the client wants another decision than the one that its session is pinned by."""
 
@@ -99,6 +113,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     crossed: bool = False
     """Whether the conversation holds reasoning that this model has not made and cannot read."""
     redecided: str | None = None
-    """Why a session that had a pin was decided anew: `asked` (by its client), `cold` or `compacted`."""
+    """Why a session that had a pin was decided anew: `asked` (by its client), `cold`, `compacted`, `budget`."""
     left: str | None = None
-    """The model that a session was pinned to before it was decided anew, where its prompt cache is still warm."""
+    """The model that such a session has left, if its prompt cache may have been warm."""

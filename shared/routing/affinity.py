@@ -9,12 +9,14 @@ import msgspec
 from shared.domain import conversation
 from shared.domain.catalog import Catalog
 from shared.domain.decisions import Decision, RouteRequest
+from shared.domain.money.switching import Budget
 from shared.domain.pins import Pin, candidates, used
 from shared.domain.routes import Route
 from shared.errors import Away, NotAllowed, Overdue, Overloaded, RouterDown, StoreDown, TooManyWaiting, Unavailable
 from shared.log_fields import fields
 from shared.messages import DecisionRequest, DecisionResult
 from shared.routing.ports import Decisions, Pins, Policy, Quota, Recorder
+from shared.routing.redecision import WARM, budget_of, why_anew
 from shared.tracing import OFF, Tracing
 
 log = logging.getLogger("plano.events")
@@ -83,31 +85,25 @@ class Affinity:
         pinned = self._pinned(request)
         if pinned is None:
             return self._decided(request)
-        why = "asked" if request.anew else self._why_anew(request, pinned.pin)
-        return self._decided_anew(request, pinned, why) if why else pinned
+        why = "asked" if request.anew else why_anew(request, pinned.pin, self._policy)
+        if why:
+            return self._decided_anew(request, pinned, why)
+        budget = budget_of(request, pinned.pin, self._policy)
+        return self._decided_anew(request, pinned, "budget", budget) if budget else pinned
 
-    def _why_anew(self, request: RouteRequest, pin: Pin | None) -> str | None:
-        """Why a session is decided anew of itself: its cache is of no use any more. None: it stays."""
-        turn = request.turn
-        if pin is None or pin.used_at is None or not (self._policy.redecides and turn and request.windows):
-            return None
-        compacted = turn.is_compacted(pin.generation)
-        cold = time.time() - pin.used_at > request.windows(pin.model_name)
-        if not (compacted or cold) or turn.is_in_tool_loop or turn.is_bound:
-            return None
-        return "compacted" if compacted else "cold"
-
-    def _decided_anew(self, request: RouteRequest, pinned: Decision, why: str) -> Decision:
+    def _decided_anew(
+        self, request: RouteRequest, pinned: Decision, why: str, budget: Budget | None = None
+    ) -> Decision:
         """Another decision for a session that has a pin; the pin still decides when nobody can make one."""
         try:
-            decision = self._decided(request, pinned.pin)
+            decision = self._decided(request, pinned.pin, budget)
         except Away as away:
             log.info("not decided anew", extra=fields(part=away.part, why=str(away)))
             self._recorder.degraded(away.part)
             return pinned
         if decision.pinned:
             return decision
-        left = pinned.models[0] if why == "asked" else None  # else the cache is of no use any more
+        left = pinned.models[0] if why in WARM and decision.models[0] != pinned.models[0] else None
         return msgspec.structs.replace(decision, redecided=why, left=left)
 
     def _pinned(self, request: RouteRequest) -> Decision | None:
@@ -143,18 +139,17 @@ class Affinity:
         found = map(self._catalog.find, models)
         return tuple(dict.fromkeys(model.name for model in found if model))
 
-    def _decided(self, request: RouteRequest, seen: Pin | None = None) -> Decision:
+    def _decided(self, request: RouteRequest, seen: Pin | None = None, budget: Budget | None = None) -> Decision:
         """A new decision, which becomes the pin; in place of the `seen` one, if any."""
         request = request.fitting(request) if request.fitting else request
         bound = request.turn if request.is_bound else None
-        stays = bound is not None and seen is None and not _crosses(request, request.model.name, None)
         messages = (
-            conversation.read(request.messages, request.conversation_field) if request.routes and not stays else []
+            conversation.read(request.messages, request.conversation_field) if self._is_routed(request, seen) else []
         )
         if request.session and (seen is None or request.anew):
             self._quota.admit(request.client())
         if not messages:
-            return self._own(request, seen)
+            return self._own(request, seen) if budget is None or seen is None else self._kept(request, seen)
         with self._tracing.span("plano.decide", request.trace.traceparent, {}) as span:
             decision_request = DecisionRequest(
                 model_name=request.model.name,
@@ -165,6 +160,7 @@ class Affinity:
                 seen=seen,
                 used_at=self._used_at(),
                 generation=request.turn.generation if request.turn and self._policy.redecides else None,
+                budget=budget,
                 foreign_turns=bound.length if bound else 0,
                 routes=request.routes,
                 inline=request.inline,
@@ -201,6 +197,18 @@ class Affinity:
         if standing == proposed:
             return Decision(models=(model_name,), pin=proposed, crossed=crossed)
         return self._adopted(candidates(standing, self._routes), standing, request, pinned=True)
+
+    def _is_routed(self, request: RouteRequest, seen: Pin | None) -> bool:
+        """Whether the router is asked; else the request's own model serves it."""
+        turn = request.turn
+        if turn and self._policy.user_turns_only and not (turn.is_users or request.anew):
+            return False
+        stays = request.is_bound and seen is None and not _crosses(request, request.model.name, None)
+        return bool(request.routes) and not stays
+
+    def _kept(self, request: RouteRequest, pin: Pin) -> Decision:
+        """The decision by the pin of a session that has nothing to route by."""
+        return self._adopted(candidates(pin, self._routes), pin, request, pinned=True)
 
     def _until(self) -> int | None:
         """When a pin that is made now ends for good; None when use can renew it without end."""

@@ -62,5 +62,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a pin lives as long as its model's prompt cache, and is renewed by use."""
     redecides: bool = False
     """Whether a session is decided anew when its cache has ended or its context was compacted."""
+    budget_percent: float | None = None
+    """How much of its savings a session may spend on another model; None: a pin is strict."""
+    user_turns_only: bool = False
+    """Whether only turns of the user's are routed."""
     decision_budget_s: float
     reject_on_outage: bool

@@ -5,6 +5,7 @@
 | plano:affinity:<tenant>:<session>                    | string  | the pin, as JSON               | session_ttl_s   |
 | plano:affinity:<session>                             | string  | … of a session without tenant  | session_ttl_s   |
 | plano:affinity:…<session>~<lane>                     | string  | … of one thread of an agent    | session_ttl_s   |
+| plano:budget:…                                       | hash    | saved, spent, what is warm     | 1 h, renewed    |
 | plano:response:<tenant>:<id>                         | string  | the model that made it         | session_ttl_s   |
 | plano:metrics:snapshot                               | string  | cost and latency, as JSON      | 9 refreshes     |
 | plano:metrics:observed                               | hash    | model: time to first byte      | 9 half-lives    |
@@ -41,6 +42,11 @@ def affinity(session: Session) -> str:
     """The key of the session's pin."""
     name = "~".join(map(_escaped, (session.id, *session.lane))) if session.lane else _escaped(session.id)
     return AFFINITY + name if session.tenant is None else f"{AFFINITY}{_escaped(session.tenant)}:{name}"
+
+
+def budget(session: Session) -> str:
+    """The key of the ledger of a session that may change its model when it pays; it ends as the pin's key does."""
+    return "plano:budget:" + affinity(session).removeprefix(AFFINITY)
 
 
 def session_of(key: str) -> Session | None:

@@ -31,6 +31,12 @@ RANKED = "routing_preferences: [{name: r, description: d, models: %s, selection_
         ),
         (ONE + "routing: {session_max_age_seconds: 5}", "routing.session_max_age_seconds", "sliding and cache"),
         (ONE + "routing: {redecide: when_cold, session_ttl_mode: cache}", "routing.redecide", "take sliding"),
+        (ONE + "routing: {routing_budget: {percent: 10}}", "routing.routing_budget", "no prices are known"),
+        (
+            ONE + SOURCE + "routing: {routing_budget: {percent: 10}, session_cache: {type: memory}}",
+            "routing.routing_budget",
+            "type redis only",
+        ),
         (ONE + "routing: {fallback_to_default: true}", "routing.fallback_to_default", "no provider is the default"),
         (
             ONE + SOURCE + RANKED % "[openai/a]",

@@ -161,18 +161,23 @@ def test_everything_unserved_is_named_in_one_warning(read: Read) -> None:
     )
 
 
-def test_what_will_do_something_one_day_is_accepted_with_a_warning(read: Read) -> None:
+def test_what_the_reference_does_otherwise_is_accepted_with_a_warning(read: Read) -> None:
     text = """
     model_providers: [{model: openai/a}]
     prompt_caching: {enabled: true}
-    routing: {routing_budget: {max_cost_usd: 1}, route_on_user_only: true, llm_provider: a}
+    routing: {routing_budget: {max_switch_spend_pct: 20}, route_on_user_only: true, llm_provider: a}
+    model_metrics_sources: [{type: cost, provider: models.dev}]
     """
 
-    assert read(text).warnings == (
+    config = read(text)
+
+    assert config.warnings == (
         "does nothing here: prompt_caching.enabled",
         "ignored, as nothing here uses it: routing.llm_provider",
-        "does nothing yet: routing.route_on_user_only, routing.routing_budget",
     )
+    assert config.routing.routing_budget
+    assert config.routing.routing_budget.percent == 20
+    assert config.routing.route_on_user_only
 
 
 def test_places_stay_true_when_a_listener_before_is_ignored(read: Read) -> None:

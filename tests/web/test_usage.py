@@ -1,7 +1,7 @@
 """What answers took and used, on its way to the counters and to Redis."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -83,7 +83,7 @@ def counted() -> Counted:
 
 
 def recorder_of(
-    counted: Counted, shared: Shared | None = None, ledger: Ledger | None = None, **names: Sequence[str]
+    counted: Counted, shared: Shared | None = None, ledger: Ledger | None = None, **names: Any
 ) -> UsageRecorder:
     """One that publishes when the test says so."""
     return UsageRecorder(counted, Known(), shared, Savings(counted, ledger), **names)

@@ -14,7 +14,9 @@ from shared.domain.latency import Sample
 from shared.domain.money import Prices, Usage, cost, kept, lost, prices_of
 from shared.domain.money.savings import Account, Move
 from shared.domain.ranking import Snapshot
+from shared.domain.sessions import Session
 from shared.errors import StoreDown
+from web.ops.budgets import SessionBudgets
 from web.ops.savings import OTHER, Savings
 
 log = logging.getLogger("plano.metrics")
@@ -64,12 +66,17 @@ class UsageRecorder:
         models: Iterable[str] = (),
         tenants: Iterable[str] = (),
         routes: Iterable[str] = (),
+        budgets: SessionBudgets | None = None,
     ) -> None:
-        """`models`, `tenants` and `routes` are those of the config: they always have counters of their own."""
+        """Without `budgets` nobody asks what a session has saved.
+
+        `models`, `tenants` and `routes` are those of the config: they always have counters of their own.
+        """
         self._metrics = metrics
         self._measured = measured
         self._latencies = latencies
         self._savings = savings
+        self._budgets = budgets
         self._models = _Names(models)
         self._tenants = _Names(tenants)
         self._routes = _Names(routes)
@@ -84,8 +91,12 @@ class UsageRecorder:
         prices = self._prices(model)
         return cost(usage, prices) if prices else None
 
-    def answered(self, account: Account, first_byte_s: float | None, usage: Usage | None) -> None:
+    def answered(
+        self, account: Account, first_byte_s: float | None, usage: Usage | None, session: Session | None = None
+    ) -> None:
         """Record a good answer of the account's model: how long its first byte took, and what it says it used."""
+        if self._budgets and session and usage:
+            self._budgets.answered(session, account.model, usage, self._prices(account.model))
         account = self._bounded(account)
         name = account.model
         if self._latencies and first_byte_s is not None and name != OTHER:
@@ -120,6 +131,8 @@ class UsageRecorder:
         for account, tokens in counts.items():
             self._count(account, tokens)
         self._savings.flush()
+        if self._budgets:
+            self._budgets.flush()
         if samples and self._latencies:
             try:
                 self._latencies.add(samples)

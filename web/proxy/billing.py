@@ -4,6 +4,7 @@ import msgspec
 
 from shared.domain.decisions import Decision
 from shared.domain.money.savings import Account
+from shared.domain.sessions import Session
 from web.dialects.dialect import AnswerReader
 from web.ops.usage import UsageRecorder
 from web.proxy import rewarming
@@ -17,6 +18,7 @@ class Billed(msgspec.Struct, frozen=True):
     response: ReadyResponse
     reader: AnswerReader
     account: Account
+    session: Session | None = None
 
 
 class Billing:
@@ -37,7 +39,7 @@ class Billing:
             billed.response.add([("x-plano-cost-usd", f"{usd:.10f}".rstrip("0").rstrip("."))])
 
         def record() -> None:
-            self._recorder.answered(account, first_byte_s, used or reader.usage())
+            self._recorder.answered(account, first_byte_s, used or reader.usage(), billed.session)
             if dropped or reader.unread:
                 self._recorder.reasoning(account.model, dropped=dropped, unread=reader.unread)
 

@@ -209,7 +209,8 @@ class Relay:
             return _Attempt(made, str(answer.status), blame=blame, retry_after_s=retry_after.seconds(answer))
         if not answer.ok:
             return _Attempt(made, None)
-        billed = Billed(made, way.reader, Account(request.tenant or "", name, decision.route or ""))
+        account = Account(request.tenant or "", name, decision.route or "")
+        billed = Billed(made, way.reader, account, request.route.session)
         first_byte_s = answer.first_byte_at and answer.first_byte_at - began
         self._billing.answered(billed, first_byte_s, dropped=asked is not request.asked)
         return _Attempt(made, None, billed=billed)

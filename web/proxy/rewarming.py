@@ -27,10 +27,11 @@ _item = msgspec.json.Decoder(_Item).decode
 def move(decision: Decision, model: str, *, in_session: bool, kept: bool) -> Move | None:
     """Why an answer comes from another model than the one that was warm, and which that was; None when it does not.
 
-    `redecision`: the session was decided anew; `move`: the pinned model failed; `borrow`: it did, and keeps the pin;
-    `outage`: the pin could not be read, and the model that answers may not be the pinned one.
+    `move`: the pinned model failed; `borrow`: it did, and keeps the pin; `redecision`: the session was decided anew
+    while its cache was warm; `outage`: the pin could not be read, and the model that answers may not be the pinned
+    one.
     """
-    if decision.left is not None and model != decision.left:
+    if decision.left and decision.left != model:
         return Move("redecision", decision.left)
     if decision.pinned and model != decision.models[0]:
         return Move("borrow" if kept else "move", decision.models[0])

@@ -9,6 +9,7 @@ FORMER = {
     "llm_providers": "The former name of model_providers.",
     "model_providers[].routing_preferences": "Before v0.4.0: the routes of this model.",
     "overrides.router_model": "The former name of llm_routing_model.",
+    "routing.routing_budget.max_switch_spend_pct": "The reference's name of percent.",
     "prompt_caching": "The reference's section; its session_affinity is routing.implicit_sessions.",
 }
 """Paths of settings that only this module reads; `[]` stands for each item of a list."""
@@ -23,6 +24,10 @@ def migrate(tree: dict[str, Any], faults: Faults) -> list[str]:
     _list_listeners(tree, faults)
     warnings = [*_rename_providers(tree, faults), *_lift_routes(tree, faults)]
     warnings += _name_implicit_sessions(tree, faults)
+    budget = tree["routing"].get("routing_budget") if isinstance(tree.get("routing"), dict) else None
+    if isinstance(budget, dict) and (percent := budget.pop("max_switch_spend_pct", None)) is not None:
+        budget.setdefault("percent", percent)
+        faults.rename(("routing", "routing_budget", "percent"), ("routing", "routing_budget", "max_switch_spend_pct"))
     overrides = tree.get("overrides")
     if isinstance(overrides, dict) and (former := overrides.pop("router_model", None)):
         warnings.append("overrides.router_model is deprecated; rename it to llm_routing_model")

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 _PROVIDERS = ("model_providers", "llm_providers")
-NOT_YET = ("routing.route_on_user_only", "routing.routing_budget")
-"""What will do something one day."""
 IGNORED = (
     "agents", "endpoints", "error_target", "filters", "mode", "prompt_guards", "prompt_targets", "ratelimits",
     "state_storage", "system_prompt", "listeners.ingress_traffic", "listeners[].agents",
@@ -25,9 +23,7 @@ def take_out(tree: dict[str, Any]) -> list[str]:
     Lists keep their length, so that the places of faults stay true.
     """
     ignored = _other_listeners(tree) + _unused_values(tree) + _drop_all(tree, IGNORED)
-    not_yet = _drop_all(tree, NOT_YET)
-    warnings = [f"ignored, as nothing here uses it: {', '.join(ignored)}"] if ignored else []
-    return [*warnings, f"does nothing yet: {', '.join(not_yet)}"] if not_yet else warnings
+    return [f"ignored, as nothing here uses it: {', '.join(ignored)}"] if ignored else []
 
 
 def _drop_all(tree: dict[str, Any], paths: Sequence[str]) -> list[str]:

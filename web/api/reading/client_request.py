@@ -13,7 +13,7 @@ from shared.errors import NotAllowed
 from web.api.reading import content, kept_responses
 from web.dialects.dialect import Dialect
 from web.dialects.fields import body
-from web.dialects.fields.sessions import Named, Wish, named_session, wish
+from web.dialects.fields.sessions import Named, Wish, budget_percent, named_session, wish
 from web.dialects.fields.turn import BodyTurn
 from web.ops.tracing import ROUTE_REQUEST, TENANT, trace_of
 from web.proxy.relay import ClientRequest
@@ -62,6 +62,7 @@ def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientR
         client=partial(services.access.client, environ, key),
         turn=turn,
         windows=lambda name: window_s(catalog.get(name), turn.retention),
+        budget_percent=budget_percent(environ) if services.config.routing.routing_budget else None,
         anew=wanted is Wish.NEW,
     )
     clients_own = services.access.provider_credential(environ) if model.provider.passthrough_auth else None

@@ -18,6 +18,10 @@ SESSION_HEADERS = {
 """Each header by WSGI's name and by HTTP's. The first one that is present wins; the others are its older names."""
 WISH = "HTTP_X_PLANO_AFFINITY"
 """The header that says what the client wants of its pin."""
+BUDGET = ("HTTP_X_PLANO_ROUTING_BUDGET", "HTTP_X_PLANO_MAX_SWITCH_SPEND_PCT")
+"""The headers that say what a request may spend; the second one is the reference's."""
+_PERCENT = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,9})?")
+_MOST_PERCENT = 1000
 HEADER = "header"
 """The source of a session that one of these headers names: it has one pin, whatever model is asked for."""
 _MAIN_LOOP = frozenset({"main", "subagent", "workflow"})
@@ -92,6 +96,19 @@ def wish(environ: Environ) -> Wish:
     if said not in list(Wish):
         raise BadRequest(f"X-Plano-Affinity is {said[:40]!r}; it is off or new", param="X-Plano-Affinity")
     return Wish(said)
+
+
+def budget_percent(environ: Environ) -> float | None:
+    """How much of its session's savings a request may spend on another model, if it says so; raises BadRequest."""
+    said = next((environ[variable] for variable in BUDGET if environ.get(variable)), None)
+    if said is None:
+        return None
+    found = _PERCENT.fullmatch(said.strip())
+    if found is None or float(found[0]) > _MOST_PERCENT:
+        raise BadRequest(
+            f"X-Plano-Routing-Budget is {said[:40]!r}; it is a number from 0 to 1000", param="X-Plano-Routing-Budget"
+        )
+    return float(found[0])
 
 
 def named_session(environ: Environ, hints: Hints, tenant: str | None, model: str, sources: Sources) -> Named | None:

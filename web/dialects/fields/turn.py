@@ -11,12 +11,14 @@ from shared.domain.catalog import Model
 from web.dialects.dialect import Dialect
 from web.dialects.fields import named, reasoning
 from web.dialects.fields.body import Fields
-from web.dialects.fields.last_turn import is_result
+from web.dialects.fields.last_turn import is_result, is_users
 
 _HOUR = b'"%b"' % HOUR.encode()
 _TTL_OF_AN_HOUR = re.compile(rb'"ttl"\s*:\s*' + _HOUR)
 _NONE = msgspec.Raw(b"[]")
 _GEMINI = "gemini"
+_CONTEXT = ("system", "instructions", "tools")
+_BYTES_A_TOKEN = 4
 _NO = ("", "0", "false")
 
 
@@ -26,6 +28,7 @@ class BodyTurn:
     def __init__(self, dialect: Dialect, fields: Fields, environ: Mapping[str, str]) -> None:
         self._api = dialect.name
         self._environ = environ
+        self._field = dialect.conversation_field
         self._conversation = fields.get(dialect.conversation_field, _NONE)
         self._fields = fields
 
@@ -51,6 +54,17 @@ class BodyTurn:
     def is_in_tool_loop(self) -> bool:
         """Whether the last turn is a tool's result."""
         return is_result(self._conversation)
+
+    @cached_property
+    def is_users(self) -> bool:
+        """Whether the user has spoken last, and no tool with it."""
+        return is_users(self._conversation)
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens the request has."""
+        said = (self._fields[name] for name in (*_CONTEXT, self._field) if name in self._fields)
+        return sum(memoryview(value).nbytes for value in said) // _BYTES_A_TOKEN
 
     @property
     def generation(self) -> str | None:
