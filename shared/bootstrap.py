@@ -4,37 +4,37 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from shared import tracing
-from shared.bases import BuildInPlace, ClockBase, NoMetrics, ViewBase, WebBase, WorkerBase
 from shared.config import Config, load
-from shared.config.models import HALF_LIFE_S, OBSERVED, MetricSource
+from shared.config.sections import HALF_LIFE_S, OBSERVED, MetricSource
 from shared.domain.money.savings import HOUR_S
 from shared.domain.ranking import Kind
 from shared.errors import ConfigError, QueueDown, StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
-from shared.memory.decisions import DecisionsInPlace
+from shared.memory.deciding import DecisionsInPlace
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.memory.quotas import MemorySessionQuota
-from shared.memory.responses import MemoryResponses
+from shared.memory.response_models import MemoryResponses
 from shared.periodic import Periodic
+from shared.process_objects import BuildInPlace, ClockBase, NoMetrics, ViewBase, WebBase, WorkerBase
 from shared.routing.affinity import Affinity
 from shared.routing.failover import Cooldowns, Failover, Movable, OnFailure, Rules
 from shared.routing.ports import Decisions, Pins, Policy, Quota, Recorder
 from shared.settings import Settings
-from shared.store.connection.commands import TRY_EVERY_S, StoreClient
 from shared.store.connection.endpoint import RedisEndpoint
+from shared.store.connection.store_client import TRY_EVERY_S, StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.decoding.unreadable import Unreadable
 from shared.store.jobs.results import Results
 from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from shared.store.money.budgets import BudgetStore
+from shared.store.money.savings import SavingsStore
 from shared.store.pin_view import PinView
 from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.quotas import SessionQuota
-from shared.store.responses import ResponseStore
-from shared.store.savings import SavingsStore
+from shared.store.response_models import ResponseStore
 from shared.store.web_replicas import Replicas
 from shared.tracing import Tracing
 

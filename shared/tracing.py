@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol, Self
 
-from shared.config.models import Tracing as Wanted
+from shared.config.sections import Tracing as Wanted
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter

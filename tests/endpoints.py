@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from shared.errors import QueueDown, StoreDown
-from shared.store.connection.commands import StoreClient
 from shared.store.connection.endpoint import RedisEndpoint
+from shared.store.connection.store_client import StoreClient
 from shared.store.jobs.results import Results
 from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue

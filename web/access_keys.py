@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 
 from shared.config.fields import ANY_TENANT
-from shared.config.models import AccessKey
+from shared.config.sections import AccessKey
 from shared.domain.sessions import identifier
 from shared.errors import BadRequest, Denied, TenantRefused
 from web.client_address import ClientAddress

@@ -6,9 +6,9 @@ from typing import cast
 import msgspec
 from flask import current_app
 
-from shared.bases import AdminPins, Background, Responses, WebBase
 from shared.config import Config
 from shared.periodic import Periodic
+from shared.process_objects import AdminPins, Background, Responses, WebBase
 from shared.routing.affinity import Affinity
 from shared.routing.failover import LOOK_EVERY_S, Failover
 from shared.settings import Settings

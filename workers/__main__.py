@@ -15,11 +15,11 @@ import threading  # noqa: E402
 import gevent  # noqa: E402
 import redis  # noqa: E402
 
-from shared import bootstrap, telemetry  # noqa: E402
-from shared.bases import WorkerBase  # noqa: E402
+from shared import bootstrap, logs  # noqa: E402
 from shared.errors import ConfigError  # noqa: E402
 from shared.log_fields import fields  # noqa: E402
 from shared.periodic import repeat  # noqa: E402
+from shared.process_objects import WorkerBase  # noqa: E402
 from shared.settings import Settings  # noqa: E402
 from workers import decide  # noqa: E402
 from workers.metrics.fetch import Fetch  # noqa: E402
@@ -36,7 +36,7 @@ def main() -> int:
     """Work until SIGTERM; an outage of Redis is waited out."""
     try:
         settings = Settings.from_env(os.environ)
-        telemetry.set_up_logging(settings.log_format)
+        logs.set_up_logging(settings.log_format)
         base = bootstrap.worker(settings, os.environ)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")

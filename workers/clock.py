@@ -7,9 +7,9 @@ import sys
 import threading
 import time
 
-from shared import bootstrap, telemetry
+from shared import bootstrap, logs
 from shared.config import Config
-from shared.config.models import MetricSource
+from shared.config.sections import MetricSource
 from shared.domain.ranking import Snapshot
 from shared.errors import ConfigError, QueueDown
 from shared.settings import Settings
@@ -24,7 +24,7 @@ def main() -> int:
     stop = _stop_on_signal()
     try:
         settings = Settings.from_env(os.environ)
-        telemetry.set_up_logging(settings.log_format)
+        logs.set_up_logging(settings.log_format)
         base = bootstrap.clock(settings, os.environ)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from shared.config import Config
-from shared.config.models import max_ages_s
+from shared.config.sections import max_ages_s
 from shared.domain.cooldowns import Cooldown
 from shared.domain.decisions import Trace
 from shared.domain.money.switching import Budget

@@ -1,11 +1,11 @@
 """Memory mode: builds what makes the decisions inside of the web process."""
 
-from shared.bases import InPlace, NoMetrics
 from shared.config import Config
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.outgoing import Outgoing
+from shared.process_objects import InPlace, NoMetrics
 from shared.tracing import Tracing
 from workers import decide
 from workers.metrics.in_memory import LocalMetrics

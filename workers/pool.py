@@ -37,9 +37,9 @@ from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.decoding.unreadable import Unreadable
 from shared.store.jobs.workers import HEARTBEAT_TTL_S
 from shared.store.queue import announce, hold, rq_queue
-from workers.queue.incoming import FUNCTIONS
+from workers.queue.accepted_jobs import FUNCTIONS
 from workers.queue.intake import Intake
-from workers.queue.mending import mend, mend_after
+from workers.queue.wrong_types import mend, mend_after
 from workers.services import WorkerServices
 from workers.time_limits import GreenletDeathPenalty
 

@@ -9,9 +9,9 @@ from typing import NoReturn
 import click
 
 from shared import bootstrap
-from shared.bases import ViewBase
-from shared.cli.local_pool.running import running_pool
+from shared.cli.local_pool.pool_register import running_pool
 from shared.errors import ConfigError, StoreDown
+from shared.process_objects import ViewBase
 from shared.settings import Settings
 
 CONFIG = click.argument("config", required=False, type=click.Path(path_type=Path))

@@ -17,8 +17,8 @@ import requests
 
 from shared.cli import settings_files
 from shared.cli.arguments import fail
-from shared.cli.clients import CLIENTS, KEY, Client, Gateway
-from shared.cli.local_pool.running import running_pool
+from shared.cli.client_setups import CLIENTS, KEY, Client, Gateway
+from shared.cli.local_pool.pool_register import running_pool
 from shared.errors import ConfigError
 from shared.settings import Settings
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from shared.bases import ViewBase
 from shared.cli.arguments import CONFIG, fail, view
 from shared.cli.tables import table
-from shared.config.models import MetricSource, max_ages_s
+from shared.config.sections import MetricSource, max_ages_s
 from shared.domain.ranking import KIND_OF, Kind, Row, explain
 from shared.domain.routes import Route
 from shared.errors import ConfigError, StoreDown
+from shared.process_objects import ViewBase
 
 _UNITS = {Kind.COST: "US$ per million tokens, input + output", Kind.LATENCY: "seconds to the first byte"}
 _HEAD = ("", "model", "value", "age", "source", "why")

@@ -12,7 +12,7 @@ import click
 from shared import bootstrap
 from shared.cli.arguments import fail, reason
 from shared.cli.local_pool import redis_programs
-from shared.cli.local_pool.running import running_pool
+from shared.cli.local_pool.pool_register import running_pool
 from shared.config import load
 from shared.config.fields import without_credentials
 from shared.errors import ConfigError, StoreDown

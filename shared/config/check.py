@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from shared.config.faults import UNREADABLE, Faults, Path, by_path, listed
 from shared.config.fields import url_fault
-from shared.config.limits import Limits
-from shared.config.models import FILE, OBSERVED, AccessKey, ConfigFile, MetricSource, RoutingPreference
+from shared.config.limits_section import Limits
 from shared.config.providers import Served, unknown
+from shared.config.sections import FILE, OBSERVED, AccessKey, ConfigFile, MetricSource, RoutingPreference
 from shared.domain.catalog import Catalog
 from shared.domain.routes import Prefer, name_fault, prefer_fault
 

@@ -9,8 +9,13 @@ import msgspec
 
 from shared.config.check import check, doubts
 from shared.config.faults import Faults
-from shared.config.limits import Limits
-from shared.config.models import (
+from shared.config.limits_section import Limits
+from shared.config.providers import Served, serve
+from shared.config.reading import document, environment, unsupported
+from shared.config.reading.migrate import migrate
+from shared.config.reading.parse import read
+from shared.config.routing_section import Router, Routing
+from shared.config.sections import (
     AccessKey,
     ConfigFile,
     Listener,
@@ -18,11 +23,6 @@ from shared.config.models import (
     RoutingPreference,
     Tracing,
 )
-from shared.config.providers import Served, serve
-from shared.config.reading import document, environment, unsupported
-from shared.config.reading.migrate import migrate
-from shared.config.reading.parse import read
-from shared.config.routing import Router, Routing
 from shared.domain.catalog import Catalog
 from shared.domain.routes import Prefer, Route
 

@@ -7,8 +7,8 @@ import msgspec
 
 from shared.config.faults import UNREADABLE, Faults, Path, by_path, listed, nearest
 from shared.config.fields import api_base, url_fault
-from shared.config.models import ConfigFile, ModelProvider
-from shared.config.routing import Router
+from shared.config.routing_section import Router
+from shared.config.sections import ConfigFile, ModelProvider
 from shared.domain.catalog import WILDCARD, Catalog, Model, Provider
 
 _SECTION = "model_providers"

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from shared.config.models import ConfigFile
 from shared.config.reading.migrate import FORMER
 from shared.config.reading.unsupported import IGNORED
+from shared.config.sections import ConfigFile
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{?[A-Za-z_]", "description": "A variable, $NAME or ${NAME}."}
 _OF_KEY = ("title", "description", "default")

@@ -10,7 +10,7 @@ import redis
 from shared.domain.cooldowns import Cooldown, sit_out_s
 from shared.errors import StoreDown
 from shared.store import keys, scripts
-from shared.store.connection.commands import WrongType
+from shared.store.connection.store_client import WrongType
 from shared.store.decoding.unreadable import Unreadable
 from shared.store.decoding.values import Decoder
 

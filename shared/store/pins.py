@@ -10,7 +10,7 @@ from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.store import keys, scripts
-from shared.store.connection.commands import WrongType
+from shared.store.connection.store_client import WrongType
 from shared.store.decoding.unreadable import Unreadable
 from shared.store.decoding.values import Decoder
 

@@ -22,7 +22,7 @@ from shared.errors import QueueDown, RouterDown, TooManyWaiting
 from shared.messages import Announcement, DecisionRequest, DecisionResult, adopted
 from shared.periodic import Periodic
 from shared.store import keys
-from shared.store.jobs.backlog import Backlog
+from shared.store.jobs.expired_jobs import Backlog
 from shared.store.jobs.results import Results, Waiter
 from shared.store.jobs.workers import LOOK_EVERY_S, Workers
 

@@ -7,7 +7,7 @@ import redis
 
 from shared.domain.quotas import MINUTE_S, refuse
 from shared.store import keys
-from shared.store.connection.commands import WrongType
+from shared.store.connection.store_client import WrongType
 from shared.store.decoding.unreadable import Unreadable
 
 _TTL_S = 2 * MINUTE_S  # replicas' clocks may differ

@@ -6,7 +6,7 @@ from typing import Any
 import redis
 
 from shared.store import keys
-from shared.store.connection.commands import WrongType
+from shared.store.connection.store_client import WrongType
 from shared.store.decoding.unreadable import Unreadable
 
 TTL_S = 30

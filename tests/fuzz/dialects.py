@@ -15,7 +15,7 @@ from web.dialects.by_path import BY_NAME
 from web.dialects.errors import ErrorInfo
 from web.dialects.fields import body
 from web.proxy.ways import Asked
-from web.translation.reader import TranslatingReader
+from web.translation.answer_translator import TranslatingReader
 
 MODEL = "openai/gpt-5.2"
 BROKEN = ErrorInfo(status=502, message="broke off", type="upstream_error")

@@ -9,8 +9,8 @@ import pytest
 import redis
 
 from shared.messages import DecisionRequest, DecisionResult
-from shared.store.connection.commands import StoreClient
 from shared.store.connection.endpoint import RedisEndpoint
+from shared.store.connection.store_client import StoreClient
 from shared.store.queue import DecisionQueue
 from tests.endpoints import PATIENT_S, Replica, connected, replica_on, serving
 from tests.fakes.delay import SlowProxy

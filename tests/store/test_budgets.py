@@ -11,7 +11,7 @@ from shared.domain.money.switching import Budget, Ledger, Warm, switch_usd
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.store import keys
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from shared.store.money.budgets import BudgetStore
 from shared.store.pins import PinStore
 

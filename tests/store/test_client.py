@@ -14,7 +14,7 @@ import redis
 
 from shared.errors import Away, QueueDown, StoreDown
 from shared.store.client import BACKSTOP_S
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from tests.endpoints import CONNECTIONS, PATIENT_S, endpoint_to, serving
 from tests.fakes.delay import SlowProxy
 from tests.greenlets import Play, in_greenlets

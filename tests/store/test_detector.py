@@ -20,8 +20,8 @@ from shared import bootstrap
 from shared.errors import QueueDown, StoreDown
 from shared.settings import Settings
 from shared.store.client import BACKSTOP_S
-from shared.store.connection.commands import StoreClient
 from shared.store.connection.endpoint import RedisEndpoint
+from shared.store.connection.store_client import StoreClient
 from shared.store.jobs.results import Results
 from tests.endpoints import CONNECTIONS, replica_on, serving
 from tests.fakes.delay import SlowProxy

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from shared.errors import StoreDown
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from tests.endpoints import CONNECTIONS, endpoint_to, serving
 from tests.fakes.delay import SlowProxy
 from tests.greenlets import in_greenlets

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from shared.cli import main
 from shared.domain.ranking import Measure, Snapshot
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.metrics.snapshot import MetricsStore
 from tests.fakes.ports import free_port

@@ -5,7 +5,7 @@ import redis
 
 from shared.domain.ranking import EMPTY, Measure, Snapshot
 from shared.store import keys
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from shared.store.metrics.snapshot import MetricsStore
 from shared.store.web_replicas import Replicas
 

@@ -12,7 +12,7 @@ from shared.domain.sessions import IMPLICIT, Session
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
 from shared.store import keys
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.pin_view import PinView
 from shared.store.pins import PinStore

@@ -11,7 +11,7 @@ import redis
 from shared.domain.latency import Average, Sample
 from shared.memory.latency import MemoryLatencies
 from shared.store import keys
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from shared.store.metrics.latency import LatencyStore
 
 HALF_LIFE_S = 300

@@ -14,7 +14,7 @@ from shared.errors import StoreDown
 from shared.memory.pins import MemoryPins
 from shared.routing.ports import Pins
 from shared.store import keys
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from shared.store.pins import PinStore
 
 SESSION = Session("s-1", "team")

@@ -9,7 +9,7 @@ import redis
 
 from shared.errors import StoreDown, TooManySessions
 from shared.memory.quotas import MemorySessionQuota
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from shared.store.quotas import SessionQuota
 from tests.endpoints import endpoint_to
 

@@ -5,8 +5,8 @@ import redis
 
 from shared.domain.money.savings import Account, Amounts, by, total
 from shared.store import keys
-from shared.store.connection.commands import StoreClient
-from shared.store.savings import KEPT_S, SavingsStore
+from shared.store.connection.store_client import StoreClient
+from shared.store.money.savings import KEPT_S, SavingsStore
 
 TEAM, OTHER = Account("team", "a/x", "code"), Account("", 'b/"y"', "")
 

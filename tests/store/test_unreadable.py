@@ -14,7 +14,7 @@ from shared.domain.sessions import Session
 from shared.errors import TooManySessions
 from shared.messages import DecisionResult
 from shared.store import keys
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.decoding.unreadable import LOG_EVERY_S, Unreadable
 from shared.store.metrics.latency import LatencyStore

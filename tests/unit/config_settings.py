@@ -7,7 +7,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from shared.config.fields import Section
-from shared.config.models import ConfigFile
+from shared.config.sections import ConfigFile
 
 
 def settings() -> dict[str, FieldInfo]:

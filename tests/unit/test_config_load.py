@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from shared.config import load
-from shared.config.limits import Limits
-from shared.config.models import Listener, Tracing
-from shared.config.routing import Routing, SessionCache
+from shared.config.limits_section import Limits
+from shared.config.routing_section import Routing, SessionCache
+from shared.config.sections import Listener, Tracing
 from shared.errors import ConfigError
 from tests.unit.config_files import Read, faults
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.config.models import Listener
+from shared.config.sections import Listener
 from shared.domain.routes import Route
 from tests.unit.config_files import Read, faults
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.config.routing import Router
+from shared.config.routing_section import Router
 from tests.unit.config_files import Read, faults
 
 ONE = "model_providers: [{model: openai/a, default: true}]\n"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.config.limits import Limits
-from shared.config.routing import Routing
+from shared.config.limits_section import Limits
+from shared.config.routing_section import Routing
 from tests.unit.config_files import Read, faults
 
 ONE = "model_providers: [{model: openai/a}]\n"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.telemetry import set_up_logging
+from shared.logs import set_up_logging
 
 FORGED = "a\n2026-01-01T00:00:00Z info plano.web: all is well\r\x1b[2J\u2028\u202eb"
 

@@ -9,7 +9,7 @@ import pytest
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import RouterDown, TooManyWaiting
-from shared.memory.decisions import DecisionsInPlace
+from shared.memory.deciding import DecisionsInPlace
 from shared.memory.pins import MemoryPins
 from shared.messages import DecisionRequest, DecisionResult
 from tests.harness import wait_until

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.cli.local_pool.running import RunningPool, announced, running_pool
+from shared.cli.local_pool.pool_register import RunningPool, announced, running_pool
 from shared.errors import ConfigError
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.log_fields import REQUEST_ID, fields
-from shared.telemetry import set_up_logging
+from shared.logs import set_up_logging
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from web.dialects.dialect import AnswerReader
 from web.dialects.errors import ErrorInfo
 from web.proxy import streams
 from web.proxy.providers.answer import Answer
-from web.translation.reader import TranslatingReader
+from web.translation.answer_translator import TranslatingReader
 
 BROKEN = ErrorInfo(status=502, message="broke off", type="upstream_error", code="upstream_unreachable")
 CHAT_REQUEST: dict[str, Any] = {"model": "p/m", "messages": [{"role": "user", "content": "hi"}]}

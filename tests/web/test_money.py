@@ -14,7 +14,7 @@ import requests
 from click.testing import CliRunner
 
 from shared.cli import main
-from shared.config.models import MetricSource
+from shared.config.sections import MetricSource
 from shared.domain.ranking import Kind
 from shared.errors import StoreDown
 from shared.store.metrics.snapshot import MetricsStore

@@ -16,7 +16,7 @@ from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.harness import ROOT, Pool, running
 from tests.web.gateway import Gateway, error_of
-from web.proxy.providers.names import LIMIT_S, Addresses, Names
+from web.proxy.providers.dns import LIMIT_S, Addresses, Names
 
 SILENT_S = 40
 RESOLVER = f"""

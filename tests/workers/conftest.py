@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from tests.endpoints import connected
 from tests.harness import RedisServer
 

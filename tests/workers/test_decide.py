@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import redis
 
-from shared.config import routing
+from shared.config import routing_section
 from shared.domain.conversation import Message
 from shared.domain.pins import Pin, encode
 from shared.domain.ranking import Measure, Snapshot
@@ -17,7 +17,7 @@ from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.messages import DecisionRequest, DecisionResult
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.metrics.snapshot import MetricsStore
 from shared.store.pins import PinStore
@@ -87,7 +87,7 @@ def metrics(client: StoreClient) -> MetricsStore:
 
 @pytest.fixture
 def decider(router: Router, pins: PinStore, metrics: MetricsStore) -> Iterator[Decider]:
-    asking = routers.build(routing.Router(url=router.url))
+    asking = routers.build(routing_section.Router(url=router.url))
     assert isinstance(asking, ArchRouter)
     yield Decider(router=asking, pins=pins, metrics=metrics, cooldowns=MemoryCooldowns())
     asking.close()
@@ -200,7 +200,7 @@ def test_a_router_that_fails_is_a_fault_and_pins_nothing(
 
 
 def test_a_router_that_nobody_reaches_is_a_fault(pins: PinStore, metrics: MetricsStore) -> None:
-    asking = routers.build(routing.Router(url=f"http://127.0.0.1:{free_port()}/v1"))
+    asking = routers.build(routing_section.Router(url=f"http://127.0.0.1:{free_port()}/v1"))
 
     verdict = Decider(router=asking, pins=pins, metrics=metrics, cooldowns=MemoryCooldowns()).decide(order())
 
@@ -210,7 +210,7 @@ def test_a_router_that_nobody_reaches_is_a_fault(pins: PinStore, metrics: Metric
 
 
 def test_a_redis_that_is_away_is_a_fault(router: Router, tmp_path: Path) -> None:
-    asking = routers.build(routing.Router(url=router.url))
+    asking = routers.build(routing_section.Router(url=router.url))
     away = endpoint_to(f"unix://{tmp_path / 'nobody.sock'}").client(StoreDown)
     decider = Decider(router=asking, pins=PinStore(away), metrics=MetricsStore(away), cooldowns=CooldownStore(away))
 

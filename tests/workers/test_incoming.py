@@ -8,7 +8,7 @@ import pytest
 
 from shared.messages import DECIDE, REFRESH_METRICS
 from shared.store.queue import JOB_BYTES
-from workers.queue.incoming import Refused, admitted
+from workers.queue.accepted_jobs import Refused, admitted
 
 
 def held(function: Any, *args: Any, timeout: bytes | None = b"5", **kwargs: Any) -> list[bytes | None]:

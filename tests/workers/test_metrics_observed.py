@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from shared import bootstrap
-from shared.config.models import MetricSource
+from shared.config.sections import MetricSource
 from shared.domain.conversation import Message
 from shared.domain.latency import Sample
 from shared.domain.ranking import EMPTY, Kind, Measure, Snapshot
@@ -15,7 +15,7 @@ from shared.domain.routes import Prefer, Route
 from shared.messages import DecisionRequest
 from shared.settings import Settings
 from shared.store import keys
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore
 from tests.uncounted import Uncounted

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from shared import bootstrap
-from shared.config.models import MetricSource, max_ages_s
+from shared.config.sections import MetricSource, max_ages_s
 from shared.domain.conversation import Message
 from shared.domain.decisions import Trace
 from shared.domain.money import Prices
@@ -22,7 +22,7 @@ from shared.memory.pins import MemoryPins
 from shared.messages import DecisionRequest
 from shared.settings import Settings
 from shared.store import keys
-from shared.store.connection.commands import StoreClient
+from shared.store.connection.store_client import StoreClient
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from tests.endpoints import endpoint_to
 from tests.fakes.router import Router

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.config.models import MetricSource
+from shared.config.sections import MetricSource
 from shared.domain.money import Prices
 from shared.errors import SourceFailed
 from tests.fakes.ports import free_port

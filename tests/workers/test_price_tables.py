@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.config.models import HALF_LIFE_S, MetricSource
+from shared.config.sections import HALF_LIFE_S, MetricSource
 from shared.domain.money import Prices
 from shared.errors import SourceFailed
 from shared.memory.latency import MemoryLatencies

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import routing
+from shared.config import routing_section
 from shared.domain.conversation import Message
 from shared.domain.decisions import Trace
 from shared.domain.routes import Route
@@ -57,7 +57,7 @@ def make() -> Iterator[Make]:
     made: list[ArchRouter] = []
 
     def new(url: str, *, timeout_ms: int = 3000, api_key: str | None = None, pool_size: int = 8) -> ArchRouter:
-        config = routing.Router(url=url, model="Arch-Router", api_key=api_key, timeout_ms=timeout_ms)
+        config = routing_section.Router(url=url, model="Arch-Router", api_key=api_key, timeout_ms=timeout_ms)
         made.append(ArchRouter(config, Prompt.load(), pool_size=pool_size))
         return made[-1]
 
@@ -249,7 +249,7 @@ def test_a_router_that_drips_ends_with_the_time_limit(part: str) -> None:
 def dripped_ms(part: str) -> float:
     """How long a call takes of whose answer this part never ends."""
     with raw_server(drip(*DRIPPED[part])) as url:
-        router = ArchRouter(routing.Router(url=url, model="Arch-Router", timeout_ms=100), Prompt.load())
+        router = ArchRouter(routing_section.Router(url=url, model="Arch-Router", timeout_ms=100), Prompt.load())
         return elapsed_ms(router)
 
 
@@ -327,7 +327,7 @@ def test_a_router_that_was_away_is_asked_again(server: Router, make: Make) -> No
 def test_a_config_with_a_url_asks_that_router(server: Router, tmp_path: Path) -> None:
     own = tmp_path / "own.txt"
     own.write_text("OWN <routes>{routes}</routes> <conversation>{conversation}</conversation>", "utf-8")
-    router = build(routing.Router(url=server.url, model="mine", prompt_file=str(own)))
+    router = build(routing_section.Router(url=server.url, model="mine", prompt_file=str(own)))
 
     route = router.choose(ROUTES, ASKED, TRACE)
 

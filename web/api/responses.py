@@ -4,7 +4,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from web.api import deciding
-from web.api.reading import client_request, kept_responses
+from web.api.reading import client_request, response_owner
 from web.dialects import responses
 from web.services import current_services
 
@@ -26,7 +26,7 @@ def compact() -> ResponseReturnValue:
 def _answered(suffix: str) -> ResponseReturnValue:
     asked = client_request.read(request.environ, responses, suffix)
     previous = responses.previous(asked.asked.fields)
-    decision = kept_responses.previous(asked, previous) if previous else deciding.decide(asked.route)
+    decision = response_owner.previous(asked, previous) if previous else deciding.decide(asked.route)
     return current_services().relay.answer(asked, decision)
 
 
@@ -49,5 +49,5 @@ def cancel(response_id: str) -> ResponseReturnValue:
 
 
 def _kept(response_id: str, method: str, suffix: str = "") -> ResponseReturnValue:
-    asked, decision = kept_responses.request(request.environ, response_id, method=method, suffix=suffix)
+    asked, decision = response_owner.request(request.environ, response_id, method=method, suffix=suffix)
     return current_services().relay.answer(asked, decision)

@@ -10,10 +10,10 @@ from shared.domain.catalog import Model
 from shared.domain.money import Usage
 from shared.errors import BadRequest
 from web.dialects.errors import ErrorInfo
-from web.dialects.event_lines import data_line
 from web.dialects.fields import body, named
 from web.dialects.fields.body import Fields
 from web.dialects.fields.usage import InputDetails, OutputDetails, Tokens, decoded, openai_usage
+from web.dialects.model_in_events import data_line
 
 name = "chat"
 conversation_field = "messages"

@@ -9,10 +9,10 @@ from shared.domain.catalog import Model
 from shared.domain.money import Usage
 from shared.errors import BadRequest
 from web.dialects.errors import ErrorInfo
-from web.dialects.event_lines import renamed
 from web.dialects.fields import body, named
 from web.dialects.fields.body import Fields
 from web.dialects.fields.usage import Tokens, decoded
+from web.dialects.model_in_events import renamed
 
 name = "messages"
 conversation_field = "messages"

@@ -10,10 +10,10 @@ from shared.domain.money import Usage
 from shared.errors import BadRequest
 from web.dialects import chat
 from web.dialects.errors import ErrorInfo
-from web.dialects.event_lines import renamed
 from web.dialects.fields import body, named
 from web.dialects.fields.body import Fields
 from web.dialects.fields.usage import InputDetails, OutputDetails, Tokens, decoded, openai_usage
+from web.dialects.model_in_events import renamed
 
 name = "responses"
 conversation_field = "input"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from shared.bases import WebBase
 from shared.errors import Away
+from shared.process_objects import WebBase
 
 
 class Health:

@@ -17,7 +17,7 @@ from shared.routing.failover import Failover
 from shared.tracing import Span, Tracing
 from web.ops import tracing
 from web.ops.usage import UsageRecorder
-from web.proxy import request as upstream_request
+from web.proxy import request_headers as upstream_request
 from web.proxy.billing import Billed, Billing
 from web.proxy.cache_keys import CacheKeys
 from web.proxy.providers import retry_after

@@ -15,8 +15,8 @@ from web.dialects.dialect import AnswerReader, Dialect
 from web.dialects.fields import body, reasoning
 from web.dialects.fields.body import Fields
 from web.translation import pairs
-from web.translation.errors import Untranslatable
-from web.translation.reader import TranslatingReader
+from web.translation.answer_translator import TranslatingReader
+from web.translation.untranslatable import Untranslatable
 
 _FOREIGN = {
     "messages": (b'thinking"', b"plano:chat:", b'"signature":""', b'"signature": ""'),

@@ -13,8 +13,8 @@ import gevent
 import gevent.socket
 from gunicorn.http.errors import InvalidHeader, ParseException
 
-from shared.config.limits import Limits
-from web.server.buffered import BufferedBytes, Full
+from shared.config.limits_section import Limits
+from web.server.held_bytes import BufferedBytes, Full
 from web.server.turns import Turns
 
 DRAINED_BYTES = 65536

@@ -11,7 +11,7 @@ import sys  # noqa: E402
 import tempfile  # noqa: E402
 from typing import Any  # noqa: E402
 
-from shared import telemetry  # noqa: E402
+from shared import logs  # noqa: E402
 from shared.config import load  # noqa: E402
 from shared.errors import ConfigError  # noqa: E402
 from shared.log_fields import REQUEST_ID  # noqa: E402
@@ -28,7 +28,7 @@ try:
     _config = load(_settings.config, os.environ)
 except ConfigError as error:
     sys.exit(str(error))
-telemetry.set_up_logging(_settings.log_format)
+logs.set_up_logging(_settings.log_format)
 _access_log = AccessLog(as_json=_settings.log_format == "json") if _settings.access_log else None
 _counters = tempfile.mkdtemp(prefix="plano-metrics-")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counters  # read when prometheus_client is imported, below

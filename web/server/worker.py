@@ -21,14 +21,14 @@ from gunicorn import glogging
 from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.workers.ggevent import GeventWorker
 
-from shared.config.limits import Limits
+from shared.config.limits_section import Limits
 from shared.errors import ShuttingDown
 from shared.log_fields import fields
 from web.dialects.by_path import dialect_of
-from web.server.buffered import BufferedBytes
 from web.server.chunks import in_turns
 from web.server.client_connection import DRAIN_S, DRAINED_BYTES, Client
 from web.server.connections import PROBES, Connections, Crowded
+from web.server.held_bytes import BufferedBytes
 from web.server.protocol_errors import Busy, Refusal, protocol_error, refuse_ambiguous
 
 log = logging.getLogger("plano.web")

@@ -8,8 +8,8 @@ from shared.domain.catalog import Model
 from shared.domain.money import Usage
 from web.dialects.errors import ErrorInfo
 from web.translation import messages_chat, responses_chat
-from web.translation.features import Features, features_of
-from web.translation.reading import Object
+from web.translation.capabilities import Features, features_of
+from web.translation.client_json import Object
 
 CHAT = "chat"
 DONE = b"[DONE]"
@@ -48,7 +48,7 @@ def answer(body: Object, source: str, target: str, asked: Object) -> Object:
 
 def without_foreign(name: str, conversation: Any) -> Any:
     """A conversation for a provider that signs its reasoning, without that which another one made."""
-    return _PAIRS[name].foreign.without(conversation)
+    return _PAIRS[name].carried_reasoning.without(conversation)
 
 
 class Stream(Protocol):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from shared.config.models import FILE, OBSERVED, MetricSource
+from shared.config.sections import FILE, OBSERVED, MetricSource
 from workers.metrics.fetch import Fetch
 from workers.metrics.observed import Averages, Observed
 from workers.metrics.prices.digitalocean import DigitalOcean

@@ -3,7 +3,7 @@
 import time
 from typing import Protocol
 
-from shared.config.models import MetricSource
+from shared.config.sections import MetricSource
 from shared.domain.latency import Average
 from workers.metrics.reading import Reading
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from shared.config.models import MetricSource
+from shared.config.sections import MetricSource
 from workers.metrics.fetch import Fetch
 from workers.metrics.reading import Reading
 

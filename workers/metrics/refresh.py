@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from shared.config.models import HALF_LIFE_S, MetricSource
+from shared.config.sections import HALF_LIFE_S, MetricSource
 from shared.domain.ranking import EMPTY, Kind, Snapshot
 from shared.domain.routes import Route
 from shared.errors import SourceFailed, StoreDown

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.config.models import MetricSource
+from shared.config.sections import MetricSource
 from shared.domain.ranking import Kind, Snapshot
 
 TICK_S = 1.0

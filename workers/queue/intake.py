@@ -10,8 +10,8 @@ from rq.job import Job
 
 from shared import bootstrap
 from shared.store.decoding.unreadable import Unreadable
-from shared.store.jobs.backlog import Backlog
-from workers.queue.incoming import FIELDS, Refused, admitted
+from shared.store.jobs.expired_jobs import Backlog
+from workers.queue.accepted_jobs import FIELDS, Refused, admitted
 
 IDLE_S = bootstrap.BLOCKS_S
 """How long one blocking dequeue lasts, and so how late the worker may notice that it is to stop."""

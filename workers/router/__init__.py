@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from shared.config.routing import Router as RouterModel
+from shared.config.routing_section import Router as RouterModel
 from shared.domain.conversation import Message
 from shared.domain.decisions import Trace
 from shared.domain.routes import Route

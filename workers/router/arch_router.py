@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as SocketTimeout
 
-from shared.config.routing import Router
+from shared.config.routing_section import Router
 from shared.domain.conversation import Message
 from shared.domain.decisions import Trace
 from shared.domain.routes import Route

@@ -9,9 +9,9 @@ from pydantic_core import ErrorDetails
 
 from shared.config.faults import UNREADABLE, Faults, Path, nearest
 from shared.config.fields import Missing, Unknown, without_credentials
-from shared.config.models import ConfigFile
 from shared.config.reading.environment import Filled
-from shared.config.routing import MAPPING, WORD
+from shared.config.routing_section import MAPPING, WORD
+from shared.config.sections import ConfigFile
 
 _NOT_IN_FILE = (MAPPING, WORD, "[key]")
 """What pydantic adds to the location of an error: the member of a union, and that a key is meant."""

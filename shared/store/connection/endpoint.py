@@ -7,8 +7,8 @@ import redis
 from shared.errors import Away
 from shared.store.client import FairPool, pool
 from shared.store.connection.breaker import Breaker
-from shared.store.connection.commands import StoreClient
-from shared.store.connection.detector import FailureDetector
+from shared.store.connection.failure_detector import FailureDetector
+from shared.store.connection.store_client import StoreClient
 
 
 class RedisEndpoint:

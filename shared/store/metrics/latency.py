@@ -9,7 +9,7 @@ import redis
 
 from shared.domain.latency import Average, Sample
 from shared.store import keys, scripts
-from shared.store.connection.commands import WrongType
+from shared.store.connection.store_client import WrongType
 from shared.store.decoding.unreadable import Unreadable
 from shared.store.decoding.values import Decoder
 

@@ -15,7 +15,7 @@ from shared.domain.money import Prices
 from shared.domain.ranking import EMPTY, Measure, Snapshot
 from shared.errors import StoreDown
 from shared.store import keys, scripts
-from shared.store.connection.commands import WrongType
+from shared.store.connection.store_client import WrongType
 from shared.store.decoding.unreadable import Unreadable
 from shared.store.decoding.values import Decoder
 

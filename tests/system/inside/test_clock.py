@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 import redis
 
-from shared.config.models import MetricSource
+from shared.config.sections import MetricSource
 from shared.domain.conversation import Message
 from shared.domain.ranking import EMPTY, Kind
 from shared.domain.routes import Prefer, Route

@@ -9,8 +9,8 @@ from tests.unit.translation import anthropic_types, openai_types
 from tests.unit.translation.checking import parsed
 from tests.unit.translation.corpus import Case, cases, folder
 from web.translation import messages_chat
-from web.translation.errors import Untranslatable
-from web.translation.features import Features
+from web.translation.capabilities import Features
+from web.translation.untranslatable import Untranslatable
 
 PAIR = "messages_chat"
 

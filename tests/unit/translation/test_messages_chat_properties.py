@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.translation import anthropic_types, openai_types
 from tests.unit.translation.checking import parsed
 from tests.unit.translation.strategies import interleaved, optional
-from web.translation.features import Features
+from web.translation.capabilities import Features
 from web.translation.messages_chat import (
     StreamFromChat,
     StreamToChat,

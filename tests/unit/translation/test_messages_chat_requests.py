@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from shared.errors import BadRequest
-from web.translation.errors import Untranslatable
-from web.translation.features import Features, features_of
-from web.translation.messages_chat import foreign, from_chat, to_chat
+from web.translation.capabilities import Features, features_of
+from web.translation.messages_chat import carried_reasoning, from_chat, to_chat
 from web.translation.messages_chat.tools import fits_strict
+from web.translation.untranslatable import Untranslatable
 
 PLAIN = Features(prompt_caching=False)
 TOOL = {"name": "now", "input_schema": {"type": "object", "properties": {}}}
@@ -266,13 +266,13 @@ def test_the_claude_generations() -> None:
 
 def test_reasoning_of_a_chat_provider_is_taken_out_for_anthropic() -> None:
     """A session may move: Anthropic refuses thinking that it did not sign."""
-    ours, theirs = foreign.thinking_block("…"), {"type": "thinking", "thinking": "…", "signature": "Eq"}
-    carrier = foreign.carrier_of({"extra_content": {"a": 1}})
+    ours, theirs = carried_reasoning.thinking_block("…"), {"type": "thinking", "thinking": "…", "signature": "Eq"}
+    carrier = carried_reasoning.carrier_of({"extra_content": {"a": 1}})
     text = {"type": "text", "text": "Hello"}
     turns = [user("Hi"), assistant([ours, carrier, text]), assistant([theirs]), assistant([ours])]
 
-    assert foreign.without(turns) == [user("Hi"), assistant([text]), assistant([theirs])]
-    assert foreign.without(turns[:1]) is not None
+    assert carried_reasoning.without(turns) == [user("Hi"), assistant([text]), assistant([theirs])]
+    assert carried_reasoning.without(turns[:1]) is not None
 
 
 def test_a_tool_of_the_server_is_named_before_anything_is_sent() -> None:

@@ -10,7 +10,7 @@ import pytest
 from shared.errors import BadRequest, UpstreamFailed
 from tests.unit.translation.corpus import Case, cases
 from web.translation import messages_chat
-from web.translation.features import Features
+from web.translation.capabilities import Features
 
 PAIR = "messages_chat"
 ODD: tuple[Any, ...] = (None, True, -1, "odd", [], ["odd"], {}, {"odd": []}, [{"type": []}])

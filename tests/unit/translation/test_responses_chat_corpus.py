@@ -10,7 +10,7 @@ import pytest
 from tests.unit.translation import openai_types, responses_order
 from tests.unit.translation.checking import parsed
 from web.translation import responses_chat
-from web.translation.features import Features
+from web.translation.capabilities import Features
 
 _FILES = sorted((Path(__file__).parents[2] / "corpus" / "responses_chat").glob("*.json"))
 _FOLLOWS: dict[str, Any] = {

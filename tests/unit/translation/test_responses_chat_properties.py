@@ -14,7 +14,7 @@ from tests.unit.translation.openai_types import (
 )
 from tests.unit.translation.responses_order import check_chat_stream, check_responses_stream, joined
 from tests.unit.translation.strategies import interleaved, optional
-from web.translation.features import Features
+from web.translation.capabilities import Features
 from web.translation.responses_chat import (
     StreamFromChat,
     StreamToChat,

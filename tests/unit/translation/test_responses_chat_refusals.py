@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import BadRequest, UpstreamFailed
-from web.translation.errors import Untranslatable
-from web.translation.features import Features
+from web.translation.capabilities import Features
 from web.translation.responses_chat import (
     StreamFromChat,
     StreamToChat,
@@ -17,6 +16,7 @@ from web.translation.responses_chat import (
     from_chat,
     to_chat,
 )
+from web.translation.untranslatable import Untranslatable
 
 USER = {"role": "user", "content": "Hi"}
 

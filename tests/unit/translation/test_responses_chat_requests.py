@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.translation.openai_types import check_chat_request, check_responses_request
-from web.translation.features import Features
+from web.translation.capabilities import Features
 from web.translation.responses_chat import from_chat, to_chat
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

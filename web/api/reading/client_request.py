@@ -10,7 +10,7 @@ from shared.domain.caching.windows import window_s
 from shared.domain.decisions import RouteRequest
 from shared.domain.routes import Route
 from shared.errors import NotAllowed
-from web.api.reading import content, kept_responses
+from web.api.reading import content, response_owner
 from web.dialects.dialect import Dialect
 from web.dialects.fields import body
 from web.dialects.fields.sessions import Named, Wish, budget_percent, named_session, wish
@@ -46,7 +46,7 @@ def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientR
     allowed = frozenset(key.models) if key and key.models is not None else None
     if allowed is not None and model.name not in allowed:
         raise NotAllowed(f"The model {model.name} is not covered by this API key")
-    noted = partial(kept_responses.note, services, tenant) if dialect.is_kept(fields) else None
+    noted = partial(response_owner.note, services, tenant) if dialect.is_kept(fields) else None
     turn = BodyTurn(dialect, fields, environ)
     body_asked = Asked(dialect, fields, suffix=suffix, noted=noted)
     asked = environ[ROUTE_REQUEST] = RouteRequest(

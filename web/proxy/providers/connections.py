@@ -13,7 +13,7 @@ from gevent import monkey
 from gevent.ssl import SSLContext
 from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 
-from web.proxy.providers.names import Addresses, Names
+from web.proxy.providers.dns import Addresses, Names
 
 CONNECT_TIMEOUT_S = 5.0
 PROBE_S = 1.0

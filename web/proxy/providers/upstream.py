@@ -19,7 +19,7 @@ from shared.outgoing import DIRECT, Outgoing
 from web.proxy.providers import connections
 from web.proxy.providers.answer import BLOCK, Answer, Parser
 from web.proxy.providers.connections import PlainPool, TlsPool
-from web.proxy.providers.names import Names
+from web.proxy.providers.dns import Names
 
 _OURS = frozenset(
     {

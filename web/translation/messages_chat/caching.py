@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from web.translation.reading import Object
+from web.translation.client_json import Object
 
 _MARK = {"type": "ephemeral"}
 _TURNS = 2

@@ -5,9 +5,9 @@ import binascii
 import re
 from typing import Any
 
-from web.translation.errors import Untranslatable
-from web.translation.features import Features
-from web.translation.reading import Object, given, mapping, objects, text, text_in
+from web.translation.capabilities import Features
+from web.translation.client_json import Object, given, mapping, objects, text, text_in
+from web.translation.untranslatable import Untranslatable
 
 UNNAMED = "document.pdf"
 """The name that a document without a title gets in chat, where a file with data needs one."""

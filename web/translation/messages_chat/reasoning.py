@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from web.translation.errors import Untranslatable
-from web.translation.features import Features
+from web.translation.capabilities import Features
+from web.translation.client_json import Object, given, mapping
 from web.translation.messages_chat.tools import fits_strict
-from web.translation.reading import Object, given, mapping
+from web.translation.untranslatable import Untranslatable
 
 FORMAT_NAME = "answer"
 """The name of a format in chat, which needs one; the Messages API has none."""

@@ -3,13 +3,13 @@
 from typing import Any
 
 from shared.errors import BadRequest
-from web.translation.errors import Untranslatable
-from web.translation.features import Features
+from web.translation.capabilities import Features
+from web.translation.client_json import Object, given, objects, text_in
 from web.translation.messages_chat import caching, tools
 from web.translation.messages_chat.parts import blocks_of, message_blocks, text_part
 from web.translation.messages_chat.reasoning import message_format, thinking_of
 from web.translation.messages_chat.request_to_chat import ERROR_LINE
-from web.translation.reading import Object, given, objects, text_in
+from web.translation.untranslatable import Untranslatable
 
 _HOTTEST = 1
 """The highest temperature of the Messages API; chat's is 2."""

@@ -3,12 +3,12 @@
 from typing import Any
 
 from shared.errors import BadRequest
-from web.translation.errors import Untranslatable
-from web.translation.features import Features
-from web.translation.messages_chat import foreign, tools
+from web.translation.capabilities import Features
+from web.translation.client_json import Object, given, mapping, objects, text, text_in
+from web.translation.messages_chat import carried_reasoning, tools
 from web.translation.messages_chat.parts import blocks_of, chat_parts, content_of, text_part
 from web.translation.messages_chat.reasoning import chat_format, effort_of
-from web.translation.reading import Object, given, mapping, objects, text, text_in
+from web.translation.untranslatable import Untranslatable
 
 ERROR_LINE = "Error:\n"
 """How a tool's result begins that is an error: chat has no field for it, and a model reads this as one."""
@@ -138,9 +138,9 @@ def _assistant_turn(blocks: list[Object], path: str) -> list[Object]:
                 calls.append(tools.chat_call(block, where) | carried)
                 carried = {}
             case "thinking":
-                thoughts += foreign.own_text(block)
+                thoughts += carried_reasoning.own_text(block)
             case "redacted_thinking":
-                carried = foreign.carried(block)
+                carried = carried_reasoning.carried(block)
             case kind:
                 raise _only_anthropic(kind, where)
     if not said and not calls:

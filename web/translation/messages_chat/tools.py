@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from web.translation.errors import Untranslatable
-from web.translation.reading import Object, given, mapping, mapping_in, objects, text, text_in
+from web.translation.client_json import Object, given, mapping, mapping_in, objects, text, text_in
+from web.translation.untranslatable import Untranslatable
 
 _EMPTY = {"type": "object", "properties": {}}
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}

@@ -24,10 +24,18 @@ Towards Responses:
 * Refused: `stop`, `n` above 1, audio, and the old `functions`.
 """
 
-from web.translation.responses_chat import foreign
+from web.translation.responses_chat import carried_reasoning
 from web.translation.responses_chat.answer import answer_from_chat, answer_to_chat
 from web.translation.responses_chat.request import from_chat, to_chat
 from web.translation.responses_chat.streams.to_chat import StreamToChat
 from web.translation.responses_chat.streams.to_responses import StreamFromChat
 
-__all__ = ["StreamFromChat", "StreamToChat", "answer_from_chat", "answer_to_chat", "foreign", "from_chat", "to_chat"]
+__all__ = [
+    "StreamFromChat",
+    "StreamToChat",
+    "answer_from_chat",
+    "answer_to_chat",
+    "carried_reasoning",
+    "from_chat",
+    "to_chat",
+]

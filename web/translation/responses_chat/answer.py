@@ -3,10 +3,10 @@
 from typing import Any
 
 from shared.errors import UpstreamFailed
-from web.translation.reading import Object
-from web.translation.responses_chat import foreign, response
+from web.translation.client_json import Object
+from web.translation.responses_chat import carried_reasoning, response
 from web.translation.responses_chat.names import Tool
-from web.translation.responses_chat.provider import dicts, first, said
+from web.translation.responses_chat.provider_json import dicts, first, said
 from web.translation.responses_chat.tools import catalogue
 from web.translation.responses_chat.usage import usage_to_chat, usage_to_responses
 
@@ -43,7 +43,7 @@ class _Output:
     def items(self, choice: Object, message: Object) -> list[Object]:
         thought = said(message.get("reasoning_content")) or said(message.get("reasoning"))
         if thought:
-            self._items.append(foreign.reasoning(self._id("rs"), thought))
+            self._items.append(carried_reasoning.reasoning(self._id("rs"), thought))
         if text := said(message.get("content")):
             noted = [_annotation_from_chat(each) for each in dicts(message.get("annotations"))]
             self._say(response.text_part(text, [each for each in noted if each], logprobs_of(choice)))
@@ -60,8 +60,8 @@ class _Output:
         self._items.append(response.message(self._id("msg"), part, self._status))
 
     def _call(self, made: Object) -> None:
-        if extra := foreign.extra_of(made):
-            self._items.append(foreign.carrier(self._id("rs"), extra))
+        if extra := carried_reasoning.extra_of(made):
+            self._items.append(carried_reasoning.carrier(self._id("rs"), extra))
         called = made.get("function")
         called = called if isinstance(called, dict) else {}
         name, item_id = said(called.get("name")), self._id("fc")

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from web.translation.errors import Untranslatable
-from web.translation.features import Features
-from web.translation.reading import Object, objects, text, text_in
-from web.translation.responses_chat import foreign
+from web.translation.capabilities import Features
+from web.translation.client_json import Object, objects, text, text_in
+from web.translation.responses_chat import carried_reasoning
 from web.translation.responses_chat.names import flat_name
 from web.translation.responses_chat.parts import content_to_chat, plain
+from web.translation.untranslatable import Untranslatable
 
 _DROPPED = ("web_search_call", "additional_tools", "configuration_update")
 """What a search of the web found stands in the answer's text; the others are read elsewhere."""
@@ -111,10 +111,10 @@ class _Conversation:
 
     def reasoning(self, item: Object, param: str) -> None:
         """Reasoning that a chat provider made: some want it back within a tool loop. Other reasoning is dropped."""
-        if foreign.is_foreign(item):
+        if carried_reasoning.is_foreign(item):
             summary = objects(item.get("summary") or [], f"{param}.summary")
             self._thoughts += [text(part.get("text"), f"{param}.summary") for part in summary]
-            self._carried = foreign.carried(item)
+            self._carried = carried_reasoning.carried(item)
 
     def output(self, item: Object, param: str) -> None:
         """The result of a call."""

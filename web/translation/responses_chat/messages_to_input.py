@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from web.translation.errors import Untranslatable
-from web.translation.reading import Object, mapping, objects, text_in
+from web.translation.client_json import Object, mapping, objects, text_in
 from web.translation.responses_chat.parts import content_from_chat, said_from_chat
+from web.translation.untranslatable import Untranslatable
 
 
 def conversation_of(request: Object) -> Object:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from web.translation.errors import Untranslatable
-from web.translation.reading import Object, given, mapping, objects, text, text_in
+from web.translation.client_json import Object, given, mapping, objects, text, text_in
+from web.translation.untranslatable import Untranslatable
 
 _DETAILS = {"low": "low", "high": "high", "original": "high"}
 """Chat knows no `original`. `auto` is what counts when nothing is said, in both APIs."""

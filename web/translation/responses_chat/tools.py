@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from web.translation.errors import Untranslatable
-from web.translation.reading import Object, given, mapping, objects, text, text_in
+from web.translation.client_json import Object, given, mapping, objects, text, text_in
 from web.translation.responses_chat.names import Tool, flat_name, tool_of
+from web.translation.untranslatable import Untranslatable
 
 _NO_PARAMETERS: Object = {"type": "object", "properties": {}}
 _HINTS = {"web_search": ' (in Codex: web_search = "disabled" in config.toml)'}

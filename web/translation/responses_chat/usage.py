@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from web.translation.reading import Object
+from web.translation.client_json import Object
 from web.translation.tokens import count, details
 
 

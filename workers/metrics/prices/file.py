@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from shared.config.models import MetricSource
+from shared.config.sections import MetricSource
 from shared.domain.money import Prices
 from shared.errors import SourceFailed
 from workers.metrics.prices import litellm

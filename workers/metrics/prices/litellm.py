@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from shared.config.models import MetricSource
+from shared.config.sections import MetricSource
 from shared.domain.money import Prices
 from workers.metrics.fetch import Fetch
 from workers.metrics.reading import Reading

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shared.config.models import MetricSource
+from shared.config.sections import MetricSource
 from shared.domain.money import Prices
 from workers.metrics.fetch import Fetch
 from workers.metrics.reading import Reading

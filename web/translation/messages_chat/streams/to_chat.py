@@ -9,6 +9,7 @@ from shared.domain.money import Usage
 from web.dialects import chat, messages
 from web.dialects.errors import ErrorInfo
 from web.dialects.fields.usage import counted
+from web.translation.client_json import Object, given
 from web.translation.messages_chat import usage
 from web.translation.messages_chat.answer import (
     ENDED_EARLY,
@@ -18,7 +19,6 @@ from web.translation.messages_chat.answer import (
     explanation_of,
     finish_of,
 )
-from web.translation.reading import Object, given
 
 DONE = b"data: [DONE]\n\n"
 

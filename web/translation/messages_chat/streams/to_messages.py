@@ -7,6 +7,7 @@ from web.dialects import chat
 from web.dialects.errors import ErrorInfo
 from web.dialects.fields.usage import counted
 from web.dialects.messages import ERROR_TYPES
+from web.translation.client_json import Object
 from web.translation.messages_chat import usage
 from web.translation.messages_chat.answer import (
     ENDED_EARLY,
@@ -18,9 +19,8 @@ from web.translation.messages_chat.answer import (
     stop_of,
     text_of,
 )
-from web.translation.messages_chat.foreign import carrier_of
+from web.translation.messages_chat.carried_reasoning import carrier_of
 from web.translation.messages_chat.streams.blocks import Block, Blocks, sse
-from web.translation.reading import Object
 
 PING = sse("ping")
 """What a client that waits may be sent at any time, so that it does not give up."""

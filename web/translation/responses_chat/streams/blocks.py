@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from web.translation.reading import Object
-from web.translation.responses_chat import foreign, response
+from web.translation.client_json import Object
+from web.translation.responses_chat import carried_reasoning, response
 from web.translation.responses_chat.names import Tool
 
 Told = tuple[str, Object]
@@ -82,7 +82,7 @@ class TextBlock:
 
     def _item(self, text: str, status: str = "completed") -> Object:
         if self.kind == "reasoning":
-            return foreign.reasoning(self._id, text)
+            return carried_reasoning.reasoning(self._id, text)
         return response.message(self._id, self._part(text, self._logprobs), status)
 
 

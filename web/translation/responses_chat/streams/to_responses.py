@@ -9,11 +9,11 @@ from shared.domain.money import Usage
 from web.dialects import chat
 from web.dialects.errors import ErrorInfo
 from web.dialects.fields.usage import counted
-from web.translation.reading import Object
-from web.translation.responses_chat import foreign, response
+from web.translation.client_json import Object
+from web.translation.responses_chat import carried_reasoning, response
 from web.translation.responses_chat.answer import call_id_of, logprobs_of
 from web.translation.responses_chat.names import Tool
-from web.translation.responses_chat.provider import ENDED_EARLY, UNREADABLE, dicts, error_of, first, said
+from web.translation.responses_chat.provider_json import ENDED_EARLY, UNREADABLE, dicts, error_of, first, said
 from web.translation.responses_chat.streams.blocks import Blocks, CallBlock, CarrierBlock, TextBlock, Told
 from web.translation.responses_chat.tools import catalogue
 from web.translation.responses_chat.usage import usage_to_responses
@@ -137,8 +137,8 @@ class StreamFromChat:
         name, call_id = said(called.get("name")), said(made.get("id"))
         block = self._calls.get(index)
         if block is None or (name and (call_id != block.call_id if call_id else block.whole)):
-            if extra := foreign.extra_of(made):
-                yield from self._blocks.append(CarrierBlock(foreign.carrier(self._id("rs"), extra)))
+            if extra := carried_reasoning.extra_of(made):
+                yield from self._blocks.append(CarrierBlock(carried_reasoning.carrier(self._id("rs"), extra)))
             item_id, tool = self._id("fc"), self._tools.get(name, Tool("function", name))
             block = CallBlock(item_id, call_id or call_id_of(item_id), tool)
             self._calls[index] = block

@@ -3,7 +3,7 @@
 from typing import Any
 
 from web.dialects.errors import ErrorInfo
-from web.translation.reading import Object
+from web.translation.client_json import Object
 
 ENDED_EARLY = ErrorInfo(
     status=502,

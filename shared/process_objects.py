@@ -19,15 +19,15 @@ from shared.routing.affinity import Affinity
 from shared.routing.failover import Failover
 from shared.routing.ports import Decisions
 from shared.settings import Settings
-from shared.store.connection.commands import StoreClient
 from shared.store.connection.endpoint import RedisEndpoint
+from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from shared.store.money.budgets import BudgetStore
+from shared.store.money.savings import SavingsStore
 from shared.store.pins import PinStore
 from shared.store.queue import RefreshQueue
-from shared.store.savings import SavingsStore
 from shared.store.web_replicas import Replicas
 from shared.tracing import Tracing
 

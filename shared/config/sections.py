@@ -30,8 +30,8 @@ from shared.config.fields import (
     Version,
     Whole,
 )
-from shared.config.limits import Limits
-from shared.config.routing import Routing
+from shared.config.limits_section import Limits
+from shared.config.routing_section import Routing
 from shared.domain.catalog import WILDCARD
 from shared.domain.ranking import KIND_OF, Kind
 from shared.domain.routes import Prefer

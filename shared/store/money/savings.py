@@ -9,7 +9,7 @@ import redis
 
 from shared.domain.money.savings import AMOUNTS, HOUR_S, Account, Amounts
 from shared.store import keys
-from shared.store.connection.commands import WrongType
+from shared.store.connection.store_client import WrongType
 from shared.store.decoding.unreadable import Unreadable
 
 KEPT_S = 8 * 24 * HOUR_S

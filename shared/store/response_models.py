@@ -5,7 +5,7 @@ from typing import cast
 import redis
 
 from shared.store import keys
-from shared.store.connection.commands import WrongType
+from shared.store.connection.store_client import WrongType
 from shared.store.decoding.unreadable import Unreadable
 
 

@@ -9,7 +9,7 @@ from web.dialects.by_path import BY_NAME
 from web.dialects.errors import ErrorInfo
 from web.dialects.fields import body
 from web.translation import pairs
-from web.translation.reading import Object
+from web.translation.client_json import Object
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
