@@ -24,6 +24,7 @@ MOVES_IN_TURN = 12
 LIMIT_S = 60.0
 A_CENT = 0.01
 ALL_IS_IN = 0.0001
+PRICED_IN_A_ROW = 16
 
 SYSTEM = "You are an engineer who reads the files that you are shown before you say anything. " * 150
 FILE = "    total = total + price_of(item) * item.quantity  # line {n} of module {turn}\n"
@@ -113,12 +114,15 @@ def asked(messages: list[dict[str, Any]], tenant: str, headers: dict[str, str]) 
 
 
 def wait_for_prices() -> None:
-    """Return when the gateway prices its answers: a worker has then read the file."""
+    """Return when every process of the gateway prices its answers: each looks for prices once a second."""
     end = time.monotonic() + LIMIT_S
-    while "x-plano-cost-usd" not in asked([{"role": "user", "content": "hello"}], "nobody", {}).headers:
+    in_a_row = 0
+    while in_a_row < PRICED_IN_A_ROW:
         if time.monotonic() > end:
             raise DemoFailed("the gateway knows no prices")
-        time.sleep(0.5)
+        priced = "x-plano-cost-usd" in asked([{"role": "user", "content": "hello"}], "nobody", {}).headers
+        in_a_row = in_a_row + 1 if priced else 0
+        time.sleep(0.25)
 
 
 def saved(runs: list[Run]) -> dict[str, tuple[float, ...]]:

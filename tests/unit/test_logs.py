@@ -13,9 +13,10 @@ from shared.logs import set_up_logging
 
 @pytest.fixture(autouse=True)
 def loggers() -> Iterator[None]:
-    """The root logger as it was."""
+    """The root logger as it was; and no request under way, as another test in this process may have left one."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
+    REQUEST_ID.set("")
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
