@@ -167,9 +167,10 @@ class Pool:
         """A web process that answers at the port."""
         return self._answering(self._start("web", PORT=str(port), **env), port)
 
-    def worker(self, **env: str) -> Process:
-        """A worker process that has signed on."""
-        return self._signed_on(self._start("worker", **env))
+    def worker(self, *, signs_on: bool = True, **env: str) -> Process:
+        """A worker process that has signed on; without a Redis it cannot, and has only started."""
+        worker = self._start("worker", **env)
+        return self._signed_on(worker) if signs_on else _started(worker, lambda: "worker started" in worker.text())
 
     def stop(self) -> None:
         """End every process, all at once: each takes its time."""
@@ -183,7 +184,7 @@ class Pool:
         return _started(web, lambda: _answers(port))
 
     def _signed_on(self, worker: Process) -> Process:
-        return _started(worker, lambda: "worker started" in worker.text())
+        return _started(worker, lambda: "worker takes jobs" in worker.text())
 
     def _start(self, name: str, **env: str) -> Process:
         log = self.folder / f"{name}-{len(self.processes)}.log"

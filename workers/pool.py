@@ -250,6 +250,7 @@ class PoolWorker(SimpleWorker):
         self._beat()
         for each in self._background:
             each.start()
+        log.info("worker takes jobs")
 
     @property
     def should_run_maintenance_tasks(self) -> bool:

@@ -85,7 +85,7 @@ def test_a_pool_that_starts_before_its_redis_serves_and_heals(
     redis_of_its_own.stop()
     pool = start()
     pool.web(ports[0])
-    pool.worker()
+    pool.worker(signs_on=False)
 
     without = ask(ports[0], "early", DEEP)
     redis_of_its_own.start()

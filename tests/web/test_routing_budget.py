@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -46,8 +45,16 @@ SYSTEM = {"role": "system", "content": "You read files. " * 600}
 REVIEW, WRITE, PAINT = "review the analysis", "write functions", "paint pictures"
 WISHES = (WRITE, "count numbers", "translate letters", "compose melodies")
 MICRO = 1_000_000
-FLEET = 16
-ROUNDS = 4
+FLEET = 500
+CALL = {"id": "c", "type": "function", "function": {"name": "grep", "arguments": "{}"}}
+LOOP: tuple[dict[str, Any], ...] = (
+    {"role": "assistant", "content": None, "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "c", "content": WRITE},
+)
+BOUND: tuple[dict[str, Any], ...] = (
+    {"role": "assistant", "content": "so", "extra_content": {"google": {"thought_signature": "s"}}},
+    {"role": "user", "content": WRITE},
+)
 _LIMIT_S = 60
 
 
@@ -153,13 +160,10 @@ def test_a_model_without_a_price_is_never_switched_to(site: Site) -> None:
 
 def test_nothing_switches_within_a_tool_loop_or_while_bound(site: Site) -> None:
     session = site.saving(6)
-    call = {"id": "c", "type": "function", "function": {"name": "grep", "arguments": "{}"}}
-    called = {"role": "assistant", "content": None, "tool_calls": [call]}
-    signed = {"role": "assistant", "content": "so", "extra_content": {"google": {"thought_signature": "s"}}}
     before = site.router.calls
 
-    loop = site.say(session, WRITE, called, {"role": "tool", "tool_call_id": "c", "content": WRITE})
-    bound = site.say(session, WRITE, signed, {"role": "user", "content": WRITE})
+    loop = site.say(session, WRITE, *LOOP)
+    bound = site.say(session, WRITE, *BOUND)
 
     assert [told(loop), told(bound)] == [(A, None)] * 2
     assert site.router.calls == before
@@ -177,26 +181,28 @@ def test_what_the_switch_has_cost_is_lost(site: Site) -> None:
     wait_until(lambda: lost() > before, what="the loss", within_s=_LIMIT_S)
 
 
-@pytest.mark.parametrize("sessions", [FLEET])
-def test_a_fleet_never_spends_more_than_its_budgets(site: Site, sessions: int) -> None:
-    """Eight requests of each session at once, at two replicas, want four other models; the savings allow few."""
-    names, share = [uuid.uuid4().hex for _ in range(sessions)], "8"
+def test_a_fleet_never_spends_more_than_its_budgets(site: Site) -> None:
+    """Eight requests of each session at once, at two replicas; six want other models, the savings allow one switch.
+
+    The other two may not switch: one is bound, one is in a tool loop.
+    """
+    names, share = [uuid.uuid4().hex for _ in range(FLEET)], "60"
+    eight = [*((wish, ()) for wish in (*WISHES, *WISHES[:2])), (WRITE, LOOP), (WRITE, BOUND)]
     with ThreadPoolExecutor(16) as clients:
 
-        def ask(name: str, text: str, web: int) -> None:
-            told(site.say(name, text, web=web, x_plano_routing_budget=share))
+        def ask(name: str, text: str, more: tuple[dict[str, Any], ...], web: int) -> None:
+            _, redecided = told(site.say(name, text, *more, web=web, x_plano_routing_budget=share))
+            assert not (more and redecided)
 
         for _ in range(3):
-            list(clients.map(ask, names, [REVIEW] * sessions, [0] * sessions))
-        for _ in range(ROUNDS):
-            before = {name: site.ledger(name)[0] for name in names}
-            each = [(name, WISHES[n % len(WISHES)], n % 2) for name in names for n in range(8)]
-            list(clients.map(ask, *zip(*each, strict=True)))
-            wait_until(partial(site.have_saved_more, before), what="the savings", within_s=_LIMIT_S)
+            list(clients.map(ask, names, [REVIEW] * FLEET, [()] * FLEET, [0] * FLEET))
+        wait_until(partial(site.have_saved_more, dict.fromkeys(names, 0.0)), what="the savings", within_s=_LIMIT_S)
+        each = [(name, text, more, n % 2) for name in names for n, (text, more) in enumerate(eight)]
+        list(clients.map(ask, *zip(*each, strict=True)))
 
-    assert {len(site.asked_of(name)) for name in names} == {3 + 8 * ROUNDS}
-    switches = [sum(one != two for one, two in pairwise(site.asked_of(name))) for name in names]
+    asked = {name: site.asked_of(name) for name in names}
+    assert {len(models) for models in asked.values()} == {3 + len(eight)}
+    assert sum(len(set(models)) > 1 for models in asked.values()) > FLEET / 2
     ledgers = [site.ledger(name) for name in names]
-    assert any(switches)
-    assert any(spent for _, spent in ledgers)
+    assert sum(spent > 0 for _, spent in ledgers) > FLEET / 2
     assert [(saved, spent) for saved, spent in ledgers if spent > saved * int(share) / 100] == []
