@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from shared.domain.money import Prices
-from shared.domain.money.switching import Budget, Ledger, switch_usd
+from shared.domain.money.switching import Budget, Ledger, Price, switch_usd
 from shared.domain.pins import Pin, candidates
 from shared.domain.sessions import Session
 from shared.messages import DecisionRequest, DecisionResult, adopted
@@ -17,7 +17,7 @@ class Budgets(Protocol):
     def ledger(self, session: Session) -> Ledger:
         """What stands in a session's ledger."""
 
-    def spend(self, session: Session, seen: Pin, to: Pin, cost_usd: float, percent: float) -> Pin | None:
+    def spend(self, session: Session, seen: Pin, to: Pin, price: Price) -> Pin | None:
         """Move the session if its pin still names the model that was seen and the cost fits; return what stands."""
 
 
@@ -34,7 +34,8 @@ def switched(
     )
     if usd is None:
         return _stays(request)
-    standing = budgets.spend(session, seen, proposed, usd, budget.percent)
+    price = Price(usd=usd, percent=budget.percent, tokens=budget.tokens)
+    standing = budgets.spend(session, seen, proposed, price)
     if standing == proposed:
         return DecisionResult(models=candidates(proposed, request.routes), route=proposed.route_name, pin=proposed)
     return adopted(standing, request) if standing else _stays(request)

@@ -1,13 +1,14 @@
 """What a session may spend on another model: never more than its share, however many ask at once."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
 
 from shared.domain.money import Prices
-from shared.domain.money.switching import Budget, Ledger, Warm, switch_usd
+from shared.domain.money.switching import Budget, Ledger, Price, Warm, switch_usd
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.store import keys
@@ -27,6 +28,10 @@ NOW = 1_000_000.0
 
 def pin(name: str) -> Pin:
     return Pin(model_name=name, route_name="r")
+
+
+def price(usd: float) -> Price:
+    return Price(usd=usd, percent=50, tokens=100_000)
 
 
 def cost(to: str, *, for_an_hour: bool = False, percent: float = 100, **warm: Warm) -> float | None:
@@ -70,16 +75,29 @@ def test_a_switch_that_fits_moves_the_pin_and_one_that_does_not_leaves_it(client
     pins.settle(SESSION, pin("openai/a"), TTL_S)
     budgets.add({SESSION: Ledger(saved_usd=1.0)})
 
-    dear = budgets.spend(SESSION, pin("openai/a"), pin("openai/b"), 0.6, 50)
-    fits = budgets.spend(SESSION, pin("openai/a"), pin("openai/b"), 0.4, 50)
-    late = budgets.spend(SESSION, pin("openai/a"), pin("openai/c"), 0.0, 50)
-    again = budgets.spend(SESSION, pin("openai/b"), pin("openai/a"), 0.2, 50)
-    free = budgets.spend(SESSION, pin("openai/b"), pin("openai/a"), -0.2, 50)
+    dear = budgets.spend(SESSION, pin("openai/a"), pin("openai/b"), price(0.6))
+    fits = budgets.spend(SESSION, pin("openai/a"), pin("openai/b"), price(0.4))
+    late = budgets.spend(SESSION, pin("openai/a"), pin("openai/c"), price(0.0))
+    again = budgets.spend(SESSION, pin("openai/b"), pin("openai/a"), price(0.2))
+    free = budgets.spend(SESSION, pin("openai/b"), pin("openai/a"), price(-0.2))
 
     assert [standing and standing.model_name for standing in (dear, fits, late, again, free)] == [
         "openai/a", "openai/b", "openai/b", "openai/b", "openai/a",
     ]  # fmt: skip
     assert budgets.ledger(SESSION).spent_usd == pytest.approx(0.4)
+
+
+def test_who_has_just_switched_pays_for_leaving_again(client: StoreClient) -> None:
+    """Before its first answer from there has been recorded."""
+    budgets, pins = BudgetStore(client, TTL_S), PinStore(client)
+    pins.settle(SESSION, pin("openai/a"), TTL_S)
+    budgets.add({SESSION: Ledger(saved_usd=1.0)})
+
+    budgets.spend(SESSION, pin("openai/a"), pin("openai/b"), price(0.4))
+
+    ledger, budget = budgets.ledger(SESSION), Budget(percent=50, tokens=100_000)
+    again = switch_usd("openai/b", "anthropic/c", budget=budget, ledger=ledger, prices=PRICES, now=time.time())
+    assert again == pytest.approx(0.1 * (4.0 * 1.25 - 1.0))
 
 
 def test_many_at_once_never_spend_more_than_there_is(client: StoreClient) -> None:
@@ -94,7 +112,7 @@ def test_many_at_once_never_spend_more_than_there_is(client: StoreClient) -> Non
         for turn in range(10):
             seen, to = pins.get(SESSION), pin(f"openai/m{n}-{turn}")
             assert seen
-            done += budgets.spend(SESSION, seen, to, 1.0, 50) == to
+            done += budgets.spend(SESSION, seen, to, price(1.0)) == to
         return done
 
     with ThreadPoolExecutor(16) as pool:

@@ -38,6 +38,16 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """For how many seconds the models' prompt caches live."""
 
 
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change of a session's model costs, and what may be spent on it."""
+
+    usd: float
+    percent: float
+    """The most that may be spent, as a share of what the session has saved."""
+    tokens: int
+    """How much of the session the other model then has in its prompt cache."""
+
+
 def switch_usd(
     left: str, to: str, *, budget: Budget, ledger: Ledger, prices: Mapping[str, Prices], now: float
 ) -> float | None:

@@ -3,6 +3,7 @@
 -- KEYS[1] pin   KEYS[2] the session's ledger
 -- ARGV[1] the model's name as it was seen   ARGV[2] the new pin   ARGV[3] its ttl in seconds; 0: as it was
 -- ARGV[4] the cost, in millionths of a US$   ARGV[5] how many percent of its savings it may spend   ARGV[6] ledger's ttl
+-- ARGV[7] the ledger's field of the new model   ARGV[8] what its prompt cache holds from now on
 -- Returns the pin that stands afterwards, or nothing. A script because of two requests at once the second must see what
 -- the first has spent.
 local value = redis.call("GET", KEYS[1])
@@ -21,8 +22,9 @@ if cost > 0 then
     return value
   end
   redis.call("HINCRBYFLOAT", KEYS[2], "spent", ARGV[4])
-  redis.call("EXPIRE", KEYS[2], ARGV[6])
 end
+redis.call("HSET", KEYS[2], ARGV[7], ARGV[8])
+redis.call("EXPIRE", KEYS[2], ARGV[6])
 if tonumber(ARGV[3]) > 0 then
   redis.call("SET", KEYS[1], ARGV[2], "EX", ARGV[3])
 else

@@ -9,7 +9,7 @@ import msgspec
 import redis
 
 from shared.domain import pins as codec
-from shared.domain.money.switching import Ledger, Warm
+from shared.domain.money.switching import Ledger, Price, Warm
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.store import keys, scripts
@@ -60,15 +60,21 @@ class BudgetStore:
         warm = {model: last for model, value in found.items() if (last := self._warm(key, value))}
         return Ledger(_usd(fields.get(_SAVED)), _usd(fields.get(_SPENT)), warm)
 
-    def spend(self, session: Session, seen: Pin, to: Pin, cost_usd: float, percent: float) -> Pin | None:
+    def spend(self, session: Session, seen: Pin, to: Pin, price: Price) -> Pin | None:
         """Move the session if its pin still names the model that was seen and the cost fits; return what stands.
 
-        The cost fits if it and what the session has spent are at most `percent` of what it has saved.
+        The cost fits if it and what the session has spent are at most a share of what it has saved. The model that it
+        moves to counts as warm at once: to leave it again is not free.
         """
         pin_key, key = keys.affinity(session), keys.budget(session)
-        left_s = codec.left_s(to, to.ttl_s, time.time()) if to.ttl_s else 0
-        micro = math.ceil(cost_usd * _MICRO)
-        arguments: list[Any] = [seen.model_name, codec.encode(to), left_s, micro, percent, self._ttl_s]
+        now = time.time()
+        left_s = codec.left_s(to, to.ttl_s, now) if to.ttl_s else 0
+        micro = math.ceil(price.usd * _MICRO)
+        warm = _encode(Warm(price.tokens, int(now)))
+        arguments: list[Any] = [
+            *(seen.model_name, codec.encode(to), left_s, micro, price.percent, self._ttl_s),
+            *(_field(to.model_name), warm),
+        ]
         try:
             return self._decoder.read(pin_key, self._spend([pin_key, key], arguments))
         except WrongType as error:
