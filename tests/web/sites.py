@@ -85,6 +85,11 @@ def redecide(outside: Outside) -> str:
     return _filled(_PROVIDERS + _ROUTES + _USUAL + "  redecide: when_cold\n", outside)
 
 
+def user_turns(outside: Outside) -> str:
+    """As usual, and only turns of the user's are routed."""
+    return _filled(_PROVIDERS + _ROUTES + _USUAL + "  route_on_user_only: true\n", outside)
+
+
 def strict(outside: Outside) -> str:
     """Access keys, tenants, small limits; the provider's own model names, and no service in an outage."""
     return _filled(_PROVIDERS + _ROUTES + _STRICT, outside)
