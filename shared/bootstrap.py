@@ -22,6 +22,7 @@ from shared.routing.failover import Cooldowns, Failover, Movable, OnFailure, Rul
 from shared.routing.ports import Decisions, Pins, Policy, Quota, Recorder
 from shared.settings import Settings
 from shared.store.connection.endpoint import RedisEndpoint
+from shared.store.connection.of_pool import endpoints
 from shared.store.connection.store_client import TRY_EVERY_S, StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.decoding.unreadable import Unreadable
@@ -35,15 +36,11 @@ from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue, RefreshQueue
 from shared.store.quotas import SessionQuota
 from shared.store.response_models import ResponseStore
+from shared.store.sessions.records import RecordStore
+from shared.store.sessions.stats import StatsStore
 from shared.store.web_replicas import Replicas
 from shared.tracing import Tracing
 
-DEFAULT_REDIS = "redis://localhost:6379"
-
-# A process has at most 8 connections, whatever the load: those for commands, one for each failure detector, and in
-# web one for the subscription. Where the queue has a Redis of its own, those for commands are divided.
-_ASKED_ON = 6
-_ASKED_ON_WHEN_DIVIDED = {"pins": 3, "queue": 2}
 BLOCKS_S = 0.25
 """How long a worker's dequeuing blocks, and so how late it may notice that it is to stop."""
 _LOOK_EVERY_S = 0.5
@@ -69,7 +66,7 @@ def web(
     traces = tracing.build(config.tracing, env)
     if config.routing.session_cache.type == "memory":
         return _memory_web(settings, config, recorder, traces, in_place())
-    pins_endpoint, queue_endpoint = _endpoints(settings, config)
+    pins_endpoint, queue_endpoint = endpoints(settings, config)
     pins_redis, queue_redis = pins_endpoint.client(StoreDown), queue_endpoint.client(QueueDown)
     renewed_ttl_s = None if config.routing.session_ttl_mode == "fixed" else config.routing.session_ttl_seconds
     unreadable = Unreadable(recorder.unreadable)
@@ -99,6 +96,8 @@ def web(
         latencies=_latencies(config, pins_redis, unreadable),
         ledger=SavingsStore(pins_redis, unreadable) if _priced(config) else None,
         budgets=_budgets(config, pins_redis, unreadable),
+        records=_records(config, pins_redis, unreadable) if config.routing.record_ttl_seconds else None,
+        stats=StatsStore(pins_redis, unreadable),
         tracing=traces,
     )
 
@@ -106,7 +105,7 @@ def web(
 def worker(settings: Settings, env: Mapping[str, str]) -> WorkerBase:
     """The base of a worker process; raises ConfigError."""
     config = load(settings.config, env)
-    pins_endpoint, queue_endpoint = _endpoints(settings, config, blocks_s=BLOCKS_S)
+    pins_endpoint, queue_endpoint = endpoints(settings, config, blocks_s=BLOCKS_S)
     client = pins_endpoint.client(StoreDown)
     metrics, cooldowns = MetricsStore(client), CooldownStore(client)
     snapshot, recent_cooldowns = RecentSnapshot(metrics), RecentCooldowns(cooldowns, _model_names(config))
@@ -134,7 +133,7 @@ def worker(settings: Settings, env: Mapping[str, str]) -> WorkerBase:
 def clock(settings: Settings, env: Mapping[str, str]) -> ClockBase:
     """The base of a clock process; raises ConfigError."""
     config = load(settings.config, env)
-    pins_endpoint, queue_endpoint = _endpoints(settings, config, connections=1)
+    pins_endpoint, queue_endpoint = endpoints(settings, config, connections=1)
     return ClockBase(
         config=config,
         metrics=RecentSnapshot(MetricsStore(pins_endpoint.client(StoreDown))),
@@ -148,13 +147,15 @@ def view(settings: Settings, env: Mapping[str, str]) -> ViewBase:
     config = load(settings.config, env)
     if config.routing.session_cache.type == "memory":
         raise ConfigError(["routing.session_cache.type: is memory; only redis can be looked at from outside"])
-    pins_endpoint, _ = _endpoints(settings, config, connections=1)
+    pins_endpoint, _ = endpoints(settings, config, connections=1)
     client = pins_endpoint.client(StoreDown)
     return ViewBase(
         config=config,
         metrics=MetricsStore(client),
         cooldowns=CooldownStore(client),
         savings=SavingsStore(client),
+        records=_records(config, client),
+        stats=StatsStore(client),
     )
 
 
@@ -195,6 +196,8 @@ def _memory_web(
         latencies=latencies if source else None,
         ledger=None,
         budgets=None,
+        records=None,
+        stats=None,
         tracing=traces,
     )
 
@@ -266,34 +269,7 @@ def _budgets(config: Config, client: StoreClient, unreadable: Unreadable | None 
     return BudgetStore(client, ttl_s, unreadable) if config.routing.routing_budget and _priced(config) else None
 
 
-def _pins_url(settings: Settings, config: Config) -> str:
-    return settings.redis_url or config.routing.session_cache.url or DEFAULT_REDIS
-
-
-def _queue_url(settings: Settings, config: Config) -> str:
-    return settings.queue_redis_url or _pins_url(settings, config)
-
-
-def _endpoints(
-    settings: Settings, config: Config, *, connections: int | None = None, blocks_s: float = 0.0
-) -> tuple[RedisEndpoint, RedisEndpoint]:
-    """The Redis of the pins and that of the queue. Usually they are one Redis, and then one endpoint."""
-    pins_url, queue_url = _pins_url(settings, config), _queue_url(settings, config)
-
-    def reach(url: str, name: str, most: int) -> RedisEndpoint:
-        return RedisEndpoint(
-            url,
-            name=name,
-            connections=connections or most,
-            silence_s=config.routing.session_cache.silence_ms / 1000,
-            blocks_s=blocks_s,
-            verify_tls=settings.redis_tls_verify,
-        )
-
-    if pins_url == queue_url:
-        shared = reach(pins_url, "redis", _ASKED_ON)
-        return shared, shared
-    return (
-        reach(pins_url, "redis of the pins", _ASKED_ON_WHEN_DIVIDED["pins"]),
-        reach(queue_url, "redis of the queue", _ASKED_ON_WHEN_DIVIDED["queue"]),
-    )
+def _records(config: Config, client: StoreClient, unreadable: Unreadable | None = None) -> RecordStore:
+    routing = config.routing
+    kept_s = routing.record_ttl_seconds
+    return RecordStore(client, session_ttl_s=routing.session_ttl_seconds, kept_s=kept_s, unreadable=unreadable)

@@ -28,6 +28,8 @@ from shared.store.money.budgets import BudgetStore
 from shared.store.money.savings import SavingsStore
 from shared.store.pins import PinStore
 from shared.store.queue import RefreshQueue
+from shared.store.sessions.records import RecordStore
+from shared.store.sessions.stats import StatsStore
 from shared.store.web_replicas import Replicas
 from shared.tracing import Tracing
 
@@ -112,6 +114,10 @@ class WebBase(msgspec.Struct, frozen=True, kw_only=True):
     """None: the config has no metric source of the kind `observed`."""
     ledger: Ledger | None
     """None: nothing is priced, or there is no Redis to keep it."""
+    records: RecordStore | None
+    """None: nothing is kept of sessions; in memory mode, too."""
+    stats: StatsStore | None
+    """None in memory mode."""
 
 
 class WorkerBase(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +154,9 @@ class ViewBase(msgspec.Struct, frozen=True, kw_only=True):
     metrics: MetricsStore
     cooldowns: CooldownStore
     savings: SavingsStore
+    records: RecordStore
+    """Also where nothing is kept of sessions: then it finds none."""
+    stats: StatsStore
 
 
 class InPlace(NamedTuple):

@@ -106,6 +106,9 @@ class Routing(Section):
         False,
         description="Whether an agent's request without an id has a session by its opener, as long as caches live.",
     )
+    record_ttl_seconds: Annotated[int, Whole(0)] = Field(
+        86400, description="How long what was counted of a session outlives its pin, for operators; 0: nothing is."
+    )
     response_model: Literal["qualified", "upstream"] = Field(
         "qualified", description="Whether answers name the model as provider/model or as the provider does."
     )

@@ -16,6 +16,10 @@
 | plano:probe:<provider/model>                         | string  | that one request tries it      | 10 s            |
 | plano:suspected:<provider/model>                     | string  | whose request it failed last   | 10 s            |
 | plano:sessions:<key's name or address>:<minute>      | string  | how many sessions it began     | 2 min           |
+| plano:session:…                                      | hash    | sums of a session              | its pin + 24 h  |
+| plano:events:…                                       | list    | its newest events, as JSON     | its pin + 24 h  |
+| plano:top:<order>                                    | zset    | the 1,000 first sessions       | a pin + 24 h    |
+| plano:stats:<minute>                                 | hash    | what the pool did in a minute  | 24 h            |
 | plano:written                                        | string  | that somebody could write      | 30 s, renewed   |
 | plano:decided:<process>                              | channel | a job and its result, as JSON  | is no key       |
 
@@ -29,6 +33,8 @@ from urllib.parse import quote, unquote
 from shared.domain.sessions import Session
 
 AFFINITY = "plano:affinity:"
+RECORD = "plano:session:"
+EVENTS = "plano:events:"
 METRICS_SNAPSHOT = "plano:metrics:snapshot"
 OBSERVED = "plano:metrics:observed"
 WRITTEN = "plano:written"
@@ -40,13 +46,44 @@ _VERBATIM = "!\"#$&'()*+,/;<=>?@[\\]^`{|}"
 
 def affinity(session: Session) -> str:
     """The key of the session's pin."""
+    return AFFINITY + named(session)
+
+
+def named(session: Session) -> str:
+    """What the keys of all that is kept of the session end with."""
     name = "~".join(map(_escaped, (session.id, *session.lane))) if session.lane else _escaped(session.id)
-    return AFFINITY + name if session.tenant is None else f"{AFFINITY}{_escaped(session.tenant)}:{name}"
+    return name if session.tenant is None else f"{_escaped(session.tenant)}:{name}"
+
+
+def matching(tenant: str | None = None, part: str = "") -> str:
+    """A pattern for the names of sessions whose id has that part: those of a tenant, or all; as SCAN has patterns."""
+    whose = "" if tenant is None else f"{_literal(tenant)}:"
+    return f"{whose}*{_literal(part)}*" if part else f"{whose}*"
 
 
 def budget(session: Session) -> str:
     """The key of the ledger of a session that may change its model when it pays; it ends as the pin's key does."""
-    return "plano:budget:" + affinity(session).removeprefix(AFFINITY)
+    return "plano:budget:" + named(session)
+
+
+def record(session: Session) -> str:
+    """The key of what is kept of a session; it ends as the pin's key does."""
+    return RECORD + named(session)
+
+
+def events(session: Session) -> str:
+    """The key of what has happened to a session; it ends as the pin's key does."""
+    return EVENTS + named(session)
+
+
+def top(order: str) -> str:
+    """The key of the sessions that come first in an order; its members are what the keys of their pins end with."""
+    return f"plano:top:{order}"
+
+
+def stats(minute: int) -> str:
+    """The key of what the pool has done in a minute, which is counted from the epoch."""
+    return f"plano:stats:{minute}"
 
 
 def session_of(key: str) -> Session | None:
@@ -110,6 +147,11 @@ def replica(replica_id: str) -> str:
 
 def _escaped(text: str) -> str:
     return quote(text, safe=_VERBATIM, errors="surrogatepass").replace("~", "%7E")  # which quote() never encodes
+
+
+def _literal(text: str) -> str:
+    """The text as a pattern that only it fits."""
+    return "".join(f"\\{char}" if char in "*?[]^\\" else char for char in _escaped(text))
 
 
 def _unescaped(text: str) -> str:

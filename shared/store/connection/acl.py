@@ -8,8 +8,8 @@ COMMANDS = (
     # hashes
     "hget", "hset", "hmget", "hgetall", "hexists", "hdel", "hincrby", "hincrbyfloat",
     # lists, sets and sorted sets: the queue and RQ's registries
-    "rpush", "lrange", "lrem", "lmove", "blmove", "llen", "sadd", "srem", "smembers", "sismember",
-    "zadd", "zrem", "zcard", "zscore", "zrange", "zrangebyscore", "zremrangebyscore",
+    "rpush", "lrange", "lrem", "ltrim", "lmove", "blmove", "llen", "sadd", "srem", "smembers", "sismember",
+    "zadd", "zrem", "zcard", "zscore", "zrange", "zrangebyscore", "zremrangebyscore", "zremrangebyrank",
     "xadd",
     # results, transactions and scripts
     "publish", "subscribe", "unsubscribe", "multi", "exec", "discard", "watch", "unwatch",

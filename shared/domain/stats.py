@@ -1,0 +1,29 @@
+"""What the pool has done, minute by minute."""
+
+import msgspec
+
+MINUTE_S = 60
+KEPT_S = 24 * 3600
+"""How long a minute is kept."""
+
+
+class Sums(msgspec.Struct, kw_only=True):
+    """What happened in a minute, or in several; a process adds to its own until it hands them over."""
+
+    requests: int = 0
+    """Those that were decided or refused: every request of a client for an answer or a decision."""
+    pinned: int = 0
+    """Those that a pin decided."""
+    decided: int = 0
+    """First requests: those for which a decision was made."""
+    first_request_s: float = 0.0
+    """How long their decisions took, added up."""
+    errors: int = 0
+    """Those that had no answer of a model, or one with a status from 500 on."""
+    degraded: int = 0
+    """Those for which a part of the pool was away."""
+    unexplained: int = 0
+    """Switches of a session's model that no event explains."""
+    cost_usd: float = 0.0
+    kept_usd: float = 0.0
+    lost_usd: float = 0.0

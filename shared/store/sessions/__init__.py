@@ -1,0 +1,1 @@
+"""What is kept of sessions, and of what the pool has done."""

@@ -1,0 +1,141 @@
+"""The records of sessions in Redis: their sums, their events, and which sessions come first."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import redis
+
+from shared.domain.records import Event, Note, Order, Record
+from shared.domain.sessions import Session
+from shared.store import keys, scripts
+from shared.store.connection.store_client import WrongType
+from shared.store.decoding.unreadable import Unreadable
+from shared.store.decoding.values import Decoder
+from shared.store.sessions import wire
+
+MOST_EVENTS = 50
+MOST_BYTES = 1600
+"""How many events are kept of a session, and how long they are together: with its sums a session has 2 KB at most."""
+LISTED = 1000
+"""How many sessions are listed by each order."""
+AT_ONCE = 100
+"""So many sessions are written or read at once. Then others have Redis and this process for as long as that took."""
+
+
+class RecordStore:
+    """Adds to records and reads them; every method raises StoreDown."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        *,
+        session_ttl_s: int,
+        kept_s: int,
+        unreadable: Unreadable | None = None,
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """A record ends `kept_s` seconds after the pin would that its session's last use has made or renewed."""
+        self._redis = client
+        self._session_ttl_s = session_ttl_s
+        self._kept_s = kept_s
+        self._pause = pause
+        self._unreadable = unreadable or Unreadable()
+        self._lines = Decoder(wire.decode, self._unreadable)
+        self._add = client.register_script(scripts.read("add_records.lua"))
+
+    def add(self, notes: Mapping[Session, Note]) -> dict[Session, str]:
+        """Add what was counted, and return which model had served each session before; empty: none.
+
+        It is one round trip for a hundred sessions.
+        """
+        before: dict[Session, str] = {}
+        for part in _parts(notes):
+            began_at = time.monotonic()
+            before |= self._added(part)
+            if len(notes) > AT_ONCE:
+                self._pause(time.monotonic() - began_at)
+        return before
+
+    def note(self, session: Session, event: Event) -> None:
+        """Note what an operator has done; that is no use of the session."""
+        self._added({session: Note(at=0, model=event.model, events=(event,))})
+
+    def read(self, session: Session) -> Record | None:
+        """What is kept of a session, or None."""
+        return next(self._records([keys.record(session).encode()]))
+
+    def events(self, session: Session) -> list[Event]:
+        """The newest events of a session, the oldest of them first."""
+        key = keys.events(session)
+        try:
+            lines: Any = self._redis.lrange(key, 0, -1)
+        except WrongType as error:
+            self._unreadable.note(key, error)
+            return []
+        found = [event for line in lines if (event := self._lines.read(key, line))]
+        return sorted(found, key=lambda event: event.at)
+
+    def top(self, order: Order, offset: int = 0, count: int = AT_ONCE) -> list[tuple[Session, Record]]:
+        """Those of the first 1,000 sessions of an order; fewer where a record has ended."""
+        key = keys.top(order.value)
+        try:
+            names: Any = self._redis.zrange(key, offset, offset + count - 1, desc=True)
+        except WrongType as error:
+            self._unreadable.note(key, error)
+            self._redis.delete(key)
+            return []
+        found = list(self._found([keys.RECORD.encode() + name for name in names]))
+        ended = set(names) - {keys.named(session).encode() for session, _ in found}
+        if ended:
+            self._redis.zrem(key, *ended)
+        return found
+
+    def walk(self, cursor: int, count: int, match: str = "*") -> tuple[int, list[tuple[Session, Record]]]:
+        """The records among about `count` keys from the cursor on, and the next cursor, 0 at the end.
+
+        `match` is a pattern for what the keys of the pins end with, as `keys.matching` makes it.
+        """
+        answer: Any = self._redis.scan(cursor, match=keys.RECORD + match, count=count)
+        after, names = answer
+        return int(after), list(self._found(names))
+
+    def _added(self, notes: Mapping[Session, Note]) -> dict[Session, str]:
+        every = [keys.top(order.value) for order in Order]
+        facts: list[Any] = [self._session_ttl_s + self._kept_s, LISTED, MOST_EVENTS, MOST_BYTES]
+        for session, note in notes.items():
+            name = keys.named(session)
+            every += (keys.RECORD + name, keys.EVENTS + name)
+            facts.append(wire.encode_note(name, note, max(note.pin_ttl_s, self._session_ttl_s) + self._kept_s))
+        answers: Any = self._add(every, facts)
+        return {session: model.decode("utf-8", "replace") for session, model in zip(notes, answers, strict=True)}
+
+    def _found(self, names: Sequence[bytes]) -> Iterator[tuple[Session, Record]]:
+        """The sessions among these keys of records, with what is kept of them."""
+        for begin in range(0, len(names), AT_ONCE):
+            began_at = time.monotonic()
+            some = names[begin : begin + AT_ONCE]
+            for name, record in zip(some, list(self._records(some)), strict=True):
+                session = keys.session_of(keys.AFFINITY + name.decode("latin-1").removeprefix(keys.RECORD))
+                if session and record:
+                    yield session, record
+            if len(names) > AT_ONCE:
+                self._pause(time.monotonic() - began_at)
+
+    def _records(self, names: Sequence[bytes]) -> Iterator[Record | None]:
+        with self._redis.pipeline(transaction=False) as together:
+            for name in names:
+                together.hgetall(name)
+            answers = together.execute(raise_on_error=False)
+        for name, answer in zip(names, answers, strict=True):
+            record = wire.decode_record(answer) if answer else None
+            if answer and record is None:
+                self._unreadable.note(name.decode("utf-8", "backslashreplace"), "it is no record")
+            yield record
+
+
+def _parts(notes: Mapping[Session, Note]) -> Iterator[dict[Session, Note]]:
+    every = iter(notes.items())
+    while part := dict(islice(every, AT_ONCE)):
+        yield part

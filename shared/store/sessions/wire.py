@@ -1,0 +1,83 @@
+"""How records and events are written in Redis: short, since there is one for each session."""
+
+import math
+from typing import Any
+
+import msgspec
+
+from shared.domain.records import Event, Note, Record, What
+
+_NANO = 1_000_000_000
+"""Dollars stand in Redis as billionths of a US$, whole numbers."""
+_SUMS = {"turns": "turns", "input": "input", "cached": "cached", "output": "output", "moves": "moves"}
+_USD = {"cost": "cost_usd", "kept": "kept_usd"}
+_PLACES = ("at", "what", "model", "left", "why", "route", "replica", "who", "facts")
+"""An event is a JSON array of these, in this order, without the empty ones at its end."""
+_encode = msgspec.json.Encoder().encode
+
+
+class _Line(msgspec.Struct, frozen=True, array_like=True):
+    at: float
+    what: What
+    model: str
+    left: str | None = None
+    why: str = ""
+    route: str | None = None
+    replica: str = ""
+    who: str = ""
+    facts: dict[str, str | float] = {}
+
+
+_line = msgspec.json.Decoder(_Line).decode
+
+
+def decode(line: bytes) -> Event:
+    """The event that was written; raises msgspec.DecodeError when the line is none."""
+    try:
+        found = _line(line)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from None
+    return Event(**{name: getattr(found, name) for name in _PLACES})
+
+
+def encode(event: Event) -> str:
+    """The event as it stands in Redis, such as `[1764000000.5,"moved","b/y","a/x","503"]`."""
+    facts: list[Any] = [getattr(event, name) for name in _PLACES]
+    facts[0] = round(event.at, 3)
+    while not facts[-1]:
+        facts.pop()
+    return _encode(facts).decode()
+
+
+def encode_note(name: str, note: Note, ttl_s: int) -> bytes:
+    """What the script takes for one session."""
+    sums: list[Any] = []
+    for field, attribute in _SUMS.items():
+        if amount := getattr(note, attribute):
+            sums += (field, amount)
+    for field, attribute in _USD.items():
+        if amount := round(getattr(note, attribute) * _NANO):
+            sums += (field, amount)
+    words = (note.model, note.route or "", note.client)
+    return _encode((name, ttl_s, note.at, words, sums, [encode(event) for event in note.events]))
+
+
+def decode_record(fields: Any) -> Record | None:
+    """The record in a hash; None when it is none."""
+    try:
+        texts = {name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()}
+        sums: dict[str, Any] = {attribute: int(texts.get(field, 0)) for field, attribute in _SUMS.items()}
+        sums |= {attribute: int(texts.get(field, 0)) / _NANO for field, attribute in _USD.items()}
+        first, last = float(texts["first"]), float(texts["last"])
+    except (AttributeError, KeyError, ValueError):
+        return None
+    if not (math.isfinite(first) and math.isfinite(last)):
+        return None
+    return Record(
+        first_used=first,
+        last_used=last,
+        model=texts.get("model", ""),
+        route=texts.get("route") or None,
+        client=texts.get("client", ""),
+        **sums,
+    )
