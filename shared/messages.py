@@ -38,6 +38,8 @@ class DecisionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the pin says of its last use; None: it says nothing of it."""
     generation: str | None = None
     """Which of its agent's contexts the pin is made for."""
+    why: str | None = None
+    """Why the session leaves the `seen` pin."""
     budget: Budget | None = None
     """What the session may spend to be given another model than the `seen` one; None: it may cost what it will."""
     foreign_turns: int = 0
@@ -56,6 +58,8 @@ class DecisionResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """Whether a pin that stood before decided."""
     pin: Pin | None = None
     """The session's pin as it stands now."""
+    facts: dict[str, str | float] = {}
+    """What it was made by: `figures_of` in ranking.py, and the router's milliseconds."""
     fault: str | None = None
     """The part of the pool that was away: redis or router. None: there is a decision."""
 

@@ -17,11 +17,14 @@ from web.access_keys import Access
 from web.client_address import ClientAddress
 from web.dialects.fields.implicit import ImplicitSessions
 from web.dialects.fields.sessions import Sources
-from web.ops import heartbeat, metrics, usage
+from web.ops import heartbeat, metrics, session_records, usage
 from web.ops.budgets import SessionBudgets
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
+from web.ops.pool_stats import PoolStats
 from web.ops.savings import Savings
+from web.ops.session_records import SessionRecords
+from web.ops.switch_watch import SwitchWatch
 from web.ops.usage import UsageRecorder
 from web.proxy.cache_keys import CacheKeys, shared_secret
 from web.proxy.providers import upstream
@@ -47,6 +50,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     responses: Responses
     relay: Relay
     failover: Failover
+    records: SessionRecords
+    stats: PoolStats
     health: Health
     tracing: Tracing
     background: tuple[Background, ...]
@@ -56,12 +61,16 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, base: WebBase) -> "Services":
         """The services of a web process, made from its base."""
         config = base.config
+        stats = PoolStats(base.stats)
+        watch = SwitchWatch(base.records, metrics, stats, config.routing.session_ttl_seconds)
+        records = SessionRecords(base.records, watch, metrics, base.prices)
         recorder = UsageRecorder(
             metrics,
             base.prices,
             base.latencies,
-            Savings(metrics, base.ledger),
+            Savings(metrics, base.ledger, stats=stats),
             budgets=SessionBudgets(base.budgets) if base.budgets else None,
+            records=records,
             routes=[route.name for route in config.routes],
             models=[model.name for model in config.catalog.models],
             tenants=[name for key in config.access_keys for name in (key.tenant, *(key.tenants or ())) if name],
@@ -89,17 +98,23 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 providers,
                 base.failover,
                 usage=recorder,
+                records=records,
+                stats=stats,
                 traces=base.tracing,
                 cache_keys=CacheKeys(secret),
                 tenant_header=access.tenant_header,
             ),
             failover=base.failover,
+            records=records,
+            stats=stats,
             health=Health(base),
             tracing=base.tracing,
             background=(
                 *base.background,
                 Periodic(LOOK_EVERY_S, base.failover.look, "cooldowns"),
                 Periodic(usage.EVERY_S, recorder.publish, "usage"),
+                Periodic(session_records.EVERY_S, records.flush, "records"),
+                Periodic(session_records.EVERY_S, stats.flush, "stats"),
                 Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
                 Periodic(freed_memory.EVERY_S, freed_memory.give_back, "memory"),
             ),

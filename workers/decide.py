@@ -5,13 +5,15 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import msgspec
+
 from shared.config import Config
 from shared.config.sections import max_ages_s
 from shared.domain.cooldowns import Cooldown
 from shared.domain.decisions import Trace
 from shared.domain.money.switching import Budget
 from shared.domain.pins import Pin, with_candidates
-from shared.domain.ranking import EMPTY, Row, Snapshot, Standing, explain, facts_of
+from shared.domain.ranking import EMPTY, Row, Snapshot, Standing, explain, facts_of, figures_of
 from shared.domain.routes import NO_ROUTE, Prefer, Route
 from shared.domain.sessions import Session
 from shared.errors import Away, StoreDown
@@ -72,14 +74,18 @@ class Decider:
     def decide(self, request: DecisionRequest) -> DecisionResult:
         """The ranked models for a request, pinned if it has a session; a fault when a part of the pool is away."""
         try:
+            began = time.monotonic()
             route = self._route(request)
+            router_ms = round((time.monotonic() - began) * 1000, 1)
             with self._tracing.span("rank", request.traceparent, {}) as span:
                 rows = self._ranked(route) if route else (Row(request.model_name, Standing.DECLARED),)
                 if self._tracing.on:
                     span.note(facts_of(rows, time.time()))
             models = tuple(row.model for row in rows)
+            facts = {"router_ms": router_ms, **figures_of(rows, time.time())}
             with self._tracing.span("settle", request.traceparent, {}):
-                return self._settled(request, models, route.name if route else None)
+                settled = self._settled(request, models, route.name if route else None)
+            return settled if settled.pinned else msgspec.structs.replace(settled, facts=facts)
         except Away as away:
             return DecisionResult(fault=away.part)
 
@@ -122,6 +128,8 @@ class Decider:
             used_at=request.used_at,
             generation=request.generation,
             foreign_turns=request.seen.foreign_turns if request.seen and stays else request.foreign_turns,
+            left=request.seen.model_name if request.seen and not stays else None,
+            why=None if stays else request.why,
         )
         if request.inline and route_name:
             proposed = with_candidates(proposed, models)

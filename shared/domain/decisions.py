@@ -1,6 +1,6 @@
 """What a client wants routed, and the decision about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -116,3 +116,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Why a session that had a pin was decided anew: `asked` (by its client), `cold`, `compacted`, `budget`."""
     left: str | None = None
     """The model that such a session has left, if its prompt cache may have been warm."""
+    adopted: bool = False
+    """Whether the pin that decided was found only when a new one was to be made."""
+    facts: Mapping[str, str | float] | None = None
+    """What a new decision was made by: the router's milliseconds and the figures of the first candidates."""

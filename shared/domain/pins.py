@@ -27,6 +27,10 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it was used last, in seconds since the epoch; only where sessions are decided anew."""
     generation: str | None = None
     """Which of its agent's contexts it was made for; a compaction begins another one."""
+    left: str | None = None
+    """The model that the session has left for this one: the pin explains itself, whatever else of that is lost."""
+    why: str | None = None
+    """Why it has left it."""
 
 
 MAX_BYTES = 4096

@@ -123,6 +123,22 @@ def facts_of(rows: Sequence[Row], now_s: float) -> dict[str, str | float]:
     return facts
 
 
+_SHOWN = 3
+
+
+def figures_of(rows: Sequence[Row], now_s: float) -> dict[str, str | float]:
+    """The first three candidates in few bytes: each with its place, its figure, that one's age, and its standing."""
+    facts: dict[str, str | float] = {}
+    for place, row in enumerate(rows[:_SHOWN], 1):
+        facts[f"rank.{place}"] = row.model
+        if row.standing not in {Standing.RANKED, Standing.DECLARED}:
+            facts[f"rank.{place}.why"] = row.standing.name.lower()
+        if row.measure:
+            facts[f"rank.{place}.value"] = float(f"{row.measure.value:.4g}")
+            facts[f"rank.{place}.age_s"] = round(now_s - row.measure.as_of)
+    return facts
+
+
 def known_of(name: str, figures: Mapping[str, T]) -> T | None:
     """The figure of a model: by its qualified name, else by its bare id."""
     return next((figures[key] for key in _keys(name) if key in figures), None)

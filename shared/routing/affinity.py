@@ -96,13 +96,13 @@ class Affinity:
     ) -> Decision:
         """Another decision for a session that has a pin; the pin still decides when nobody can make one."""
         try:
-            decision = self._decided(request, pinned.pin, budget)
+            decision = self._decided(request, pinned.pin, budget, why)
         except Away as away:
             log.info("not decided anew", extra=fields(part=away.part, why=str(away)))
             self._recorder.degraded(away.part)
             return pinned
         if decision.pinned:
-            return decision
+            return msgspec.structs.replace(decision, adopted=decision.models[0] != pinned.models[0])
         left = pinned.models[0] if why in WARM and decision.models[0] != pinned.models[0] else None
         return msgspec.structs.replace(decision, redecided=why, left=left)
 
@@ -139,7 +139,9 @@ class Affinity:
         found = map(self._catalog.find, models)
         return tuple(dict.fromkeys(model.name for model in found if model))
 
-    def _decided(self, request: RouteRequest, seen: Pin | None = None, budget: Budget | None = None) -> Decision:
+    def _decided(
+        self, request: RouteRequest, seen: Pin | None = None, budget: Budget | None = None, why: str | None = None
+    ) -> Decision:
         """A new decision, which becomes the pin; in place of the `seen` one, if any."""
         request = request.fitting(request) if request.fitting else request
         bound = request.turn if request.is_bound else None
@@ -149,7 +151,7 @@ class Affinity:
         if request.session and (seen is None or request.anew):
             self._quota.admit(request.client())
         if not messages:
-            return self._own(request, seen) if budget is None or seen is None else self._kept(request, seen)
+            return self._own(request, seen, why) if budget is None or seen is None else self._kept(request, seen)
         with self._tracing.span("plano.decide", request.trace.traceparent, {}) as span:
             decision_request = DecisionRequest(
                 model_name=request.model.name,
@@ -160,6 +162,7 @@ class Affinity:
                 seen=seen,
                 used_at=self._used_at(),
                 generation=request.turn.generation if request.turn and self._policy.redecides else None,
+                why=why,
                 budget=budget,
                 foreign_turns=bound.length if bound else 0,
                 routes=request.routes,
@@ -176,7 +179,7 @@ class Affinity:
         crossed = not decision.pinned and _crosses(request, decision.models[0], seen)
         return msgspec.structs.replace(decision, crossed=crossed) if crossed else decision
 
-    def _own(self, request: RouteRequest, seen: Pin | None) -> Decision:
+    def _own(self, request: RouteRequest, seen: Pin | None, why: str | None) -> Decision:
         """The request's own model, pinned all the same, for a request without routes or without readable messages."""
         model_name, crossed = request.model.name, _crosses(request, request.model.name, seen)
         if request.session is None:
@@ -191,6 +194,8 @@ class Affinity:
             used_at=self._used_at(),
             generation=request.turn.generation if request.turn and self._policy.redecides else None,
             foreign_turns=foreign_turns,
+            left=seen.model_name if seen and seen.model_name != model_name else None,
+            why=why if seen and seen.model_name != model_name else None,
         )
         ttl_s = own_ttl_s or self._policy.session_ttl_s
         standing = self._pins.settle(request.session, proposed, ttl_s, seen)
@@ -232,7 +237,7 @@ class Affinity:
         standing = self._pinned(request)
         if standing is None:
             raise RouterDown("no decision was heard in time")
-        return standing
+        return msgspec.structs.replace(standing, adopted=True)
 
     def _by_result(self, result: DecisionResult, request: RouteRequest) -> Decision:
         if result.fault == StoreDown.part:
@@ -240,15 +245,17 @@ class Affinity:
         if result.fault:
             raise RouterDown(result.fault)
         if result.pin:
-            return self._adopted(result.models, result.pin, request, pinned=result.pinned)
-        return Decision(models=self._configured(result.models) or (request.model.name,), route=result.route)
+            made = self._adopted(result.models, result.pin, request, pinned=result.pinned)
+            return msgspec.structs.replace(made, facts=result.facts) if result.facts else made
+        models = self._configured(result.models) or (request.model.name,)
+        return Decision(models=models, route=result.route, facts=result.facts)
 
     def _adopted(self, models: tuple[str, ...], pin: Pin, request: RouteRequest, *, pinned: bool) -> Decision:
         """The decision by a pin; the request's own model when a replica with another config made the pin."""
         if self._catalog.find(pin.model_name) is None:
             return Decision(models=(request.model.name,))
         chosen = self._configured((pin.model_name, *models))
-        return Decision(models=chosen, route=pin.route_name, pinned=pinned, pin=pin)
+        return Decision(models=chosen, route=pin.route_name, pinned=pinned, pin=pin, adopted=pinned)
 
 
 def _crosses(request: RouteRequest, model_name: str, seen: Pin | None) -> bool:

@@ -191,7 +191,10 @@ class Failover:
         ttl_s = request.windows(model) if request.windows and pin.ttl_s else pin.ttl_s
         foreign_turns = bound.length if bound else pin.foreign_turns
         pin = used(pin, time.time())
-        moved = msgspec.structs.replace(pin, model_name=model, ttl_s=ttl_s, foreign_turns=foreign_turns)
+        why = next((failure.why for failure in failures if failure.model == decision.models[0]), "cooling")
+        moved = msgspec.structs.replace(
+            pin, model_name=model, ttl_s=ttl_s, foreign_turns=foreign_turns, left=pin.model_name, why=why
+        )
         standing = self._pins.move(request.session, pin, moved)
         log.info(
             "pin moved",
@@ -203,4 +206,4 @@ class Failover:
                 standing=standing.model_name if standing else None,
             ),
         )
-        return standing != pin
+        return standing is None or standing.model_name == model

@@ -1,9 +1,11 @@
 """The decision for a request, within a limit that holds whatever goes wrong."""
 
+import time
+
 import gevent
 
 from shared.domain.decisions import Decision, RouteRequest
-from shared.errors import Overdue
+from shared.errors import Away, Overdue
 from web.services import current_services
 
 _SPARE_S = 0.5
@@ -17,6 +19,14 @@ def decide(asked: RouteRequest) -> Decision:
     Then the place is logged as an error, and the request's own model answers.
     """
     services = current_services()
+    began = time.monotonic()
     limit_s = services.config.routing.decision_timeout_ms / 1000 + _SPARE_S
     with gevent.Timeout(limit_s, Overdue(f"no decision within {limit_s:.1f} s")):
-        return services.affinity.resolve(asked)
+        try:
+            decision = services.affinity.resolve(asked)
+        except Away:
+            services.stats.refused()
+            raise
+    services.stats.decided(decision, time.monotonic() - began)
+    services.records.decided(asked, decision)
+    return decision

@@ -1,5 +1,6 @@
 """The decision alone, for clients that call the model themselves."""
 
+import time
 from typing import Any
 
 from flask import Blueprint, request
@@ -13,6 +14,7 @@ from web.dialects.dialect import Dialect
 from web.dialects.fields import body
 from web.proxy.ready_response import ReadyResponse
 from web.proxy.response import decision_headers, session_headers
+from web.services import current_services
 
 bp = Blueprint("decisions", __name__)
 
@@ -37,7 +39,10 @@ def decide_response() -> ResponseReturnValue:
 
 def _decided(dialect: Dialect) -> ReadyResponse:
     asked = client_request.read(request.environ, dialect)
-    return _answer(asked.route, deciding.decide(asked.route))
+    came_at = time.time()
+    decision = deciding.decide(asked.route)
+    current_services().records.served(asked.route.session, decision, decision.models[0], came_at)
+    return _answer(asked.route, decision)
 
 
 def _answer(asked: RouteRequest, decision: Decision) -> ReadyResponse:

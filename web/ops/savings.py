@@ -7,6 +7,7 @@ from typing import Protocol
 
 from shared.domain.money.savings import HOUR_S, Account, Amounts
 from shared.errors import StoreDown
+from web.ops.pool_stats import PoolStats
 
 log = logging.getLogger("plano.metrics")
 
@@ -42,8 +43,15 @@ class Ledger(Protocol):
 class Savings:
     """Counts at once, and hands the sums over when it is told to."""
 
-    def __init__(self, metrics: Metrics, ledger: Ledger | None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        ledger: Ledger | None,
+        clock: Callable[[], float] = time.time,
+        stats: PoolStats | None = None,
+    ) -> None:
         """Without a ledger there are the counters alone."""
+        self._stats = stats or PoolStats(None)
         self._metrics = metrics
         self._ledger = ledger
         self._clock = clock
@@ -55,12 +63,14 @@ class Savings:
     def spent(self, account: Account, cost: float, kept: float) -> None:
         """Count what answers cost, and what the cache kept; that may be less than nothing."""
         self._metrics.spent(account.model, account.tenant, cost)
+        self._stats.spent(cost, kept)
         self._count_kept(account.model, account.tenant, kept)
         self._add(account, Amounts(cost, kept))
 
     def lost(self, account: Account, reason: str, usd: float) -> None:
         """Count what it cost that a session has left a warm cache."""
         self._metrics.lost(reason, usd)
+        self._stats.lost(usd)
         self._add(account, Amounts(lost=usd))
 
     def flush(self) -> None:

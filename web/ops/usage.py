@@ -18,6 +18,7 @@ from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from web.ops.budgets import SessionBudgets
 from web.ops.savings import OTHER, Savings
+from web.ops.session_records import SessionRecords
 
 log = logging.getLogger("plano.metrics")
 
@@ -67,8 +68,9 @@ class UsageRecorder:
         tenants: Iterable[str] = (),
         routes: Iterable[str] = (),
         budgets: SessionBudgets | None = None,
+        records: SessionRecords | None = None,
     ) -> None:
-        """Without `budgets` nobody asks what a session has saved.
+        """Without `budgets` nobody asks what a session has saved; without `records` nothing is kept of sessions.
 
         `models`, `tenants` and `routes` are those of the config: they always have counters of their own.
         """
@@ -77,6 +79,7 @@ class UsageRecorder:
         self._latencies = latencies
         self._savings = savings
         self._budgets = budgets
+        self._records = records
         self._models = _Names(models)
         self._tenants = _Names(tenants)
         self._routes = _Names(routes)
@@ -97,6 +100,8 @@ class UsageRecorder:
         """Record a good answer of the account's model: how long its first byte took, and what it says it used."""
         if self._budgets and session and usage:
             self._budgets.answered(session, account.model, usage, self._prices(account.model))
+        if self._records and session and usage:
+            self._records.used(session, account.model, usage)
         account = self._bounded(account)
         name = account.model
         if self._latencies and first_byte_s is not None and name != OTHER:

@@ -16,15 +16,18 @@ from shared.errors import BadRequest, NotSent, Overdue, ShuttingDown, UpstreamFa
 from shared.routing.failover import Failover
 from shared.tracing import Span, Tracing
 from web.ops import tracing
+from web.ops.pool_stats import PoolStats
+from web.ops.session_records import SessionRecords
 from web.ops.usage import UsageRecorder
 from web.proxy import request_headers as upstream_request
 from web.proxy.billing import Billed, Billing
 from web.proxy.cache_keys import CacheKeys
+from web.proxy.candidates import give_up, passed_over, why_left, with_steps
 from web.proxy.providers import retry_after
 from web.proxy.providers.answer import Answer
 from web.proxy.providers.upstream import Upstream
 from web.proxy.ready_response import ReadyResponse
-from web.proxy.response import decision_headers, fallback_headers, response, session_headers
+from web.proxy.response import decision_headers, response, session_headers
 from web.proxy.ways import Asked, Way, readable
 
 _FAILURES = frozenset({408, 409, 429})
@@ -79,6 +82,8 @@ class Relay:
         failover: Failover,
         *,
         usage: UsageRecorder,
+        records: SessionRecords,
+        stats: PoolStats,
         traces: Tracing,
         cache_keys: CacheKeys,
         tenant_header: str,
@@ -88,6 +93,8 @@ class Relay:
         self._upstream = upstream
         self._failover = failover
         self._billing = Billing(usage)
+        self._records = records
+        self._stats = stats
         self._traces = traces
         self._cache_keys = cache_keys
         self._tenant_header = tenant_header
@@ -104,10 +111,10 @@ class Relay:
             return self._answer(request, decision)
 
     def _answer(self, request: ClientRequest, decision: Decision) -> ReadyResponse:
-        deadline = time.monotonic() + self._config.listener.timeout_s
+        deadline, came_at = time.monotonic() + self._config.listener.timeout_s, time.time()
         lacking = self._lacking(request, decision)
         names = self._failover.candidates(request.route, decision, lacking)
-        steps = _passed_over(decision, names[0], lacking)
+        steps = passed_over(decision, names[0], lacking)
         failures: list[Failure] = []
         refused: ReadyResponse | None = None
         failed: UpstreamFailed | BadRequest | None = None
@@ -123,23 +130,28 @@ class Relay:
                 continue
             if attempt.failure is None and attempt.response:
                 kept = self._failover.answered(request.route, decision, name, failures)
-                _give_up(refused)
+                give_up(refused)
+                session = request.route.session
+                if name != decision.models[0]:
+                    self._records.left(session, decision, name, why_left(steps), kept=kept)
                 if attempt.billed:
-                    in_session = request.route.session is not None
+                    self._records.served(session, decision, name, came_at)
+                    in_session = session is not None
                     self._billing.left(attempt.billed, decision, request.asked, in_session=in_session, kept=kept)
-                return _with_steps(attempt.response, steps, kept=kept)
+                return with_steps(attempt.response, steps, kept=kept)
             failures.append(self._failure(attempt, name, within_s, time.monotonic() - began))
             self._failover.failed(failures[-1])
             if attempt.response:
-                _give_up(refused)
+                give_up(refused)
                 refused = attempt.response
                 if n == len(names) - 1:
                     break
             steps.append(f"{name};{attempt.failure}")
             failed = attempt.error or failed
         self._failover.gave_up(request.route, failures)
+        self._stats.failed()
         if refused:
-            return _with_steps(refused, steps)
+            return with_steps(refused, steps)
         assert failed is not None  # noqa: S101 - each candidate gave a response or an error
         if isinstance(failed, BadRequest):
             raise failed
@@ -271,27 +283,3 @@ def _as_served(decision: Decision, name: str) -> Decision:
     if name == decision.models[0]:
         return decision
     return msgspec.structs.replace(decision, models=(name,), pinned=False)
-
-
-def _passed_over(decision: Decision, first: str, lacking: Collection[str]) -> list[str]:
-    """The candidates before the first that is asked, as `x-plano-fallback` names them.
-
-    They sit out, or they are `lacking` the client's own credential.
-    """
-    before = decision.models[: decision.models.index(first)] if first in decision.models else decision.models
-    return [f"{name};{'credential' if name in lacking else 'cooling'}" for name in before]
-
-
-def _give_up(refused: ReadyResponse | None) -> None:
-    """End an answer that the client will not get; a long one may still be on its way."""
-    if refused:
-        refused.close()
-
-
-def _with_steps(made: ReadyResponse, steps: list[str], *, kept: bool = False) -> ReadyResponse:
-    """The response with a header for each candidate before it, and one if the session's pin stays with another."""
-    if steps:
-        made.add(fallback_headers(steps))
-    if kept:
-        made.add([("x-plano-pin", "kept")])
-    return made

@@ -6,7 +6,7 @@ COMMANDS = (
     # strings and keys
     "get", "set", "mget", "getrange", "incrby", "del", "unlink", "exists", "expire", "persist", "ttl", "pttl", "type",
     # hashes
-    "hget", "hset", "hmget", "hgetall", "hexists", "hdel", "hincrby", "hincrbyfloat",
+    "hget", "hset", "hsetnx", "hmget", "hgetall", "hexists", "hdel", "hincrby", "hincrbyfloat",
     # lists, sets and sorted sets: the queue and RQ's registries
     "rpush", "lrange", "lrem", "ltrim", "lmove", "blmove", "llen", "sadd", "srem", "smembers", "sismember",
     "zadd", "zrem", "zcard", "zscore", "zrange", "zrangebyscore", "zremrangebyscore", "zremrangebyrank",

@@ -2,15 +2,28 @@
 -- KEYS[1] the sessions by last use   KEYS[2] by cost   KEYS[3] by what caches kept
 -- then for each session KEYS[n] its record   KEYS[n+1] its events
 -- ARGV[1] ttl of the lists in seconds   ARGV[2] how many sessions a list has   ARGV[3] how many events a session has
--- ARGV[4] how many bytes they have   then for each session ARGV[n] a JSON array:
---   name, ttl in seconds, time of use (0: it was not used), {model, route, client}, {field, what is added, …}, {event, …}
+-- ARGV[4] how many bytes they have   then for each session ARGV[n] a JSON array: its name, ttl in seconds,
+--   time of use (0: it was not used), {model, route, client}, what is added to each of FIELDS, {event, …}
 -- Returns for each session the model that had served it before, or an empty string.
 -- A script because one round trip does for a hundred sessions what would be a dozen commands for each, and because
 -- the lists are ordered by sums that only Redis knows. What is no hash or list of ours begins anew.
+local FIELDS = { "turns", "input", "cached", "output", "moves", "cost", "kept" }
+local LISTED = { [6] = 2, [7] = 3 }
+
+local function whole(text)
+  local number = tonumber(text or 0)
+  return number and number == number and math.abs(number) < 1e15 and number or 0
+end
+
+-- The score that a session needs to be among the first.
+local least = {}
+for place = 2, 3 do
+  local last = redis.call("ZRANGE", KEYS[place], -tonumber(ARGV[2]), -tonumber(ARGV[2]), "WITHSCORES")
+  least[place] = last[2] and tonumber(last[2]) or -math.huge
+end
+
 local function append(key, lines)
-  for _, line in ipairs(lines) do
-    redis.call("RPUSH", key, line)
-  end
+  redis.call("RPUSH", key, unpack(lines))
   local held = redis.call("LRANGE", key, -tonumber(ARGV[3]), -1)
   local first, bytes = #held, #held[#held]
   while first > 1 and bytes + #held[first - 1] <= tonumber(ARGV[4]) do
@@ -20,48 +33,47 @@ local function append(key, lines)
   redis.call("LTRIM", key, first - #held - 1, -1)
 end
 
-local function count(key, at, words, sums)
-  local before = redis.call("HGET", key, "model")
-  if not before then
-    redis.call("HSET", key, "first", at, "client", words[3], "model", "", "route", "")
+local function count(key, name, at, words, added)
+  local was = redis.call("HMGET", key, "model", unpack(FIELDS))
+  local model, change = was[1], { "last", at }
+  if words[1] ~= "" and words[1] ~= model then
+    change = { "last", at, "model", words[1], "route", words[2] }
   end
-  redis.call("HSET", key, "last", at)
-  if words[1] ~= "" and words[1] ~= before then
-    redis.call("HSET", key, "model", words[1], "route", words[2])
+  for n, more in ipairs(added) do
+    if more ~= 0 then
+      local total = string.format("%.0f", whole(was[n + 1]) + more)
+      change[#change + 1] = FIELDS[n]
+      change[#change + 1] = total
+      local place = LISTED[n]
+      if place and tonumber(total) > least[place] then
+        redis.call("ZADD", KEYS[place], total, name)
+      end
+    end
   end
-  local totals = {}
-  for n = 1, #sums, 2 do
-    totals[sums[n]] = redis.call("HINCRBY", key, sums[n], string.format("%.0f", sums[n + 1]))
+  redis.call("HSET", key, unpack(change))
+  if redis.call("HSETNX", key, "first", at) == 1 then
+    redis.call("HSET", key, "client", words[3])
   end
-  return before or "", totals
+  redis.call("ZADD", KEYS[1], at, name)
+  return model or ""
 end
 
-local function renewed(key, change, ...)
-  local done, first, second = pcall(change, key, ...)
-  if not done then
-    redis.call("DEL", key)
-    first, second = change(key, ...)
+local function renewed(change, key, ...)
+  local done, answer = pcall(change, key, ...)
+  if done then
+    return answer
   end
-  return first, second
+  redis.call("DEL", key)
+  return change(key, ...)
 end
 
 local before = {}
 for n = 5, #ARGV do
-  local name, ttl_s, at, words, sums, lines = unpack(cjson.decode(ARGV[n]))
+  local name, ttl_s, at, words, added, lines = unpack(cjson.decode(ARGV[n]))
   local record, events = KEYS[2 * n - 6], KEYS[2 * n - 5]
-  before[n - 4] = ""
-  if at > 0 then
-    local totals
-    before[n - 4], totals = renewed(record, count, string.format("%.3f", at), words, sums)
-    redis.call("ZADD", KEYS[1], string.format("%.3f", at), name)
-    for place, field in pairs({ [2] = "cost", [3] = "kept" }) do
-      if totals[field] then
-        redis.call("ZADD", KEYS[place], totals[field], name)
-      end
-    end
-  end
+  before[n - 4] = at > 0 and renewed(count, record, name, string.format("%.3f", at), words, added) or ""
   if #lines > 0 then
-    renewed(events, append, lines)
+    renewed(append, events, lines)
   end
   redis.call("EXPIRE", record, ttl_s)
   redis.call("EXPIRE", events, ttl_s)

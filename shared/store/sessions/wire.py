@@ -9,7 +9,7 @@ from shared.domain.records import Event, Note, Record, What
 
 _NANO = 1_000_000_000
 """Dollars stand in Redis as billionths of a US$, whole numbers."""
-_SUMS = {"turns": "turns", "input": "input", "cached": "cached", "output": "output", "moves": "moves"}
+_SUMS = ("turns", "input", "cached", "output", "moves")
 _USD = {"cost": "cost_usd", "kept": "kept_usd"}
 _PLACES = ("at", "what", "model", "left", "why", "route", "replica", "who", "facts")
 """An event is a JSON array of these, in this order, without the empty ones at its end."""
@@ -51,22 +51,24 @@ def encode(event: Event) -> str:
 
 def encode_note(name: str, note: Note, ttl_s: int) -> bytes:
     """What the script takes for one session."""
-    sums: list[Any] = []
-    for field, attribute in _SUMS.items():
-        if amount := getattr(note, attribute):
-            sums += (field, amount)
-    for field, attribute in _USD.items():
-        if amount := round(getattr(note, attribute) * _NANO):
-            sums += (field, amount)
+    added = (
+        note.turns,
+        note.input,
+        note.cached,
+        note.output,
+        note.moves,
+        round(note.cost_usd * _NANO),
+        round(note.kept_usd * _NANO),
+    )
     words = (note.model, note.route or "", note.client)
-    return _encode((name, ttl_s, note.at, words, sums, [encode(event) for event in note.events]))
+    return _encode((name, ttl_s, note.at, words, added, [encode(event) for event in note.events]))
 
 
 def decode_record(fields: Any) -> Record | None:
     """The record in a hash; None when it is none."""
     try:
         texts = {name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()}
-        sums: dict[str, Any] = {attribute: int(texts.get(field, 0)) for field, attribute in _SUMS.items()}
+        sums: dict[str, Any] = {name: int(texts.get(name, 0)) for name in _SUMS}
         sums |= {attribute: int(texts.get(field, 0)) / _NANO for field, attribute in _USD.items()}
         first, last = float(texts["first"]), float(texts["last"])
     except (AttributeError, KeyError, ValueError):

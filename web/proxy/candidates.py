@@ -1,0 +1,36 @@
+"""What became of the candidates before the one that answers, and what the client is told of it."""
+
+from collections.abc import Collection
+
+from shared.domain.decisions import Decision
+from web.proxy.ready_response import ReadyResponse
+from web.proxy.response import fallback_headers
+
+
+def passed_over(decision: Decision, first: str, lacking: Collection[str]) -> list[str]:
+    """The candidates before the first that is asked, as `x-plano-fallback` names them.
+
+    They sit out, or they are `lacking` the client's own credential.
+    """
+    before = decision.models[: decision.models.index(first)] if first in decision.models else decision.models
+    return [f"{name};{'credential' if name in lacking else 'cooling'}" for name in before]
+
+
+def give_up(refused: ReadyResponse | None) -> None:
+    """End an answer that the client will not get; a long one may still be on its way."""
+    if refused:
+        refused.close()
+
+
+def with_steps(made: ReadyResponse, steps: list[str], *, kept: bool = False) -> ReadyResponse:
+    """The response with a header for each candidate before it, and one if the session's pin stays with another."""
+    if steps:
+        made.add(fallback_headers(steps))
+    if kept:
+        made.add([("x-plano-pin", "kept")])
+    return made
+
+
+def why_left(steps: list[str]) -> str:
+    """Why the first candidate does not answer: its status, or `timeout`, `unreachable`, `cooling`, `credential`."""
+    return steps[0].rpartition(";")[2] if steps else ""
