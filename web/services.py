@@ -17,14 +17,14 @@ from web.access_keys import Access
 from web.client_address import ClientAddress
 from web.dialects.fields.implicit import ImplicitSessions
 from web.dialects.fields.sessions import Sources
-from web.ops import heartbeat, metrics, session_records, usage
+from web.ops import heartbeat, metrics, usage
 from web.ops.budgets import SessionBudgets
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
 from web.ops.pool_stats import PoolStats
 from web.ops.savings import Savings
-from web.ops.session_records import SessionRecords
-from web.ops.switch_watch import SwitchWatch
+from web.ops.sessions.records import EVERY_S, SessionRecords
+from web.ops.sessions.watch import SwitchWatch
 from web.ops.usage import UsageRecorder
 from web.proxy.cache_keys import CacheKeys, shared_secret
 from web.proxy.providers import upstream
@@ -113,8 +113,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 *base.background,
                 Periodic(LOOK_EVERY_S, base.failover.look, "cooldowns"),
                 Periodic(usage.EVERY_S, recorder.publish, "usage"),
-                Periodic(session_records.EVERY_S, records.flush, "records"),
-                Periodic(session_records.EVERY_S, stats.flush, "stats"),
+                Periodic(EVERY_S, records.flush, "records"),
+                Periodic(EVERY_S, stats.flush, "stats"),
                 Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
                 Periodic(freed_memory.EVERY_S, freed_memory.give_back, "memory"),
             ),

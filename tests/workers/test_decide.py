@@ -93,8 +93,13 @@ def decider(router: Router, pins: PinStore, metrics: MetricsStore) -> Iterator[D
     asking.close()
 
 
+def made(decider: Decider, asked: DecisionRequest) -> DecisionResult:
+    """The result without what it was made by."""
+    return msgspec.structs.replace(decider.decide(asked), facts={})
+
+
 def test_the_routers_choice_is_settled(decider: Decider, pins: PinStore, store: redis.Redis) -> None:
-    verdict = decider.decide(order())
+    verdict = made(decider, order())
 
     assert verdict == DecisionResult(models=MODELS, route="code", pin=Pin(model_name="openai/a", route_name="code"))
     assert pins.get(SESSION) == Pin(model_name="openai/a", route_name="code")
@@ -103,7 +108,7 @@ def test_the_routers_choice_is_settled(decider: Decider, pins: PinStore, store: 
 
 def test_no_route_pins_the_requests_own_model(decider: Decider, pins: PinStore) -> None:
     """So that the session stays on one model all the same; the word of the router is never a model."""
-    verdict = decider.decide(order("hello"))
+    verdict = made(decider, order("hello"))
 
     assert verdict == DecisionResult(models=("openai/own",), pin=Pin(model_name="openai/own", route_name=None))
     assert pins.get(SESSION) == Pin(model_name="openai/own", route_name=None)
@@ -112,14 +117,14 @@ def test_no_route_pins_the_requests_own_model(decider: Decider, pins: PinStore) 
 def test_a_route_that_the_router_made_up_is_no_route(decider: Decider, router: Router, pins: PinStore) -> None:
     router.answer = '{"route": "gardening"}'
 
-    assert decider.decide(order()) == DecisionResult(
+    assert made(decider, order()) == DecisionResult(
         models=("openai/own",), pin=Pin(model_name="openai/own", route_name=None)
     )
     assert pins.get(SESSION) == Pin(model_name="openai/own", route_name=None)
 
 
 def test_without_a_session_nothing_is_pinned(decider: Decider, store: redis.Redis) -> None:
-    verdict = decider.decide(order(session=None))
+    verdict = made(decider, order(session=None))
 
     assert verdict == DecisionResult(models=MODELS, route="code")
     assert store.keys("*") == []
@@ -129,7 +134,7 @@ def test_where_a_pin_stands_it_decides_whatever_the_router_says(decider: Decider
     """It was settled between the asking replica's look and now."""
     pins.settle(SESSION, Pin(model_name="openai/b", route_name="code"), TTL_S)
 
-    verdict = decider.decide(order())
+    verdict = made(decider, order())
 
     assert verdict == DecisionResult(
         models=("openai/b", "openai/a", "openai/c"),
@@ -141,9 +146,9 @@ def test_where_a_pin_stands_it_decides_whatever_the_router_says(decider: Decider
 
 def test_deciding_twice_does_no_harm(decider: Decider, pins: PinStore) -> None:
     """RQ may run a job again."""
-    first = decider.decide(order())
+    first = made(decider, order())
 
-    second = decider.decide(order())
+    second = made(decider, order())
 
     assert second == first
     assert pins.get(SESSION) == Pin(model_name="openai/a", route_name="code")
@@ -151,7 +156,7 @@ def test_deciding_twice_does_no_harm(decider: Decider, pins: PinStore) -> None:
 
 def test_candidates_that_came_with_the_request_are_pinned_with_it(decider: Decider, pins: PinStore) -> None:
     """The config does not name them, so the pin must."""
-    decider.decide(order(inline=True))
+    made(decider, order(inline=True))
 
     assert pins.get(SESSION) == Pin(model_name="openai/a", route_name="code", models=MODELS)
 
@@ -159,7 +164,7 @@ def test_candidates_that_came_with_the_request_are_pinned_with_it(decider: Decid
 def test_of_very_many_candidates_the_pin_keeps_the_best_in_4_kb(decider: Decider, pins: PinStore) -> None:
     models = tuple(f"openai/{n}-{'x' * 100}" for n in range(100))
 
-    result = decider.decide(order(routes=(msgspec.structs.replace(CODE, models=models),), inline=True))
+    result = made(decider, order(routes=(msgspec.structs.replace(CODE, models=models),), inline=True))
 
     pin = pins.get(SESSION)
     assert pin is not None
@@ -169,7 +174,7 @@ def test_of_very_many_candidates_the_pin_keeps_the_best_in_4_kb(decider: Decider
 
 
 def test_inline_routes_of_which_none_fits_leave_a_plain_pin(decider: Decider, pins: PinStore) -> None:
-    decider.decide(order("hello", inline=True))
+    made(decider, order("hello", inline=True))
 
     assert pins.get(SESSION) == Pin(model_name="openai/own", route_name=None)
 
@@ -177,7 +182,7 @@ def test_inline_routes_of_which_none_fits_leave_a_plain_pin(decider: Decider, pi
 def test_the_pins_candidates_decide_where_one_stands(decider: Decider, pins: PinStore) -> None:
     pins.settle(SESSION, Pin(model_name="x/1", route_name="mine", models=("x/1", "x/2")), TTL_S)
 
-    assert decider.decide(order()) == DecisionResult(
+    assert made(decider, order()) == DecisionResult(
         models=("x/1", "x/2"),
         route="mine",
         pinned=True,
@@ -192,11 +197,11 @@ def test_a_router_that_fails_is_a_fault_and_pins_nothing(
     """A session that starts in an outage is routed as soon as that is over."""
     router.behave(fault)
 
-    assert decider.decide(order()) == DecisionResult(fault="router")
+    assert made(decider, order()) == DecisionResult(fault="router")
     assert pins.get(SESSION) is None
 
     router.behave(None)
-    assert decider.decide(order()).route == "code"
+    assert made(decider, order()).route == "code"
 
 
 def test_a_router_that_nobody_reaches_is_a_fault(pins: PinStore, metrics: MetricsStore) -> None:
@@ -214,8 +219,8 @@ def test_a_redis_that_is_away_is_a_fault(router: Router, tmp_path: Path) -> None
     away = endpoint_to(f"unix://{tmp_path / 'nobody.sock'}").client(StoreDown)
     decider = Decider(router=asking, pins=PinStore(away), metrics=MetricsStore(away), cooldowns=CooldownStore(away))
 
-    assert decider.decide(order()) == DecisionResult(fault="redis")
-    assert decider.decide(order(session=None)) == DecisionResult(models=MODELS, route="code")
+    assert made(decider, order()) == DecisionResult(fault="redis")
+    assert made(decider, order(session=None)) == DecisionResult(models=MODELS, route="code")
     assert isinstance(asking, ArchRouter)
     asking.close()
 
@@ -237,7 +242,7 @@ def test_candidates_are_ranked_by_the_snapshot_in_redis(
     latency = {"openai/b": Measure(0.1, now), "openai/c": Measure(0.2, now)}
     metrics.replace(Snapshot(cost=cost, latency=latency), 60)
 
-    verdict = decider.decide(order(routes=preferring(prefer)))
+    verdict = made(decider, order(routes=preferring(prefer)))
 
     assert verdict.models == ranked
     assert pins.get(SESSION) == Pin(model_name=ranked[0], route_name="code")
@@ -248,7 +253,7 @@ def test_without_a_snapshot_the_declared_order_serves(decider: Decider, store: r
     if value:
         store.set("plano:metrics:snapshot", value, ex=60)
 
-    assert decider.decide(order(routes=preferring(Prefer.CHEAPEST))).models == MODELS
+    assert made(decider, order(routes=preferring(Prefer.CHEAPEST))).models == MODELS
 
 
 def test_an_order_that_went_through_the_queue_is_decided_the_same(decider: Decider) -> None:
@@ -257,6 +262,35 @@ def test_an_order_that_went_through_the_queue_is_decided_the_same(decider: Decid
 
     said = jobs.decide(WorkerServices(decider=decider), sent)
 
+    assert said.pop("facts")
     assert msgspec.convert(said, DecisionResult) == DecisionResult(
         models=MODELS, route="code", pin=Pin(model_name="openai/a", route_name="code", models=MODELS)
     )
+
+
+def test_a_result_tells_how_long_the_router_took_and_how_the_first_three_compare(
+    decider: Decider, metrics: MetricsStore
+) -> None:
+    models = (*MODELS, "openai/d")
+    route = msgspec.structs.replace(CODE, models=models, prefer=Prefer.CHEAPEST)
+    costs = {name: Measure(n + 0.123456, time.time() - 9) for n, name in enumerate(models[1:])}
+    metrics.replace(Snapshot(cost=costs), TTL_S)
+
+    facts = decider.decide(order(routes=(route,))).facts
+
+    assert facts.pop("router_ms")
+    assert facts == {
+        "rank.1": "openai/b", "rank.1.value": 0.1235, "rank.1.age_s": 9,
+        "rank.2": "openai/c", "rank.2.value": 1.123, "rank.2.age_s": 9,
+        "rank.3": "openai/d", "rank.3.value": 2.123, "rank.3.age_s": 9,
+    }  # fmt: skip
+
+
+def test_a_pin_that_replaces_another_says_which_and_why(decider: Decider, pins: PinStore) -> None:
+    seen = Pin(model_name="openai/z", route_name=None)
+    pins.settle(SESSION, seen, TTL_S)
+
+    result = decider.decide(msgspec.structs.replace(order(), seen=seen, why="cold"))
+
+    assert result.pin == Pin(model_name="openai/a", route_name="code", left="openai/z", why="cold")
+    assert pins.get(SESSION) == result.pin

@@ -5,7 +5,7 @@ import time
 import gevent
 
 from shared.domain.decisions import Decision, RouteRequest
-from shared.errors import Away, Overdue
+from shared.errors import Overdue, Unavailable
 from web.services import current_services
 
 _SPARE_S = 0.5
@@ -24,7 +24,7 @@ def decide(asked: RouteRequest) -> Decision:
     with gevent.Timeout(limit_s, Overdue(f"no decision within {limit_s:.1f} s")):
         try:
             decision = services.affinity.resolve(asked)
-        except Away:
+        except Unavailable:
             services.stats.refused()
             raise
     services.stats.decided(decision, time.monotonic() - began)

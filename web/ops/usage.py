@@ -18,7 +18,7 @@ from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from web.ops.budgets import SessionBudgets
 from web.ops.savings import OTHER, Savings
-from web.ops.session_records import SessionRecords
+from web.ops.sessions.records import SessionRecords
 
 log = logging.getLogger("plano.metrics")
 

@@ -17,7 +17,7 @@ from shared.routing.failover import Failover
 from shared.tracing import Span, Tracing
 from web.ops import tracing
 from web.ops.pool_stats import PoolStats
-from web.ops.session_records import SessionRecords
+from web.ops.sessions.records import SessionRecords
 from web.ops.usage import UsageRecorder
 from web.proxy import request_headers as upstream_request
 from web.proxy.billing import Billed, Billing

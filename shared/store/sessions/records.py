@@ -15,7 +15,7 @@ from shared.store.decoding.values import Decoder
 from shared.store.sessions import wire
 
 MOST_EVENTS = 50
-MOST_BYTES = 1600
+MOST_BYTES = 1500
 """How many events are kept of a session, and how long they are together: with its sums a session has 2 KB at most."""
 LISTED = 1000
 """How many sessions are listed by each order."""

@@ -17,8 +17,8 @@ from shared.domain.pins import Pin
 from shared.domain.ranking import Snapshot
 from shared.domain.records import Event, Note, What
 from shared.domain.sessions import Session
-from shared.domain.switches import Switch
 from shared.errors import StoreDown
+from web.ops.sessions.switches import Switch
 
 log = logging.getLogger("plano.metrics")
 

@@ -8,10 +8,10 @@ from typing import Protocol
 
 from shared.domain.records import Event
 from shared.domain.sessions import Session
-from shared.domain.switches import Switch, explained, recovered
 from shared.errors import StoreDown
 from shared.log_fields import fields
 from web.ops.pool_stats import PoolStats
+from web.ops.sessions.switches import Switch, explained, recovered
 
 log = logging.getLogger("plano.events")
 
