@@ -44,6 +44,15 @@ def test_what_several_processes_add_is_one_record(records: RecordStore) -> None:
     )  # fmt: skip
 
 
+def test_whoever_writes_first_the_client_is_the_one_that_began_the_session(records: RecordStore) -> None:
+    for client in ("", "team-a-key", "another"):
+        records.add({SESSION: msgspec.structs.replace(USED, client=client)})
+
+    found = records.read(SESSION)
+    assert found
+    assert found.client == "team-a-key"
+
+
 def test_a_use_without_an_answer_leaves_the_model_as_it_was(records: RecordStore) -> None:
     records.add({SESSION: USED})
 

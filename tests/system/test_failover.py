@@ -97,6 +97,8 @@ def test_the_next_candidate_answers_and_the_pin_follows_on_every_replica(
         assert json.loads(client.get("plano:affinity:s") or b"") == {
             "model_name": f"openai/{SECOND}",
             "route_name": "deep_reasoning",
+            "left": f"openai/{FIRST}",
+            "why": outcome,
         }
         assert not client.exists(f"plano:cooldown:openai/{FIRST}")  # it may have been the request's fault
 

@@ -51,8 +51,9 @@ local function count(key, name, at, words, added)
     end
   end
   redis.call("HSET", key, unpack(change))
-  if redis.call("HSETNX", key, "first", at) == 1 then
-    redis.call("HSET", key, "client", words[3])
+  redis.call("HSETNX", key, "first", at)
+  if words[3] ~= "" then
+    redis.call("HSETNX", key, "client", words[3])
   end
   redis.call("ZADD", KEYS[1], at, name)
   return model or ""
