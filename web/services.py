@@ -1,6 +1,6 @@
 """The objects that views use: built once a process, found on the app."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -23,7 +23,7 @@ from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
 from web.ops.pool_stats import PoolStats
 from web.ops.savings import Savings
-from web.ops.sessions.records import EVERY_S, SessionRecords
+from web.ops.sessions.records import SessionRecords
 from web.ops.sessions.watch import SwitchWatch
 from web.ops.usage import UsageRecorder
 from web.proxy.cache_keys import CacheKeys, shared_secret
@@ -57,6 +57,14 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     background: tuple[Background, ...]
     """To be started once in each process that serves."""
 
+    shared: Mapping[str, Callable[[], None]]
+    """What shares with the pool, once a second and at the end, what its requests have left."""
+
+    def hand_over(self) -> None:
+        """Share what this process has gathered in its last second."""
+        for share in self.shared.values():
+            share()
+
     @classmethod
     def of(cls, base: WebBase) -> "Services":
         """The services of a web process, made from its base."""
@@ -75,6 +83,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             models=[model.name for model in config.catalog.models],
             tenants=[name for key in config.access_keys for name in (key.tenant, *(key.tenants or ())) if name],
         )
+        shared = {"usage": recorder.publish, "records": records.flush, "stats": stats.flush}
         access = Access(
             config.access_keys,
             config.routing.session_cache.tenant_header,
@@ -109,12 +118,11 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             stats=stats,
             health=Health(base),
             tracing=base.tracing,
+            shared=shared,
             background=(
                 *base.background,
                 Periodic(LOOK_EVERY_S, base.failover.look, "cooldowns"),
-                Periodic(usage.EVERY_S, recorder.publish, "usage"),
-                Periodic(EVERY_S, records.flush, "records"),
-                Periodic(EVERY_S, stats.flush, "stats"),
+                *(Periodic(usage.EVERY_S, share, name) for name, share in shared.items()),
                 Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
                 Periodic(freed_memory.EVERY_S, freed_memory.give_back, "memory"),
             ),

@@ -116,6 +116,18 @@ def test_a_decision_alone_and_a_router_that_is_away_are_recorded(
     assert sum(int(minute.get(b"degraded", 0)) for minute in minutes) == 1
 
 
+def test_a_replica_that_ends_as_it_should_loses_nothing(
+    start: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer
+) -> None:
+    _, (web,) = start().serve(ports[0])
+    for n in range(5):
+        ask(ports[0], f"s{n}", QUICK)
+
+    web.stop()
+
+    assert [record(redis_of_its_own, f"s{n}").get("turns") for n in range(5)] == ["1"] * 5
+
+
 @pytest.mark.parametrize("on_failure", ["move", "borrow"])
 def test_a_replica_that_is_killed_takes_no_explanation_with_it(
     start: Callable[..., Pool],

@@ -76,6 +76,14 @@ def post_worker_init(worker: Any) -> None:
         each.start()
 
 
+def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """Hand over what a process that ends has gathered in its last second; one that never served has nothing."""
+    if worker.booted:
+        from web import wsgi  # noqa: PLC0415
+
+        wsgi.services.hand_over()
+
+
 def post_request(worker: Any, req: Any, environ: dict[str, Any], resp: Any) -> None:  # noqa: ARG001
     """Write the line of a request that has ended, with its answer or because its client has gone."""
     if _access_log and resp:

@@ -22,7 +22,6 @@ from web.ops.sessions.switches import Switch
 
 log = logging.getLogger("plano.metrics")
 
-EVERY_S = 1.0
 AT_ONCE = 50
 """So many sessions go to Redis at once; while their answer is awaited, requests are served."""
 MOST_SESSIONS = 10_000
