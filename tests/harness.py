@@ -99,6 +99,15 @@ class Process:
         return self.log.read_text(errors="replace")
 
 
+SHARING = frozenset(
+    {
+        "eval", "evalsha", "script|load", "multi", "exec", "expire", "hincrby", "hincrbyfloat", "hmget", "hset",
+        "hsetnx", "lrange", "ltrim", "rpush", "zadd", "zrange", "zremrangebyrank",
+    }
+)  # fmt: skip
+"""The commands by which a web process shares once a second what it has gathered, and gives a sign of life."""
+
+
 class RedisServer:
     """A private redis-server on a unix socket."""
 

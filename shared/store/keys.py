@@ -28,6 +28,7 @@ Everything under `rq:` belongs to RQ.
 """
 
 import hashlib
+import re
 from urllib.parse import quote, unquote
 
 from shared.domain.sessions import Session
@@ -42,6 +43,7 @@ WRITTEN = "plano:written"
 # Printable ASCII stays as it is, so that keys are readable in redis-cli. All else, and `:`, `~` and `%`, is
 # percent-encoded, so that no two of tenant, session and lane share a key.
 _VERBATIM = "!\"#$&'()*+,/;<=>?@[\\]^`{|}"
+_AS_IT_IS = re.compile(rf"[A-Za-z0-9_.{re.escape(_VERBATIM)}-]*").fullmatch
 
 
 def affinity(session: Session) -> str:
@@ -146,6 +148,8 @@ def replica(replica_id: str) -> str:
 
 
 def _escaped(text: str) -> str:
+    if _AS_IT_IS(text):  # quote() takes ten times as long to find that out
+        return text
     return quote(text, safe=_VERBATIM, errors="surrogatepass").replace("~", "%7E")  # which quote() never encodes
 
 

@@ -2,8 +2,8 @@
 -- KEYS[1] the sessions by last use   KEYS[2] by cost   KEYS[3] by what caches kept
 -- then for each session KEYS[n] its record   KEYS[n+1] its events
 -- ARGV[1] ttl of the lists in seconds   ARGV[2] how many sessions a list has   ARGV[3] how many events a session has
--- ARGV[4] how many bytes they have   then for each session ARGV[n] a JSON array: its name, ttl in seconds,
---   time of use (0: it was not used), {model, route, client}, what is added to each of FIELDS, {event, …}
+-- ARGV[4] how many bytes they have   ARGV[5] a JSON array, in it for each session: its name, ttl in seconds, time of
+--   use (0: it was not used), {model, route, client}, what is added to each of FIELDS, {event, …}
 -- Returns for each session the model that had served it before, or an empty string.
 -- A script because one round trip does for a hundred sessions what would be a dozen commands for each, and because
 -- the lists are ordered by sums that only Redis knows. What is no hash or list of ours begins anew.
@@ -69,10 +69,10 @@ local function renewed(change, key, ...)
 end
 
 local before = {}
-for n = 5, #ARGV do
-  local name, ttl_s, at, words, added, lines = unpack(cjson.decode(ARGV[n]))
-  local record, events = KEYS[2 * n - 6], KEYS[2 * n - 5]
-  before[n - 4] = at > 0 and renewed(count, record, name, string.format("%.3f", at), words, added) or ""
+for n, note in ipairs(cjson.decode(ARGV[5])) do
+  local name, ttl_s, at, words, added, lines = unpack(note)
+  local record, events = KEYS[2 * n + 2], KEYS[2 * n + 3]
+  before[n] = at > 0 and renewed(count, record, name, string.format("%.3f", at), words, added) or ""
   if #lines > 0 then
     renewed(append, events, lines)
   end

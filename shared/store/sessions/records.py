@@ -50,12 +50,13 @@ class RecordStore:
         It is one round trip, and keeps Redis for some 10 µs a session: `notes` are a hundred at most.
         """
         every = [keys.top(order.value) for order in Order]
-        facts: list[Any] = [self._session_ttl_s + self._kept_s, LISTED, MOST_EVENTS, MOST_BYTES]
+        told: list[tuple[str, Note, int]] = []
         for session, note in notes.items():
             name = keys.named(session)
             every += (keys.RECORD + name, keys.EVENTS + name)
-            facts.append(wire.encode_note(name, note, max(note.pin_ttl_s, self._session_ttl_s) + self._kept_s))
-        answers: Any = self._add(every, facts)
+            told.append((name, note, max(note.pin_ttl_s, self._session_ttl_s) + self._kept_s))
+        list_ttl_s = self._session_ttl_s + self._kept_s
+        answers: Any = self._add(every, [list_ttl_s, LISTED, MOST_EVENTS, MOST_BYTES, wire.encode_notes(told)])
         return {session: model.decode("utf-8", "replace") for session, model in zip(notes, answers, strict=True)}
 
     def note(self, session: Session, event: Event) -> None:

@@ -1,6 +1,7 @@
 """How records and events are written in Redis: short, since there is one for each session."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -49,8 +50,12 @@ def encode(event: Event) -> str:
     return _encode(facts).decode()
 
 
-def encode_note(name: str, note: Note, ttl_s: int) -> bytes:
-    """What the script takes for one session."""
+def encode_notes(notes: Iterable[tuple[str, Note, int]]) -> bytes:
+    """What the script takes: of each session the name, what is added, and how long it is kept, in seconds."""
+    return _encode([_told(name, note, ttl_s) for name, note, ttl_s in notes])
+
+
+def _told(name: str, note: Note, ttl_s: int) -> tuple[Any, ...]:
     added = (
         note.turns,
         note.input,
@@ -61,7 +66,7 @@ def encode_note(name: str, note: Note, ttl_s: int) -> bytes:
         round(note.kept_usd * _NANO),
     )
     words = (note.model, note.route or "", note.client)
-    return _encode((name, ttl_s, note.at, words, added, [encode(event) for event in note.events]))
+    return name, ttl_s, note.at, words, added, tuple(map(encode, note.events))
 
 
 def decode_record(fields: Any) -> Record | None:
