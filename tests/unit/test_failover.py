@@ -1,9 +1,13 @@
 """Which candidates a request tries."""
 
+import msgspec
 import pytest
 
 from shared.domain.catalog import Model, Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
+from shared.domain.failures import Failure
+from shared.domain.pins import Pin
+from shared.domain.sessions import Session
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
 from shared.routing.failover import Failover, OnFailure, Rules
@@ -80,3 +84,26 @@ def test_the_default_is_for_sessions_without_a_route_and_keys_that_cover_it(
     made = failover(MemoryCooldowns(), default="p/a")
 
     assert made.candidates(request(allowed), Decision(models=("p/b",), route=route)) == names
+
+
+@pytest.mark.parametrize(
+    ("standing", "kept", "then"),
+    [("p/a", False, "p/c"), ("p/b", True, "p/b"), ("p/c", False, "p/c"), (None, False, None)],
+)
+def test_a_session_that_another_request_has_moved_elsewhere_stays_there(
+    standing: str | None, kept: bool, then: str | None
+) -> None:
+    pins, session = MemoryPins(10, 60), Session("s")
+    seen = Pin(model_name="p/a", route_name="r")
+    if standing:
+        pins.settle(session, msgspec.structs.replace(seen, model_name=standing), 60)
+    asked = msgspec.structs.replace(request(), session=session)
+    made = Failover(MemoryCooldowns(), pins, NAMES, Rules())
+
+    said = made.answered(asked, Decision(models=NAMES, route="r", pin=seen), "p/c", [Failure(model="p/a", why="503")])
+
+    assert said is kept
+    found = pins.get(session)
+    assert (found.model_name if found else None) == then
+    if standing == "p/a":
+        assert found == Pin(model_name="p/c", route_name="r", left="p/a", why="503")
