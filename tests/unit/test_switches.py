@@ -53,12 +53,22 @@ def test_clocks_of_replicas_may_differ_by_some_seconds() -> None:
 
 @pytest.mark.parametrize("what", [What.BORROWED, What.DEGRADED])
 def test_a_session_goes_back_to_its_pin_after_it_was_served_by_another_model_once(what: What) -> None:
-    without_decision = [happened(what, B, 50)]
+    once = happened(what, B, 50)
 
-    assert explained(switch(A, left=B, pin=pinned(A)), [happened(What.DECIDED, A, 100), *without_decision])
-    assert explained(switch(A, left=B, pin=pinned(A)), without_decision)
-    assert not explained(switch(A, left=C, pin=pinned(A)), without_decision)
-    assert not explained(switch(C, left=A), without_decision)
+    assert explained(switch(A, left=B, pin=pinned(A)), [happened(What.DECIDED, A, 100), once])
+    assert not explained(switch(B, left=A, pin=pinned(A)), [happened(What.DECIDED, A, 100), once])
+
+
+@pytest.mark.parametrize("earlier", [[], [happened(What.DECIDED, C, 100)]])
+def test_a_worker_may_have_made_the_pin_of_a_request_that_had_given_up(earlier: list[Event]) -> None:
+    events = [*earlier, happened(What.DEGRADED, B, 50)]
+
+    told = recovered(switch(A, left=B, pin=pinned(A)), events, TTL_S)
+
+    assert told
+    assert (told.what, told.model, told.left, told.why) == (What.ADOPTED, A, B, "")
+    assert recovered(switch(A, left=C, pin=pinned(A)), events, TTL_S) is None
+    assert recovered(switch(A, left=B, pin=pinned(A)), [*events, happened(What.DECIDED, C, 20)], TTL_S) is None
 
 
 def test_the_pin_tells_of_a_move_whose_event_is_lost() -> None:

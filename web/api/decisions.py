@@ -39,9 +39,8 @@ def decide_response() -> ResponseReturnValue:
 
 def _decided(dialect: Dialect) -> ReadyResponse:
     asked = client_request.read(request.environ, dialect)
-    came_at = time.time()
     decision = deciding.decide(asked.route)
-    current_services().records.served(asked.route.session, decision, decision.models[0], came_at)
+    current_services().records.served(asked.route.session, decision, decision.models[0], time.time())
     return _answer(asked.route, decision)
 
 

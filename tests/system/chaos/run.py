@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.system.chaos import record, residue, schedule
+from tests.system.chaos import record, residue, schedule, timelines
 from tests.system.chaos.allowances import Limits
 from tests.system.chaos.checker import Run, violations
 from tests.system.chaos.clients import Clients
@@ -35,7 +35,8 @@ class Report:
 def run(folder: Path, balancer_name: str, *, seed: int, seconds: float) -> Report:
     """Break a pool for so long; `folder` keeps its logs and what happened.
 
-    Three things are held against it: what its clients saw, what it left behind, and what it still holds.
+    Four things are held against it: what its clients saw, what it left behind, what it still holds, and what it can
+    say of its sessions.
     """
     with ExitStack() as stack:
         world = World(folder, stack, balancer_name)
@@ -46,6 +47,7 @@ def run(folder: Path, balancer_name: str, *, seed: int, seconds: float) -> Repor
         )
         _break(world, clients, seed, seconds)
         left = [*residue.unwell(world), *residue.leaks(world, before), *residue.forgotten(world)]
+        left += timelines.unexplained(world, clients.turns)
         moves = record.moves(text for name, text in world.logs() if name.startswith("web-"))
         faults = world.faults.all()
     record.write(folder / "turns.jsonl", clients.turns)

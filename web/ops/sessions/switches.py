@@ -10,7 +10,7 @@ from shared.domain.sessions import Session
 
 TOLERANCE_S = 5.0
 """How much later or earlier than a request an event may be that explains it: the clocks of replicas differ."""
-MOVES = frozenset({"asked", "cold", "compacted", "budget", "drained"})
+REDECISIONS = frozenset({"asked", "cold", "compacted", "budget", "drained"})
 """Why a session is decided anew, as its pin says it; for all else it has moved."""
 
 
@@ -28,31 +28,32 @@ class Switch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explained(switch: Switch, events: Iterable[Event]) -> bool:
-    """Whether the events say that the model was to serve then, or that the one before it was to serve but once."""
-    known = [event for event in events if event.at <= switch.at + TOLERANCE_S]
-    lasting = [event for event in known if event.what in LASTING]
+    """Whether the events say that this model was to serve the session then."""
+    lasting = [event for event in events if event.what in LASTING and event.at <= switch.at + TOLERANCE_S]
     earlier = [event for event in lasting if event.at < switch.at - TOLERANCE_S]
-    standing = {event.model for event in (*earlier[-1:], *lasting[len(earlier) :])}
-    if switch.to in standing:
-        return True
-    once = [event for event in known if event.what not in LASTING and event.model == switch.left]
-    return bool(once and switch.pin and (not lasting or once[-1].at >= lasting[-1].at - TOLERANCE_S))
+    return switch.to in {event.model for event in (*earlier[-1:], *lasting[len(earlier) :])}
 
 
 def recovered(switch: Switch, events: Iterable[Event], ttl_s: float) -> Event | None:
-    """The event that nobody has written, because the process that knew of it was killed or Redis was away.
+    """The event that nobody has written, because who knew of it was killed, or gave up, or Redis was away.
 
     A pin says itself which model its session has left. One that says nothing was made when there was none: for a new
-    session, or when the last one that is known of had ended: it lives `ttl_s` seconds at most, unless it is renewed.
-    None: it was neither.
+    session; when the last one that is known of had ended, which lives `ttl_s` seconds at most unless it is renewed;
+    or by a worker for a request that had given up and was served by its own model. None: it was none of these.
     """
-    pin, lasting = switch.pin, [event.at for event in events if event.what in LASTING]
+    pin, known = switch.pin, [event for event in events if event.at <= switch.at + TOLERANCE_S]
     if pin and pin.left is not None:
-        what = What.REDECIDED if pin.why in MOVES else What.MOVED
+        what = What.REDECIDED if pin.why in REDECISIONS else What.MOVED
         return _told_by(pin, switch, what, pin.left, pin.why or "")
     if not switch.left:
         return _told_by(pin, switch, What.ADOPTED, None, "")
-    if pin and lasting and lasting[-1] + ttl_s <= switch.at + TOLERANCE_S:
+    if pin is None:
+        return None
+    lasting = [event.at for event in known if event.what in LASTING]
+    once = [event.at for event in known if event.what not in LASTING and event.model == switch.left]
+    if once and (not lasting or once[-1] >= lasting[-1] - TOLERANCE_S):
+        return _told_by(pin, switch, What.ADOPTED, switch.left, "")
+    if lasting and lasting[-1] + ttl_s <= switch.at + TOLERANCE_S:
         return _told_by(pin, switch, What.ADOPTED, switch.left, "expired")
     return None
 
