@@ -131,11 +131,23 @@ def test_the_newest_fifty_events_are_kept(records: RecordStore) -> None:
 
 
 def test_an_event_that_has_no_room_beside_others_stands_alone(records: RecordStore) -> None:
-    huge = msgspec.structs.replace(MOVED, route="x" * 5000)
+    huge = msgspec.structs.replace(MOVED, why="x" * 5000)
 
     records.add({SESSION: Note(at=NOW, events=(MOVED, huge))})
 
     assert records.events(SESSION) == [huge]
+
+
+def test_of_what_clients_name_only_so_much_is_kept(records: RecordStore) -> None:
+    """A client may bring routes of its own, by names of any length."""
+    figures: dict[str, str | float] = {"rank.1": "x" * 600}
+    wordy = msgspec.structs.replace(MOVED, route="r" * 5000, facts=figures)
+    records.add({SESSION: Note(at=NOW, model="a/b", route="r" * 5000, events=(wordy,))})
+
+    found = records.read(SESSION)
+    assert found
+    assert found.route == "r" * 64
+    assert records.events(SESSION) == [msgspec.structs.replace(MOVED, route="r" * 64)]
 
 
 def test_sessions_are_listed_by_last_use_cost_and_what_caches_kept(records: RecordStore) -> None:

@@ -86,10 +86,11 @@ def test_the_pin_tells_of_a_move_whose_event_is_lost() -> None:
 def test_a_pin_that_tells_of_no_move_was_made_when_the_last_one_had_ended() -> None:
     ended, alive = [happened(What.DECIDED, A, TTL_S + 1)], [happened(What.DECIDED, A, TTL_S - 60)]
 
-    told = recovered(switch(B, pin=pinned(B)), ended, TTL_S)
+    for events in (ended, [*ended, happened(What.MOVED, C, 20)]):  # which has not made it last longer
+        told = recovered(switch(B, pin=pinned(B)), events, TTL_S)
 
-    assert told
-    assert (told.what, told.why, told.left) == (What.ADOPTED, "expired", A)
+        assert told
+        assert (told.what, told.why, told.left) == (What.ADOPTED, "expired", A)
     assert recovered(switch(B, pin=pinned(B)), alive, TTL_S) is None
     assert recovered(switch(B, pin=pinned(B)), [], TTL_S) is None
 

@@ -14,6 +14,11 @@ _SUMS = ("turns", "input", "cached", "output", "moves")
 _USD = {"cost": "cost_usd", "kept": "kept_usd"}
 _PLACES = ("at", "what", "model", "left", "why", "route", "replica", "who", "facts")
 """An event is a JSON array of these, in this order, without the empty ones at its end."""
+_ROUTE = _PLACES.index("route")
+ROUTE_CHARS = 64
+"""So much is kept of a route's name, which a client may have chosen: a hash of longer values takes 1 KB."""
+_MOST_CHARS = 600
+"""A longer event loses its figures."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -44,10 +49,11 @@ def decode(line: bytes) -> Event:
 def encode(event: Event) -> str:
     """The event as it stands in Redis, such as `[1764000000.5,"moved","b/y","a/x","503"]`."""
     facts: list[Any] = [getattr(event, name) for name in _PLACES]
-    facts[0] = round(event.at, 3)
+    facts[0], facts[_ROUTE] = round(event.at, 3), (event.route or "")[:ROUTE_CHARS] or None
     while not facts[-1]:
         facts.pop()
-    return _encode(facts).decode()
+    line = _encode(facts).decode()
+    return line if len(line) <= _MOST_CHARS or not event.facts else encode(msgspec.structs.replace(event, facts={}))
 
 
 def encode_notes(notes: Iterable[tuple[str, Note, int]]) -> bytes:
@@ -65,7 +71,7 @@ def _told(name: str, note: Note, ttl_s: int) -> tuple[Any, ...]:
         round(note.cost_usd * _NANO),
         round(note.kept_usd * _NANO),
     )
-    words = (note.model, note.route or "", note.client)
+    words = (note.model, (note.route or "")[:ROUTE_CHARS], note.client)
     return name, ttl_s, note.at, words, added, tuple(map(encode, note.events))
 
 

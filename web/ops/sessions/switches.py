@@ -49,11 +49,12 @@ def recovered(switch: Switch, events: Iterable[Event], ttl_s: float) -> Event | 
         return _told_by(pin, switch, What.ADOPTED, None, "")
     if pin is None:
         return None
-    lasting = [event.at for event in known if event.what in LASTING]
+    lasting = [event for event in known if event.what in LASTING]
     once = [event.at for event in known if event.what not in LASTING and event.model == switch.left]
-    if once and (not lasting or once[-1] >= lasting[-1] - TOLERANCE_S):
+    if once and (not lasting or once[-1] >= lasting[-1].at - TOLERANCE_S):
         return _told_by(pin, switch, What.ADOPTED, switch.left, "")
-    if lasting and lasting[-1] + ttl_s <= switch.at + TOLERANCE_S:
+    made = [event.at for event in lasting if event.what is not What.MOVED] or [event.at for event in lasting[:1]]
+    if made and made[-1] + ttl_s <= switch.at + TOLERANCE_S:  # a pin that moves ends when it would have ended
         return _told_by(pin, switch, What.ADOPTED, switch.left, "expired")
     return None
 

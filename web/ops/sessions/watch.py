@@ -58,7 +58,9 @@ class SwitchWatch:
         self._waiting: deque[tuple[float, Switch]] = deque(maxlen=MOST_WAITING)
 
     def note(self, switch: Switch) -> None:
-        """Look at a switch in two seconds."""
+        """Look at a switch in two seconds. Where too many wait, sessions that are new here give way."""
+        if len(self._waiting) >= MOST_WAITING and not switch.left:
+            return
         self._waiting.append((self._clock() + LOOK_AFTER_S, switch))
 
     def look(self) -> None:
