@@ -95,6 +95,15 @@ def test_a_pin_that_tells_of_no_move_was_made_when_the_last_one_had_ended() -> N
     assert recovered(switch(B, pin=pinned(B)), [], TTL_S) is None
 
 
+def test_a_process_knows_of_its_own_decision_though_its_note_was_dropped() -> None:
+    made_here = msgspec.structs.replace(switch(B, pin=pinned(B)), made_here=True)
+
+    told = recovered(made_here, [happened(What.DECIDED, A, 20)], TTL_S)
+
+    assert told
+    assert (told.what, told.left) == (What.ADOPTED, A)
+
+
 def test_a_session_of_which_nothing_is_known_has_a_pin_that_another_replica_made() -> None:
     told = recovered(switch(B, left="", pin=pinned(B)), [], TTL_S)
 

@@ -196,7 +196,7 @@ def test_what_concerns_no_session_or_nothing_that_it_is_pinned_for_is_not_kept(p
     process.served(A, session=None)
     process.served(A, Decision(models=(A,), alone=True))
     process.records.left(None, PINNED, B, "503", kept=False)
-    process.records.left(SESSION, Decision(models=(A, B)), B, "503", kept=False)
+    process.records.left(SESSION, Decision(models=(A, B), alone=True), B, "503", kept=False)
 
     process.flush()
 
@@ -307,6 +307,32 @@ def test_a_switch_within_a_second_is_seen_too(process: Process, counted: Counted
     process.flush(LOOK_AFTER_S)
 
     assert counted.switches == 1
+
+
+def test_what_an_outage_serves_is_explained_by_the_answer_itself(
+    process: Process, book: Book, counted: Counted
+) -> None:
+    """Also when the default serves in the place of the request's own model, and a second ends in between."""
+    process.decided(decision())
+    process.served(A)
+    process.flush(10)
+    degraded = Decision(models=(B,), degraded="router")
+    process.decided(degraded)
+    process.flush(1)
+    process.served(B, degraded)
+    process.flush(1)
+    process.records.left(SESSION, degraded, "p/default", "503", kept=False)
+    process.served("p/default", degraded)
+    process.flush(1)
+    process.served(A)
+    process.flush(1)
+    process.flush(LOOK_AFTER_S)
+
+    assert counted.switches == 0
+    happened = [(event.what, event.model, event.left) for event in book.told[SESSION]]
+    assert happened == [
+        (What.DECIDED, A, None), (What.DEGRADED, B, None), (What.BORROWED, "p/default", B)
+    ]  # fmt: skip
 
 
 def test_an_event_that_another_replica_writes_a_second_late_explains_a_switch(

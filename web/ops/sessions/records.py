@@ -65,12 +65,10 @@ class Watch(Protocol):
 class _Session:
     """What has happened to a session since the last second."""
 
-    __slots__ = ("at", "client", "events", "first", "model", "moves", "pin", "route", "switches", "turns", "used")
+    __slots__ = ("at", "client", "events", "model", "moves", "pin", "route", "served", "turns", "used")
 
     def __init__(self) -> None:
         self.at = 0.0
-        self.first: tuple[str, float, Pin | None] | None = None
-        """The first model that has served it, for a request that came then, and by which pin."""
         self.model = ""
         self.route: str | None = None
         self.client = ""
@@ -78,7 +76,8 @@ class _Session:
         self.turns = self.moves = 0
         self.used: dict[str, Usage] = {}
         self.events: list[Event] = []
-        self.switches: list[tuple[str, str, float, Pin | None]] = []
+        self.served: list[tuple[str, float, Decision]] = []
+        """Each model that has served it after another one, for a request that came then, and its decision."""
 
 
 class SessionRecords:
@@ -127,21 +126,17 @@ class SessionRecords:
         gathered.at = at
         gathered.turns += 1
         if gathered.model != model:
-            pin = decision.pin if model == decision.models[0] else None
-            if gathered.first is None:
-                gathered.first = (model, at, pin)
-            else:
-                gathered.switches.append((gathered.model, model, at, pin))
+            gathered.served.append((model, at, decision))
             gathered.model, gathered.route = model, decision.route
         gathered.pin = decision.pin
 
     def left(self, session: Session | None, decision: Decision, model: str, why: str, *, kept: bool) -> None:
         """Note that another model than the decided one serves a request, and whether the session's pin stays."""
-        if session is None or decision.pin is None:
+        if session is None or (decision.alone and decision.pin is None):
             return
         gathered = self._of(session)
         if gathered:
-            what = What.BORROWED if kept else What.MOVED
+            what = What.BORROWED if kept or decision.pin is None else What.MOVED
             self._happened(gathered, self._event(what, model, decision.models[0], why, decision))
 
     def used(self, session: Session, model: str, usage: Usage) -> None:
@@ -180,12 +175,12 @@ class SessionRecords:
     def _look(self, session: Session, each: _Session, before: str) -> None:
         """Have the watch look at each change of model that nothing here explains."""
         named = {event.model for event in each.events}
-        if each.first and each.first[0] != before and each.first[0] not in named:
-            model, at, pin = each.first
-            self._watch.note(Switch(session=session, left=before, to=model, at=at, pin=pin))
-        for left, to, at, pin in each.switches:
-            if to not in named:
-                self._watch.note(Switch(session=session, left=left, to=to, at=at, pin=pin))
+        for model, at, decision in each.served:
+            made_here = decision.adopted or not decision.pinned
+            if before != model and model not in named and (decision.pin or not made_here):
+                pin = decision.pin if model == decision.models[0] else None
+                self._watch.note(Switch(session=session, left=before, to=model, at=at, pin=pin, made_here=made_here))
+            before = model
 
     def _note(self, each: _Session, listed: Mapping[str, Prices], known: dict[str, Prices | None]) -> Note:
         read = cached = output = 0

@@ -25,6 +25,8 @@ class Switch(msgspec.Struct, frozen=True, kw_only=True):
     """When the request came, in seconds since the epoch."""
     pin: Pin | None
     """The pin that the request was served by, if it was."""
+    made_here: bool = False
+    """Whether this process had the pin made, or found it when it wanted to: it has noted that a moment before."""
 
 
 def explained(switch: Switch, events: Iterable[Event]) -> bool:
@@ -39,7 +41,8 @@ def recovered(switch: Switch, events: Iterable[Event], ttl_s: float) -> Event | 
 
     A pin says itself which model its session has left. One that says nothing was made when there was none: for a new
     session; when the last one that is known of had ended, which lives `ttl_s` seconds at most unless it is renewed;
-    or by a worker for a request that had given up and was served by its own model. None: it was none of these.
+    or by a worker for a request that had given up and was served by its own model. None: it was none of these, and
+    this process knows of no decision either.
     """
     pin, known = switch.pin, [event for event in events if event.at <= switch.at + TOLERANCE_S]
     if pin and pin.left is not None:
@@ -56,7 +59,7 @@ def recovered(switch: Switch, events: Iterable[Event], ttl_s: float) -> Event | 
     made = [event.at for event in lasting if event.what is not What.MOVED] or [event.at for event in lasting[:1]]
     if made and made[-1] + ttl_s <= switch.at + TOLERANCE_S:  # a pin that moves ends when it would have ended
         return _told_by(pin, switch, What.ADOPTED, switch.left, "expired")
-    return None
+    return _told_by(pin, switch, What.ADOPTED, switch.left, "") if switch.made_here else None
 
 
 def _told_by(pin: Pin | None, switch: Switch, what: What, left: str | None, why: str) -> Event:
