@@ -56,7 +56,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     last_used: float
     """In seconds since the epoch."""
     model: str
-    """The one that has served it last."""
+    """The one that has served it last by its pin, or in its pin's place; empty: it has none yet."""
     route: str | None = None
     client: str = ""
     """Who began it: the name of the client's key, else the client's address."""
@@ -85,7 +85,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     """When the session was used last, in seconds since the epoch."""
     model: str = ""
-    """The model that has served it last; empty: none has answered."""
+    """The model that has served it last by its pin, or in its pin's place; empty: none has."""
     route: str | None = None
     client: str = ""
     pin_ttl_s: int = 0

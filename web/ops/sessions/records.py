@@ -125,6 +125,8 @@ class SessionRecords:
             return
         gathered.at = at
         gathered.turns += 1
+        if decision.pin is None:  # an outage, of which its answer tells; the pin is another matter
+            return
         if gathered.model != model:
             gathered.served.append((model, at, decision))
             gathered.model, gathered.route = model, decision.route
@@ -177,7 +179,7 @@ class SessionRecords:
         named = {event.model for event in each.events}
         for model, at, decision in each.served:
             made_here = decision.adopted or not decision.pinned
-            if before != model and model not in named and (decision.pin or not made_here):
+            if model not in {before, *named}:
                 pin = decision.pin if model == decision.models[0] else None
                 self._watch.note(Switch(session=session, left=before, to=model, at=at, pin=pin, made_here=made_here))
             before = model
