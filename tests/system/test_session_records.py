@@ -1,12 +1,14 @@
 """Why a session is where it is: each change of its model has its event, whatever is killed, and nothing else has."""
 
 import json
+import os
 import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
 import pytest
 import redis
 import requests
@@ -143,9 +145,11 @@ def test_a_replica_that_is_killed_takes_no_explanation_with_it(
     settled(lambda: told(redis_of_its_own, "old"), "the first event")
 
     provider.behave("status", code=503, model="gpt-5.2")
-    assert ask(ports[0], "old", DEEP).json()["model"] == SECOND
     ask(ports[0], "new", QUICK)
-    doomed.send(signal.SIGKILL)
+    assert ask(ports[0], "old", DEEP).json()["model"] == SECOND
+    serving = [child.pid for child in psutil.Process(doomed.pid).children()]
+    for pid in (*serving, doomed.pid):
+        os.kill(pid, signal.SIGKILL)
     provider.behave(None)
     later = [ask(ports[1], session, QUICK).json()["model"] for session in ("old", "new")]
 
