@@ -203,12 +203,17 @@ def test_records_are_walked_in_pages_by_tenant_and_part_of_the_id(records: Recor
 
 
 @pytest.mark.parametrize("key", ["record", "events", "top"])
-def test_what_is_of_another_type_begins_anew(records: RecordStore, store: redis.Redis, key: str) -> None:
+def test_what_is_of_another_type_counts_as_none(records: RecordStore, store: redis.Redis, key: str) -> None:
     name = {"record": keys.record(SESSION), "events": keys.events(SESSION), "top": keys.top(Order.LAST_USE)}[key]
     store.set(name, b"x", ex=9)
     assert records.read(SESSION) is None
     assert records.events(SESSION) == []
     assert records.top(Order.LAST_USE) == []
+
+
+def test_what_is_of_another_type_begins_anew(records: RecordStore, store: redis.Redis) -> None:
+    for name in (keys.record(SESSION), keys.events(SESSION), *map(keys.top, Order)):
+        store.set(name, b"x", ex=9)
 
     records.add({SESSION: msgspec.structs.replace(USED, events=(MOVED,))})
 

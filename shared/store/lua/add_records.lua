@@ -15,6 +15,13 @@ local function whole(text)
   return number and number == number and math.abs(number) < 1e15 and number or 0
 end
 
+for place = 1, 3 do
+  local kind = redis.call("TYPE", KEYS[place]).ok
+  if kind ~= "zset" and kind ~= "none" then
+    redis.call("DEL", KEYS[place])
+  end
+end
+
 -- The score that a session needs to be among the first.
 local least = {}
 for place = 2, 3 do
