@@ -16,9 +16,8 @@ from shared.store import keys
 from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.sessions.records import RecordStore
 from web.ops import metrics
-from web.ops.pool_stats import PoolStats
 from web.ops.sessions.records import SessionRecords
-from web.ops.sessions.watch import SwitchWatch
+from web.ops.sessions.switches import Switch
 
 QUESTION = "What do a session's records cost a pinned request in web's and in Redis's processor time, and in memory?"
 TTL_S, KEPT_S = 600, 86400
@@ -35,6 +34,16 @@ class _Known:
         return Snapshot(prices={MODEL: Prices(0.15, 0.6, 0.075)})
 
 
+class _Watch:
+    """Sessions here begin without a decision; a pool has none for its watch to look at."""
+
+    def note(self, switch: Switch) -> None:
+        """Let it be."""
+
+    def look(self) -> None:
+        """Look at nothing."""
+
+
 class Process:
     """What a web process gathers, without the requests around it."""
 
@@ -43,8 +52,7 @@ class Process:
         self._redis_s: Callable[[], float] = built.redis_processor_s
         endpoint = RedisEndpoint(f"redis://127.0.0.1:{built.redis_port}", name="redis", connections=1, silence_s=9.0)
         store = RecordStore(endpoint.client(StoreDown), session_ttl_s=TTL_S, kept_s=KEPT_S)
-        watch = SwitchWatch(store, metrics, PoolStats(None), TTL_S)
-        self._records = SessionRecords(store, watch, metrics, _Known())
+        self._records = SessionRecords(store, _Watch(), metrics, _Known())
         self._seconds = 0
 
     def second(self, sessions: int, turns: int) -> Figures:
