@@ -6,7 +6,8 @@ PlanoError
 │   ├── UnknownModel        … a model that is not configured
 │   ├── NoResponse          … a response that nobody here has made
 │   └── NoPreviousResponse  … or wants to go on from such a one
-├── NoPin                   an operator asked for a pin that does not exist
+├── NoSession               an operator asked for a session of which nothing is known
+│   └── NoPin               … or that has no pin
 ├── Denied                  the client's key is missing or wrong
 │   ├── NotAllowed          … or does not cover the model
 │   └── TenantRefused       … or does not belong to the tenant that a header names
@@ -66,7 +67,11 @@ class NoPreviousResponse(BadRequest):
     """The client wants to go on from a response that no provider here is known to keep."""
 
 
-class NoPin(PlanoError):
+class NoSession(PlanoError):
+    """An operator asked for a session of which nothing is known."""
+
+
+class NoPin(NoSession):
     """An operator asked for a pin that does not exist."""
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from shared.config import Config
 from shared.config.sections import max_ages_s
-from shared.domain.cooldowns import Cooldown
+from shared.domain.availability.cooldowns import Cooldown
 from shared.domain.decisions import Trace
 from shared.domain.money.switching import Budget
 from shared.domain.pins import Pin, with_candidates

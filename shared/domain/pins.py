@@ -31,6 +31,8 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The model that the session has left for this one: the pin explains itself, whatever else of that is lost."""
     why: str | None = None
     """Why it has left it."""
+    held: bool = False
+    """Whether an operator holds the session there: no other model may answer it, whatever happens."""
 
 
 MAX_BYTES = 4096

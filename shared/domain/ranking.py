@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.domain.cooldowns import Cooldown, by_fitness
+from shared.domain.availability.cooldowns import Cooldown, by_fitness
 from shared.domain.money import Prices
 from shared.domain.routes import SOURCE_FOR, Prefer
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shared.domain.cooldowns import Cooldown, sit_out_s
+from shared.domain.availability.cooldowns import Cooldown, sit_out_s
 
 SUSPECTED_S = 10
 

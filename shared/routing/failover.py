@@ -9,9 +9,9 @@ from typing import Protocol
 
 import msgspec
 
-from shared.domain.cooldowns import Cooldown, by_fitness
+from shared.domain.availability.cooldowns import Cooldown, by_fitness
 from shared.domain.decisions import Decision, RouteRequest
-from shared.domain.failures import Blame, Failure, keeps_pin, suspect
+from shared.domain.availability.failures import Blame, Failure, keeps_pin, suspect
 from shared.domain.pins import Pin, used
 from shared.domain.sessions import Session
 from shared.errors import StoreDown

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.domain.cooldowns import Cooldown, sit_out_s
+from shared.domain.availability.cooldowns import Cooldown, sit_out_s
 from shared.errors import StoreDown
 from shared.store import keys, scripts
 from shared.store.connection.store_client import WrongType

@@ -14,6 +14,7 @@
 | plano:cooldown:<provider/model>                      | string  | why and since when it sits out | time to sit out |
 | plano:failures:<provider/model>                      | string  | how often it failed in a row   | that + 10 min   |
 | plano:probe:<provider/model>                         | string  | that one request tries it      | 10 s            |
+| plano:drain:<provider/model>                         | string  | who drains it since when       | 7 days          |
 | plano:suspected:<provider/model>                     | string  | whose request it failed last   | 10 s            |
 | plano:sessions:<key's name or address>:<minute>      | string  | how many sessions it began     | 2 min           |
 | plano:session:…                                      | hash    | sums of a session              | its pin + 24 h  |
@@ -120,6 +121,11 @@ def cooldown(model: str) -> str:
 def failures(model: str) -> str:
     """The key of the record of a model's failures."""
     return f"plano:failures:{model}"
+
+
+def drain(model: str) -> str:
+    """The key that says that an operator drains a model."""
+    return f"plano:drain:{model}"
 
 
 def suspected(model: str) -> str:

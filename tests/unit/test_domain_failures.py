@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.failures import Blame, Failure, keeps_pin, suspect
+from shared.domain.availability.failures import Blame, Failure, keeps_pin, suspect
 
 
 def failed(model: str, blame: Blame = Blame.MODEL, *, own_deadline: bool = False) -> Failure:

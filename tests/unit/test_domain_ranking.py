@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.cooldowns import Cooldown
+from shared.domain.availability.cooldowns import Cooldown
 from shared.domain.ranking import EMPTY, Measure, Row, Snapshot, Standing, explain, facts_of, known_of, rank
 from shared.domain.routes import Prefer
 

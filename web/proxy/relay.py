@@ -10,7 +10,7 @@ import msgspec
 from shared.config import Config
 from shared.domain.catalog import Model, Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
-from shared.domain.failures import Blame, Failure
+from shared.domain.availability.failures import Blame, Failure
 from shared.domain.money.savings import Account
 from shared.errors import BadRequest, NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from shared.routing.failover import Failover
