@@ -19,6 +19,7 @@ from shared.domain.sessions import Session
 from shared.errors import Away, StoreDown
 from shared.messages import DecisionRequest, DecisionResult, adopted
 from shared.outgoing import Outgoing
+from shared.routing.draining import Drained, NoneDrained
 from shared.tracing import OFF, Tracing
 from workers import router
 from workers.switching import Budgets, switched
@@ -55,6 +56,7 @@ class Decider:
         pins: Pins,
         metrics: Metrics,
         cooldowns: Cooldowns,
+        drains: Drained | None = None,
         max_ages_s: Mapping[Prefer, float] | None = None,
         tracing: Tracing = OFF,
         budgets: Budgets | None = None,
@@ -68,6 +70,7 @@ class Decider:
         self._pins = pins
         self._metrics = metrics
         self._cooldowns = cooldowns
+        self._drains = drains or NoneDrained()
         self._max_ages_s = max_ages_s or {}
         self._tracing = tracing
 
@@ -97,11 +100,12 @@ class Decider:
         return next((route for route in request.routes if route.name == name), None)
 
     def _ranked(self, route: Route) -> tuple[Row, ...]:
-        """The candidates as the route prefers them; those that sit out come last, and stay in the list."""
+        """The candidates as the route prefers them; those that are drained or sit out come last."""
         snapshot = EMPTY if route.prefer is Prefer.NONE else self._snapshot()
         since = time.time() - self._max_ages_s.get(route.prefer, math.inf)
         cooldowns = self._cooldowns_of(route.models)
-        return explain(route.models, route.prefer, snapshot, since=since, cooldowns=cooldowns)
+        drains = self._drains.known
+        return explain(route.models, route.prefer, snapshot, since=since, cooldowns=cooldowns, drains=drains)
 
     def _cooldowns_of(self, models: tuple[str, ...]) -> Mapping[str, Cooldown]:
         try:
@@ -155,6 +159,7 @@ def build(
     cooldowns: Cooldowns,
     tracing: Tracing,
     *,
+    drains: Drained,
     outgoing: Outgoing,
     budgets: Budgets | None = None,
 ) -> Decider:
@@ -164,6 +169,7 @@ def build(
         pins=pins,
         metrics=metrics,
         cooldowns=cooldowns,
+        drains=drains,
         max_ages_s=max_ages_s(config.sources),
         tracing=tracing,
         budgets=budgets,

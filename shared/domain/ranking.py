@@ -2,12 +2,13 @@
 
 import enum
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from shared.domain.availability.cooldowns import Cooldown, by_fitness
+from shared.domain.availability.drains import drained_last
 from shared.domain.money import Prices
 from shared.domain.routes import SOURCE_FOR, Prefer
 
@@ -69,6 +70,7 @@ class Standing(enum.StrEnum):
     DECLARED = "in declared order"
     OLD = "its data is too old: in declared order behind those with data"
     MISSING = "no data: in declared order behind those with data"
+    DRAINED = "it is drained: behind those that are not"
     COOLING = "it has failed and sits out: behind all others"
 
 
@@ -88,10 +90,12 @@ def explain(
     *,
     since: float = -math.inf,
     cooldowns: Mapping[str, Cooldown] = {},
+    drains: Container[str] = (),
 ) -> tuple[Row, ...]:
     """The candidates, best first, and the reason of each.
 
-    Stable; those without data come after those with, in their declared order, and those that sit out last.
+    Stable; those without data come after those with, in their declared order; then those that are drained, and those
+    that sit out last.
     Data read before `since` (seconds since the epoch) counts as none.
     """
     kind = KIND_OF.get(prefer)
@@ -99,11 +103,13 @@ def explain(
     rows = [_row(name, kind, _newest(name, measures, since), since) for name in models]
     rows.sort(key=_place)
     cooling = {name: known for name in models if (known := cooldowns.get(name)) and known.cooling}
-    if not cooling:
+    drained = [name for name in models if name in drains]
+    if not (cooling or drained):
         return tuple(rows)
     of = {row.model: row for row in rows}
+    of |= {name: msgspec.structs.replace(of[name], standing=Standing.DRAINED) for name in drained}
     of |= {name: msgspec.structs.replace(of[name], standing=Standing.COOLING) for name in cooling}
-    return tuple(of[name] for name in by_fitness([row.model for row in rows], cooling))
+    return tuple(of[name] for name in by_fitness(drained_last([row.model for row in rows], drains), cooling))
 
 
 def rank(models: Sequence[str], prefer: Prefer, snapshot: Snapshot, *, since: float = -math.inf) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class MemoryPins:
         """Pin the session unless it is pinned already, to another model than the `seen` one; return what stands."""
         with self._lock:
             standing = self._entries.get(session)
-            if standing and seen and standing.pin.model_name == seen.model_name:
+            if standing and seen and _gives_way(standing.pin, seen):
                 del self._entries[session]
             return self._entries.setdefault(session, self._entry(pin, ttl_s)).pin
 
@@ -49,7 +49,7 @@ class MemoryPins:
         """Move the session if its pin still names the model that was seen; return what stands afterwards."""
         with self._lock:
             entry = self._entries.get(session)
-            if entry is None or entry.pin.model_name != seen.model_name:
+            if entry is None or not _gives_way(entry.pin, seen):
                 return entry.pin if entry else None
             self._entries[session] = self._entry(to) if to.ttl_s else _Entry(to, entry.ends_at)
             return to
@@ -99,3 +99,8 @@ class MemoryPins:
 
 def _held(key: bytes, entry: _Entry) -> Held:
     return Held(key=key, pin=entry.pin, ttl_s=int(entry.ends_at - time.monotonic()))
+
+
+def _gives_way(pin: Pin, seen: Pin) -> bool:
+    """Whether a pin that stands may be moved by who saw another one there, or the same."""
+    return pin.model_name == seen.model_name and (seen.held or not pin.held)

@@ -15,6 +15,8 @@ from shared.domain.routes import Route
 from shared.errors import Away, NotAllowed, Overdue, Overloaded, RouterDown, StoreDown, TooManyWaiting, Unavailable
 from shared.log_fields import fields
 from shared.messages import DecisionRequest, DecisionResult
+from shared.routing.draining import Successors
+from shared.routing.leaving import crosses, moved
 from shared.routing.ports import Decisions, Pins, Policy, Quota, Recorder
 from shared.routing.redecision import WARM, budget_of, why_anew
 from shared.tracing import OFF, Tracing
@@ -35,6 +37,7 @@ class Affinity:
         policy: Policy,
         recorder: Recorder,
         quota: Quota,
+        successors: Successors,
         tracing: Tracing = OFF,
     ) -> None:
         self._catalog = catalog
@@ -44,6 +47,7 @@ class Affinity:
         self._policy = policy
         self._recorder = recorder
         self._quota = quota
+        self._successors = successors
         self._tracing = tracing
 
     def resolve(self, request: RouteRequest) -> Decision:
@@ -85,9 +89,14 @@ class Affinity:
         pinned = self._pinned(request)
         if pinned is None:
             return self._decided(request)
+        if pinned.alone:  # an operator holds it there
+            return pinned
         why = "asked" if request.anew else why_anew(request, pinned.pin, self._policy)
         if why:
             return self._decided_anew(request, pinned, why)
+        successor = self._successors.successor(request, pinned)
+        if successor:
+            return self._handed_over(request, pinned, successor)
         budget = budget_of(request, pinned.pin, self._policy)
         return self._decided_anew(request, pinned, "budget", budget) if budget else pinned
 
@@ -106,6 +115,21 @@ class Affinity:
         left = pinned.models[0] if why in WARM and decision.models[0] != pinned.models[0] else None
         return msgspec.structs.replace(decision, redecided=why, left=left)
 
+    def _handed_over(self, request: RouteRequest, pinned: Decision, to: str) -> Decision:
+        """The decision for a session whose own model is drained: another candidate; the router is not asked."""
+        session, pin = request.session, pinned.pin
+        if session is None or pin is None:
+            return pinned
+        proposed = moved(request, pin, to, "drained")
+        standing = self._pins.move(session, pin, proposed)
+        if standing is None:
+            return self._decided(request)
+        if standing != proposed:
+            return self._adopted(candidates(standing, self._routes), standing, request, pinned=True)
+        decision = self._by_pin((to, *pinned.models), proposed, pinned=False)
+        crossed = crosses(request, to, pin)
+        return msgspec.structs.replace(decision, redecided="drained", left=pinned.models[0], crossed=crossed)
+
     def _pinned(self, request: RouteRequest) -> Decision | None:
         if request.session is None:
             return None
@@ -116,9 +140,7 @@ class Affinity:
         if self._catalog.find(pin.model_name) is None:
             self._pins.drop(request.session, pin)  # its model is not in this config, so the pin is void
             return None
-        return Decision(
-            models=self._candidates(pin), route=pin.route_name, pinned=True, pin=self._lasting(pin, request)
-        )
+        return self._by_pin(candidates(pin, self._routes), self._lasting(pin, request), pinned=True)
 
     def _lasting(self, pin: Pin, request: RouteRequest) -> Pin:
         """The pin as it stands once it lives as long as the cache that this request asks for, if that is longer."""
@@ -131,8 +153,14 @@ class Affinity:
         self._pins.move(request.session, pin, lasting)
         return msgspec.structs.replace(pin, ttl_s=window_s)
 
-    def _candidates(self, pin: Pin) -> tuple[str, ...]:
-        return self._configured(candidates(pin, self._routes))
+    def _by_pin(self, models: Iterable[str], pin: Pin, *, pinned: bool, adopted: bool = False) -> Decision:
+        """The decision that a pin makes; where it is held, its model answers alone."""
+        chosen = self._configured(models)
+        if pin.held:
+            chosen = chosen[:1]
+        return Decision(
+            models=chosen, route=pin.route_name, pinned=pinned, pin=pin, alone=pin.held, adopted=adopted
+        )
 
     def _configured(self, models: Iterable[str]) -> tuple[str, ...]:
         """The qualified names of those that are configured: a pin may name them by an alias or a bare id."""
@@ -176,12 +204,14 @@ class Affinity:
             except RouterDown:
                 return self._settled_meanwhile(request)
         decision = self._by_result(result, request)
-        crossed = not decision.pinned and _crosses(request, decision.models[0], seen)
+        crossed = not decision.pinned and crosses(request, decision.models[0], seen)
         return msgspec.structs.replace(decision, crossed=crossed) if crossed else decision
 
     def _own(self, request: RouteRequest, seen: Pin | None, why: str | None) -> Decision:
         """The request's own model, pinned all the same, for a request without routes or without readable messages."""
-        model_name, crossed = request.model.name, _crosses(request, request.model.name, seen)
+        alone = Decision(models=(request.model.name,))
+        model_name = (self._successors.successor(request, alone) if seen is None else None) or request.model.name
+        crossed = crosses(request, model_name, seen)
         if request.session is None:
             return Decision(models=(model_name,), crossed=crossed)
         own_ttl_s = self._ttls(request).get(model_name)
@@ -208,7 +238,7 @@ class Affinity:
         turn = request.turn
         if turn and self._policy.user_turns_only and not (turn.is_users or request.anew):
             return False
-        stays = request.is_bound and seen is None and not _crosses(request, request.model.name, None)
+        stays = request.is_bound and seen is None and not crosses(request, request.model.name, None)
         return bool(request.routes) and not stays
 
     def _kept(self, request: RouteRequest, pin: Pin) -> Decision:
@@ -254,20 +284,7 @@ class Affinity:
         """The decision by a pin; the request's own model when a replica with another config made the pin."""
         if self._catalog.find(pin.model_name) is None:
             return Decision(models=(request.model.name,))
-        chosen = self._configured((pin.model_name, *models))
-        return Decision(models=chosen, route=pin.route_name, pinned=pinned, pin=pin, adopted=pinned)
-
-
-def _crosses(request: RouteRequest, model_name: str, seen: Pin | None) -> bool:
-    """Whether the request's reasoning was made by another model, as far as is known.
-
-    Without a pin the request's own model is taken for the one that made it, if it is of its provider's kind.
-    """
-    if request.turn is None or not request.turn.is_bound:
-        return False
-    if seen:
-        return model_name != seen.model_name
-    return model_name != request.model.name or not request.turn.is_readable_by(request.model)
+        return self._by_pin((pin.model_name, *models), pin, pinned=pinned, adopted=pinned)
 
 
 def _within_allowed(decision: Decision, allowed: frozenset[str] | None) -> Decision:

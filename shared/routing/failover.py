@@ -1,4 +1,4 @@
-"""What happens when a model fails: which model is asked next, and what becomes of the pin."""
+"""What happens when a model fails or is drained: which model is asked next, and what becomes of the pin."""
 
 import contextlib
 import enum
@@ -10,12 +10,15 @@ from typing import Protocol
 import msgspec
 
 from shared.domain.availability.cooldowns import Cooldown, by_fitness
+from shared.domain.availability.drains import drained_last
 from shared.domain.decisions import Decision, RouteRequest
 from shared.domain.availability.failures import Blame, Failure, keeps_pin, suspect
-from shared.domain.pins import Pin, used
+from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.log_fields import fields
+from shared.routing.draining import Drained, NoneDrained, able, leaves
+from shared.routing.leaving import moved
 
 log = logging.getLogger("plano.events")
 
@@ -69,12 +72,20 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 class Failover:
     """Decides which candidates a request tries, by the cooldowns that were read last."""
 
-    def __init__(self, cooldowns: Cooldowns, pins: Movable, models: Sequence[str], rules: Rules) -> None:
+    def __init__(
+        self,
+        cooldowns: Cooldowns,
+        pins: Movable,
+        models: Sequence[str],
+        rules: Rules,
+        drains: Drained | None = None,
+    ) -> None:
         """`models` are those whose cooldowns are read: every configured one."""
         self._store = cooldowns
         self._pins = pins
         self._models = tuple(models)
         self._rules = rules
+        self._drains = drains or NoneDrained()
         self.cooldowns: Mapping[str, Cooldown] = {}
         """The models that have failed lately."""
 
@@ -82,10 +93,11 @@ class Failover:
         """The models to try, in this order; never empty.
 
         Those `lacking` a credential that only the client has are left out, unless there is no other: then the
-        provider of the first one says what is missing. Models that have failed come last. When the preferred one's
-        cooldown is over, a single request tries it first.
+        provider of the first one says what is missing. Models that have failed come last, and before them those that
+        are drained. When the preferred one's cooldown is over, a single request tries it first.
         """
-        names = self._eligible(request, decision)
+        first, *others = self._eligible(request, decision)
+        names = (first, *drained_last(others, self._drains.known))
         if lacking:
             names = tuple(name for name in names if name not in lacking) or names[:1]
         if len(names) == 1 or not self.cooldowns:
@@ -99,6 +111,20 @@ class Failover:
                 ordered = (name, *(other for other in ordered if other != name))
                 break
         return ordered[: self._rules.max_attempts]
+
+    def successor(self, request: RouteRequest, decision: Decision) -> str | None:
+        """The model that is to serve in place of the decision's, since that is drained; None: the decision stands.
+
+        It is the first of the other candidates that is well. Where nobody else is, a drained model serves on.
+        """
+        drains = self._drains.known
+        drain = drains.get(decision.models[0]) if drains else None
+        if drain is None or decision.alone or not leaves(request, drain):
+            return None
+        names = self._named(request, decision)
+        allowed = names if request.allowed is None else tuple(name for name in names if name in request.allowed)
+        well = [name for name in allowed if name not in drains and name not in self.cooldowns]
+        return next(iter(able(request, well)), None)
 
     def look(self) -> None:
         """Read the cooldowns of all models; while Redis is away there are none."""
@@ -167,6 +193,11 @@ class Failover:
         names = decision.models
         if self._rules.on_failure is OnFailure.STRICT or decision.alone:
             return names[:1]
+        return self._named(request, decision)
+
+    def _named(self, request: RouteRequest, decision: Decision) -> tuple[str, ...]:
+        """The decision's candidates, and the default model where sessions may fall back on it."""
+        names = decision.models
         default = self._rules.default
         allowed = request.allowed is None or default in request.allowed
         if default and allowed and decision.route is None and default not in names:
@@ -184,18 +215,11 @@ class Failover:
         pin = decision.pin
         if request.session is None or pin is None:
             return True
-        bound = request.turn if request.is_bound else None
         stays = self._rules.on_failure is not OnFailure.MOVE or keeps_pin(failures, decision.models[0])
-        if stays and not bound:  # what another model signs, its own one could not read
+        if stays and not request.is_bound:  # what another model signs, its own one could not read
             return False
-        ttl_s = request.windows(model) if request.windows and pin.ttl_s else pin.ttl_s
-        foreign_turns = bound.length if bound else pin.foreign_turns
-        pin = used(pin, time.time())
         why = next((failure.why for failure in failures if failure.model == decision.models[0]), "cooling")
-        moved = msgspec.structs.replace(
-            pin, model_name=model, ttl_s=ttl_s, foreign_turns=foreign_turns, left=pin.model_name, why=why
-        )
-        standing = self._pins.move(request.session, pin, moved)
+        standing = self._pins.move(request.session, pin, moved(request, pin, model, why))
         log.info(
             "pin moved",
             extra=fields(

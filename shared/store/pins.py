@@ -66,14 +66,17 @@ class PinStore:
         return standing
 
     def move(self, session: Session, seen: Pin, to: Pin) -> Pin | None:
-        """Move the session if its pin still names the model that was seen; return what stands afterwards."""
+        """Move the session if its pin still names the model that was seen; return what stands afterwards.
+
+        A pin that is held stands, unless the `seen` one was.
+        """
         return self._moved(session, seen, to, to.ttl_s)
 
     def _moved(self, session: Session, seen: Pin, to: Pin, ttl_s: int | None) -> Pin | None:
         key = keys.affinity(session)
         left_s = codec.left_s(to, ttl_s, time.time()) if ttl_s else 0
         try:
-            return self._read(key, self._move([key], [seen.model_name, codec.encode(to), left_s]))
+            return self._read(key, self._move([key], [seen.model_name, codec.encode(to), left_s, int(seen.held)]))
         except WrongType as error:
             self._without(key, error)
             return None

@@ -201,8 +201,6 @@ class Asked:
 
 def readable(asked: Asked, decision: Decision, name: str) -> Asked:
     """The request without the reasoning that this model has not made: its provider would refuse it."""
-    if decision.alone:
-        return asked
     if decision.crossed or name != decision.models[0]:
         return asked.without_reasoning()
     foreign_turns = decision.pin.foreign_turns if decision.pin else 0

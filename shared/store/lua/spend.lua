@@ -1,5 +1,5 @@
 -- Move a session to another model and book what that costs, only if its pin still names the model that the caller saw,
--- and only if the cost fits into what the session has saved.
+-- no operator holds it, and the cost fits into what the session has saved.
 -- KEYS[1] pin   KEYS[2] the session's ledger
 -- ARGV[1] the model's name as it was seen   ARGV[2] the new pin   ARGV[3] its ttl in seconds; 0: as it was
 -- ARGV[4] the cost, in millionths of a US$   ARGV[5] how many percent of its savings it may spend   ARGV[6] ledger's ttl
@@ -11,7 +11,7 @@ if not value then
   return false
 end
 local readable, pin = pcall(cjson.decode, value)
-if not (readable and type(pin) == "table" and pin.model_name == ARGV[1]) then
+if not (readable and type(pin) == "table" and pin.model_name == ARGV[1] and pin.held ~= true) then
   return value
 end
 local cost = tonumber(ARGV[4])

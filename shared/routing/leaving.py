@@ -1,0 +1,33 @@
+"""What becomes of a session's pin and reasoning when it goes to another model."""
+
+import time
+
+import msgspec
+
+from shared.domain.decisions import RouteRequest
+from shared.domain.pins import Pin, used
+
+
+def moved(request: RouteRequest, pin: Pin, model: str, why: str) -> Pin:
+    """The session's pin once the session has moved to another model, and why it has."""
+    bound = request.turn if request.is_bound else None
+    return msgspec.structs.replace(
+        used(pin, time.time()),
+        model_name=model,
+        ttl_s=request.windows(model) if request.windows and pin.ttl_s else pin.ttl_s,
+        foreign_turns=bound.length if bound else pin.foreign_turns,
+        left=pin.model_name,
+        why=why,
+    )
+
+
+def crosses(request: RouteRequest, model_name: str, seen: Pin | None) -> bool:
+    """Whether the request's reasoning was made by another model, as far as is known.
+
+    Without a pin the request's own model is taken for the one that made it, if it is of its provider's kind.
+    """
+    if request.turn is None or not request.turn.is_bound:
+        return False
+    if seen:
+        return model_name != seen.model_name
+    return model_name != request.model.name or not request.turn.is_readable_by(request.model)
