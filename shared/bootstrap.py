@@ -8,24 +8,28 @@ from shared.config import Config, load
 from shared.config.sections import HALF_LIFE_S, OBSERVED, MetricSource
 from shared.domain.money.savings import HOUR_S
 from shared.domain.ranking import Kind
+from shared.domain.routes import model_names
 from shared.errors import ConfigError, QueueDown, StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.deciding import DecisionsInPlace
+from shared.memory.drains import MemoryDrains
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.memory.quotas import MemorySessionQuota
 from shared.memory.response_models import MemoryResponses
+from shared.operations.build import Operations, operations
 from shared.periodic import Periodic
 from shared.process_objects import BuildInPlace, ClockBase, NoMetrics, ViewBase, WebBase, WorkerBase
-from shared.routing.affinity import Affinity
-from shared.routing.failover import Cooldowns, Failover, Movable, OnFailure, Rules
-from shared.routing.ports import Decisions, Pins, Policy, Quota, Recorder
+from shared.routing.build import build_affinity, build_failover
+from shared.routing.ports import Recorder
 from shared.settings import Settings
 from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.connection.of_pool import endpoints
 from shared.store.connection.store_client import TRY_EVERY_S, StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.decoding.unreadable import Unreadable
+from shared.store.drains import LOOK_EVERY_S, DrainStore, RecentDrains
+from shared.store.jobs.queue_view import QueueView
 from shared.store.jobs.results import Results
 from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
@@ -33,7 +37,7 @@ from shared.store.money.budgets import BudgetStore
 from shared.store.money.savings import SavingsStore
 from shared.store.pin_view import PinView
 from shared.store.pins import PinStore
-from shared.store.queue import DecisionQueue, RefreshQueue
+from shared.store.queue import QUEUE, DecisionQueue, RefreshQueue
 from shared.store.quotas import SessionQuota
 from shared.store.response_models import ResponseStore
 from shared.store.sessions.records import RecordStore
@@ -43,8 +47,6 @@ from shared.tracing import Tracing
 
 BLOCKS_S = 0.25
 """How long a worker's dequeuing blocks, and so how late it may notice that it is to stop."""
-_LOOK_EVERY_S = 0.5
-"""How often a worker reads prices, latencies and cooldowns. Its decisions use what was read last."""
 _CONSOLE_SILENCE_S = 1.0
 
 
@@ -76,11 +78,21 @@ def web(
     queue_endpoint.detector.also_watch(results.anybody_waits)
     decisions = DecisionQueue(queue_redis, results, pins, limit=config.limits.waiting_decisions)
     quota = SessionQuota(pins_redis, config.limits.sessions_per_minute, unreadable=unreadable)
+    drains = RecentDrains(DrainStore(pins_redis, unreadable), model_names(config.catalog, config.routes))
+    failover = build_failover(config, CooldownStore(pins_redis, unreadable), pins, drains)
     return WebBase(
         settings=settings,
         config=config,
-        affinity=_affinity(config, pins=pins, decisions=decisions, quota=quota, recorder=recorder, traces=traces),
-        failover=_failover(config, CooldownStore(pins_redis, unreadable), pins),
+        affinity=build_affinity(
+            config,
+            pins=pins,
+            decisions=decisions,
+            quota=quota,
+            successors=failover,
+            recorder=recorder,
+            traces=traces,
+        ),
+        failover=failover,
         pins=PinView(pins_redis),
         responses=ResponseStore(pins_redis, config.routing.session_ttl_seconds, unreadable),
         decisions=decisions,
@@ -90,6 +102,7 @@ def web(
             results,
             decisions,
             Periodic(TRY_EVERY_S, pins_redis.refusal, "writes"),
+            Periodic(LOOK_EVERY_S, drains.look, "drains"),
         ),
         replicas=Replicas(pins_redis, unreadable),
         prices=RecentSnapshot(MetricsStore(pins_redis, unreadable)) if _priced(config) else NoMetrics(),
@@ -98,6 +111,7 @@ def web(
         budgets=_budgets(config, pins_redis, unreadable),
         records=_records(config, pins_redis, unreadable) if config.routing.record_ttl_seconds else None,
         stats=StatsStore(pins_redis, unreadable),
+        operations=_operations(config, pins_redis, queue_redis, unreadable),
         tracing=traces,
     )
 
@@ -108,7 +122,9 @@ def worker(settings: Settings, env: Mapping[str, str]) -> WorkerBase:
     pins_endpoint, queue_endpoint = endpoints(settings, config, blocks_s=BLOCKS_S)
     client = pins_endpoint.client(StoreDown)
     metrics, cooldowns = MetricsStore(client), CooldownStore(client)
-    snapshot, recent_cooldowns = RecentSnapshot(metrics), RecentCooldowns(cooldowns, _model_names(config))
+    names = model_names(config.catalog, config.routes)
+    snapshot, recent_cooldowns = RecentSnapshot(metrics), RecentCooldowns(cooldowns, names)
+    recent_drains = RecentDrains(DrainStore(client), names)
     return WorkerBase(
         config=config,
         pins=PinStore(client),
@@ -119,12 +135,14 @@ def worker(settings: Settings, env: Mapping[str, str]) -> WorkerBase:
         queue_redis=queue_endpoint,
         background=(
             *dict.fromkeys((pins_endpoint, queue_endpoint)),
-            Periodic(_LOOK_EVERY_S, snapshot.look, "snapshot"),
-            Periodic(_LOOK_EVERY_S, recent_cooldowns.look, "cooldowns"),
+            Periodic(LOOK_EVERY_S, snapshot.look, "snapshot"),
+            Periodic(LOOK_EVERY_S, recent_cooldowns.look, "cooldowns"),
+            Periodic(LOOK_EVERY_S, recent_drains.look, "drains"),
             Periodic(TRY_EVERY_S, client.refusal, "writes"),
         ),
         snapshot=snapshot,
         recent_cooldowns=recent_cooldowns,
+        recent_drains=recent_drains,
         tracing=tracing.build(config.tracing, env),
         outgoing=settings.outgoing,
     )
@@ -147,7 +165,7 @@ def view(settings: Settings, env: Mapping[str, str]) -> ViewBase:
     config = load(settings.config, env)
     if config.routing.session_cache.type == "memory":
         raise ConfigError(["routing.session_cache.type: is memory; only redis can be looked at from outside"])
-    pins_endpoint, _ = endpoints(settings, config, connections=1)
+    pins_endpoint, queue_endpoint = endpoints(settings, config, connections=1)
     client = pins_endpoint.client(StoreDown)
     return ViewBase(
         config=config,
@@ -156,6 +174,8 @@ def view(settings: Settings, env: Mapping[str, str]) -> ViewBase:
         savings=SavingsStore(client),
         records=_records(config, client),
         stats=StatsStore(client),
+        drains=DrainStore(client),
+        operations=_operations(config, client, queue_endpoint.client(QueueDown)),
     )
 
 
@@ -178,19 +198,30 @@ def _memory_web(
     cooldowns = MemoryCooldowns()
     source = _observed_source(config)
     latencies = MemoryLatencies(source.half_life_s if source else HALF_LIFE_S)
-    made = build(config, pins, cooldowns, latencies, traces, settings.outgoing)
+    drains = MemoryDrains()
+    recent_drains = RecentDrains(drains, model_names(config.catalog, config.routes))
+    made = build(config, pins, cooldowns, recent_drains, latencies, traces, settings.outgoing)
+    failover = build_failover(config, cooldowns, pins, recent_drains)
     quota = MemorySessionQuota(config.limits.sessions_per_minute)
     decisions = DecisionsInPlace(made.decide, limit=config.limits.waiting_decisions)
     return WebBase(
         settings=settings,
         config=config,
-        affinity=_affinity(config, pins=pins, decisions=decisions, quota=quota, recorder=recorder, traces=traces),
-        failover=_failover(config, cooldowns, pins),
+        affinity=build_affinity(
+            config,
+            pins=pins,
+            decisions=decisions,
+            quota=quota,
+            successors=failover,
+            recorder=recorder,
+            traces=traces,
+        ),
+        failover=failover,
         pins=pins,
         responses=MemoryResponses(routing.session_max_entries, routing.session_ttl_seconds),
         decisions=decisions,
         redis=None,
-        background=made.background,
+        background=(*made.background, Periodic(LOOK_EVERY_S, recent_drains.look, "drains")),
         replicas=None,
         prices=made.metrics if _priced(config) else NoMetrics(),
         latencies=latencies if source else None,
@@ -198,57 +229,25 @@ def _memory_web(
         budgets=None,
         records=None,
         stats=None,
+        operations=operations(config, pins=pins, metrics=made.metrics, cooldowns=cooldowns, drains=drains),
         tracing=traces,
     )
 
 
-def _affinity(
-    config: Config, *, pins: Pins, decisions: Decisions, quota: Quota, recorder: Recorder, traces: Tracing
-) -> Affinity:
-    routing = config.routing
-    policy = Policy(
-        session_ttl_s=routing.session_ttl_seconds,
-        session_max_age_s=None if routing.session_ttl_mode == "fixed" else routing.session_max_age_seconds,
-        budget_percent=_budget_percent(config),
-        user_turns_only=routing.route_on_user_only,
-        redecides=routing.redecide == "when_cold",
-        ttl_of_cache=routing.session_ttl_mode == "cache",
-        decision_budget_s=routing.decision_timeout_ms / 1000,
-        reject_on_outage=routing.on_outage == "reject",
+def _operations(
+    config: Config, client: StoreClient, queue: StoreClient, unreadable: Unreadable | None = None
+) -> Operations:
+    return operations(
+        config,
+        pins=PinView(client),
+        metrics=MetricsStore(client, unreadable),
+        cooldowns=CooldownStore(client, unreadable),
+        drains=DrainStore(client, unreadable),
+        records=_records(config, client, unreadable) if config.routing.record_ttl_seconds else None,
+        stats=StatsStore(client, unreadable),
+        replicas=Replicas(client, unreadable),
+        queue=QueueView(queue, QUEUE),
     )
-    return Affinity(
-        catalog=config.catalog,
-        routes=config.routes,
-        pins=pins,
-        decisions=decisions,
-        policy=policy,
-        recorder=recorder,
-        quota=quota,
-        tracing=traces,
-    )
-
-
-def _budget_percent(config: Config) -> float | None:
-    """How much of its savings a session may spend; None where nobody knows what it has saved."""
-    budget = config.routing.routing_budget
-    known = _priced(config) and config.routing.session_cache.type == "redis"
-    return budget.percent if budget and known else None
-
-
-def _failover(config: Config, cooldowns: Cooldowns, pins: Movable) -> Failover:
-    routing, catalog = config.routing, config.catalog
-    rules = Rules(
-        on_failure=OnFailure(routing.on_failure),
-        max_attempts=routing.max_attempts,
-        default=catalog.default.name if routing.fallback_to_default and catalog.default else None,
-    )
-    return Failover(cooldowns, pins, _model_names(config), rules)
-
-
-def _model_names(config: Config) -> tuple[str, ...]:
-    named = (model.name for model in config.catalog.models)
-    routed = (name for route in config.routes for name in route.models)  # only routes name a wildcard's models
-    return tuple(dict.fromkeys((*named, *routed)))
 
 
 def _priced(config: Config) -> bool:

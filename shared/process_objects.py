@@ -14,6 +14,7 @@ from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.messages import DecisionRequest, DecisionResult
+from shared.operations.build import Operations
 from shared.outgoing import Outgoing
 from shared.routing.affinity import Affinity
 from shared.routing.failover import Failover
@@ -22,6 +23,7 @@ from shared.settings import Settings
 from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
+from shared.store.drains import DrainStore, RecentDrains
 from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from shared.store.money.budgets import BudgetStore
@@ -64,8 +66,8 @@ class AdminPins(Protocol):
     def peek(self, key: bytes) -> Held | None:
         """What stands under a key, or None; changes nothing."""
 
-    def page(self, cursor: int, count: int) -> tuple[int, list[Held]]:
-        """About `count` pins, from the cursor on; and the next cursor, 0 at the end."""
+    def page(self, cursor: int, count: int, match: str = "*") -> tuple[int, list[Held]]:
+        """The pins among about `count` keys, from the cursor on; and the next cursor, 0 at the end."""
 
     def put(self, key: bytes, pin: Pin, ttl_s: int) -> None:
         """Put a pin there, in place of whatever stands there."""
@@ -118,6 +120,7 @@ class WebBase(msgspec.Struct, frozen=True, kw_only=True):
     """None: nothing is kept of sessions; in memory mode, too."""
     stats: StatsStore | None
     """None in memory mode."""
+    operations: Operations
 
 
 class WorkerBase(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +137,7 @@ class WorkerBase(msgspec.Struct, frozen=True, kw_only=True):
     background: tuple[Background, ...]
     snapshot: RecentSnapshot
     recent_cooldowns: RecentCooldowns
+    recent_drains: RecentDrains
     tracing: Tracing
     outgoing: Outgoing
 
@@ -148,7 +152,7 @@ class ClockBase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ViewBase(msgspec.Struct, frozen=True, kw_only=True):
-    """The objects that a command is built on which only reads."""
+    """The objects that an operator's command is built on."""
 
     config: Config
     metrics: MetricsStore
@@ -157,6 +161,8 @@ class ViewBase(msgspec.Struct, frozen=True, kw_only=True):
     records: RecordStore
     """Also where nothing is kept of sessions: then it finds none."""
     stats: StatsStore
+    drains: DrainStore
+    operations: Operations
 
 
 class InPlace(NamedTuple):
@@ -167,7 +173,9 @@ class InPlace(NamedTuple):
     background: tuple[Background, ...]
 
 
-BuildInPlace = Callable[[Config, MemoryPins, MemoryCooldowns, MemoryLatencies, Tracing, Outgoing], InPlace]
+BuildInPlace = Callable[
+    [Config, MemoryPins, MemoryCooldowns, RecentDrains, MemoryLatencies, Tracing, Outgoing], InPlace
+]
 
 
 class NoMetrics:

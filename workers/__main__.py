@@ -50,6 +50,7 @@ def main() -> int:
             base.recent_cooldowns,
             base.tracing,
             budgets=base.budgets,
+            drains=base.recent_drains,
             outgoing=base.outgoing,
         ),
         refresher=Refresher(

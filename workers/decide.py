@@ -159,7 +159,7 @@ def build(
     cooldowns: Cooldowns,
     tracing: Tracing,
     *,
-    drains: Drained,
+    drains: Drained | None = None,
     outgoing: Outgoing,
     budgets: Budgets | None = None,
 ) -> Decider:

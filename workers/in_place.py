@@ -6,6 +6,7 @@ from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.outgoing import Outgoing
 from shared.process_objects import InPlace, NoMetrics
+from shared.store.drains import RecentDrains
 from shared.tracing import Tracing
 from workers import decide
 from workers.metrics.in_memory import LocalMetrics
@@ -15,6 +16,7 @@ def build(  # noqa: PLR0917 - bootstrap calls it as a BuildInPlace
     config: Config,
     pins: MemoryPins,
     cooldowns: MemoryCooldowns,
+    drains: RecentDrains,
     latencies: MemoryLatencies,
     tracing: Tracing,
     outgoing: Outgoing,
@@ -22,8 +24,8 @@ def build(  # noqa: PLR0917 - bootstrap calls it as a BuildInPlace
     """The decider's function, the metrics that it ranks by, and the background work that refreshes them."""
     if not config.sources:
         nothing = NoMetrics()
-        return InPlace(decide.build(config, pins, nothing, cooldowns, tracing, outgoing=outgoing).decide, nothing, ())
+        decider = decide.build(config, pins, nothing, cooldowns, tracing, drains=drains, outgoing=outgoing)
+        return InPlace(decider.decide, nothing, ())
     metrics = LocalMetrics(config, latencies, outgoing)
-    return InPlace(
-        decide.build(config, pins, metrics, cooldowns, tracing, outgoing=outgoing).decide, metrics, (metrics,)
-    )
+    decider = decide.build(config, pins, metrics, cooldowns, tracing, drains=drains, outgoing=outgoing)
+    return InPlace(decider.decide, metrics, (metrics,))

@@ -22,7 +22,10 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ttl_s: int | None = None
     """How long it lives after each use, where that is its own matter: as long as its provider's cache would."""
     foreign_turns: int = 0
-    """So many of the conversation's first turns may hold reasoning of other models, which this one cannot read."""
+    """So many of the conversation's first turns may hold reasoning of other models, which this one cannot read.
+
+    UNKNOWN_TURNS, after an operator has moved the session: all that the next request has.
+    """
     used_at: int | None = None
     """When it was used last, in seconds since the epoch; only where sessions are decided anew."""
     generation: str | None = None
@@ -35,6 +38,7 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether an operator holds the session there: no other model may answer it, whatever happens."""
 
 
+UNKNOWN_TURNS = -1
 MAX_BYTES = 4096
 """How long a pin is at most: what a client brings along is kept in Redis for as long as its session."""
 

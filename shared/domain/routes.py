@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from shared.domain.catalog import LONGEST_MODEL
+from shared.domain.catalog import LONGEST_MODEL, Catalog
 from shared.errors import BadRequest
 
 MAX_INLINE_BYTES = 32 * 1024
@@ -39,6 +39,13 @@ class Route(msgspec.Struct, frozen=True):
     description: str
     models: tuple[str, ...]
     prefer: Prefer = Prefer.NONE
+
+
+def model_names(catalog: Catalog, routes: Iterable[Route]) -> tuple[str, ...]:
+    """The qualified names of all models that the config names: only routes name those of a wildcard."""
+    named = (model.name for model in catalog.models)
+    routed = (name for route in routes for name in route.models)
+    return tuple(dict.fromkeys((*named, *routed)))
 
 
 class _Policy(msgspec.Struct):

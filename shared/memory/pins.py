@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 
 import msgspec
 from cachetools import TLRUCache
@@ -70,8 +71,12 @@ class MemoryPins:
             entry = self._entries.get(session) if session else None
         return _held(key, entry) if entry else None
 
-    def page(self, cursor: int, count: int) -> tuple[int, list[Held]]:
-        """`count` pins, from the cursor on; and the next cursor, 0 at the end."""
+    def under(self, names: Sequence[bytes]) -> list[Held]:
+        """What stands under those of the keys that are there; changes nothing."""
+        return [held for name in names if (held := self.peek(name))]
+
+    def page(self, cursor: int, count: int, match: str = "*") -> tuple[int, list[Held]]:  # noqa: ARG002 - few are kept
+        """The next `count` pins, whatever would match; and the next cursor, 0 at the end."""
         with self._lock:
             every = list(self._entries.items())
         some = every[cursor : cursor + count]
@@ -84,6 +89,11 @@ class MemoryPins:
         if session:
             with self._lock:
                 self._entries[session] = self._entry(pin, ttl_s)
+
+    def replace(self, key: bytes, seen: Pin, to: Pin) -> bool:
+        """Put a pin in the place of the seen one, if its model still stands there; its ttl stays."""
+        session = keys.session_of(key.decode("latin-1"))
+        return bool(session and self.move(session, seen, to) is to)
 
     def remove(self, key: bytes) -> bool:
         """Remove the pin that stands there; return whether there was one."""

@@ -1,61 +1,33 @@
 """Sessions, as an operator sees and changes them."""
 
+import logging
 import time
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 import msgspec
 
 from shared.domain.catalog import Catalog
-from shared.domain.pins import Held, Pin
+from shared.domain.pins import UNKNOWN_TURNS, Held, Pin, used
 from shared.domain.records import Event, Order, Record, What
 from shared.domain.sessions import Session
 from shared.errors import NoPin, NoSession
+from shared.log_fields import fields
 from shared.operations.operator import Operator
+from shared.operations.ports import Pins, Records
 from shared.store import keys
 
+log = logging.getLogger("plano.events")
+
 AT_ONCE = 100
-"""So many sessions are looked at in one round trip."""
+"""So many sessions of an order are looked at in one round trip."""
+LISTED = 1000
+"""So many sessions an order has."""
+SCANNED = 1000
+"""How many keys of Redis one look of a search passes; it takes Redis less than a millisecond."""
 MOST_LOOKS = 20
-"""How many round trips one page of a search takes at most; a page may be empty, and the search still go on."""
-
-
-class Pins(Protocol):
-    """Keeps pins under their keys; every method may raise StoreDown."""
-
-    def page(self, cursor: int, count: int) -> tuple[int, list[Held]]:
-        """About `count` pins, from the cursor on; and the next cursor, 0 at the end."""
-
-    def held(self, keys: Sequence[bytes]) -> list[Held]:
-        """What stands under those keys that are there, in their order."""
-
-    def put(self, key: bytes, pin: Pin, ttl_s: int) -> None:
-        """Put a pin there, in place of whatever stands there."""
-
-    def replace(self, key: bytes, seen: Pin, to: Pin) -> bool:
-        """Put a pin in the place of the one that was seen, for as long as that has left; return whether it was done."""
-
-    def remove(self, key: bytes) -> bool:
-        """Remove whatever stands there; return whether there was something."""
-
-
-class Records(Protocol):
-    """Keeps what has become of sessions; every method may raise StoreDown."""
-
-    def read(self, session: Session) -> Record | None:
-        """The sums of a session."""
-
-    def events(self, session: Session) -> list[Event]:
-        """What has happened to a session, the oldest first."""
-
-    def note(self, session: Session, event: Event) -> None:
-        """Add an event of an operator."""
-
-    def top(self, order: Order, offset: int, count: int) -> list[tuple[Session, Record]]:
-        """The sessions that come first in an order."""
-
-    def walk(self, cursor: int, count: int, match: str) -> tuple[int, list[tuple[Session, Record]]]:
-        """About `count` sessions, from the cursor on, whose key's end matches; and the next cursor, 0 at the end."""
+"""How many looks one page of a search takes at most; a page may be empty, and the search still go on."""
+_TRIES = 5
+"""How often a pin is edited that another process changes at the same time."""
 
 
 class SessionState(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +76,10 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+EVERY = Filter()
+"""Every session that has a pin."""
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Some sessions, and where the next page begins; 0: there is none."""
 
@@ -118,30 +94,166 @@ class SessionOperations:
         self, *, catalog: Catalog, pins: Pins, records: Records | None, ttl_s: int, renews: bool = False
     ) -> None:
         """Pins live `ttl_s` seconds; `renews`: each use renews them. Without `records` there are pins alone."""
+        self._catalog = catalog
+        self._pins = pins
+        self._records = records
+        self._ttl_s = ttl_s
+        self._renews = renews
 
-    def page(self, order: Order, offset: int = 0, count: int = 50, wanted: Filter = Filter()) -> Page:
-        """The sessions that come first in an order, of the thousand that the index holds, from an offset on."""
+    def page(self, order: Order = Order.LAST_USE, offset: int = 0, count: int = 50, wanted: Filter = EVERY) -> Page:
+        """The sessions that come first in an order, of the thousand that it has, from an offset on.
 
-    def search(self, cursor: int = 0, count: int = 50, wanted: Filter = Filter()) -> Page:
-        """Sessions in no order, of all that there are, from a cursor on; at least `count`, or fewer after 20 looks."""
+        Without records it is a page of a search.
+        """
+        if self._records is None:
+            return self.search(offset, count, wanted)
+        found: list[SessionState] = []
+        for begin in range(offset, LISTED, AT_ONCE):
+            states = self._pinned(self._records.top(order, begin, AT_ONCE))
+            for place, state in enumerate(states, begin + 1):
+                if wanted.takes(state):
+                    found.append(state)
+                if len(found) == count:
+                    return Page(sessions=tuple(found), after=place)
+            if not states:
+                break
+        return Page(sessions=tuple(found))
+
+    def search(self, cursor: int = 0, count: int = 50, wanted: Filter = EVERY) -> Page:
+        """Sessions in no order, of all that there are, from a cursor on: `count` or more, or fewer after 20 looks."""
+        found: list[SessionState] = []
+        match = keys.matching(wanted.tenant, wanted.text)
+        for _ in range(MOST_LOOKS):
+            cursor, states = self._looked(cursor, match, wanted)
+            found += states
+            if cursor == 0 or len(found) >= count:
+                break
+        return Page(sessions=tuple(found), after=cursor)
 
     def find(self, session: Session) -> SessionState:
         """One session; raises NoSession when nothing is known of it."""
+        state = self._state(session)
+        if state.pin is None and state.record is None:
+            raise NoSession(f"Nothing is known of {_named(session)}")
+        return state
 
     def timeline(self, session: Session) -> Timeline:
         """One session and what has happened to it; raises NoSession when nothing is known of it."""
+        state = self._state(session)
+        events = tuple(self._records.events(session)) if self._records else ()
+        if state.pin is None and state.record is None and not events:
+            raise NoSession(f"Nothing is known of {_named(session)}")
+        return Timeline(state=state, events=events)
 
     def pin(self, session: Session, model: str, by: Operator, ttl_s: int | None = None) -> SessionState:
         """Pin a session to a model, whether it has a pin or not; raises UnknownModel. What was held stays held.
 
-        It lives `ttl_s` seconds, else as long as any pin.
+        It lives `ttl_s` seconds, else as long as any pin. What the session's earlier models have signed is left out
+        of its next request, since the new one could not read it.
         """
+        name = self._catalog.qualify(model)
+        held = self._pins.peek(_key(session))
+        seen = held.pin if held else None
+        pin = edited(seen, name, ttl_s if self._renews else None, time.time())
+        self._pins.put(_key(session), pin, ttl_s or pin.ttl_s or self._ttl_s)
+        self._note(session, by, "pin", model=name, left=seen)
+        return self._state(session)
 
     def unpin(self, session: Session, by: Operator) -> None:
         """End a session's pin, so that its next request is decided anew; raises NoPin when it has none."""
+        held = self._pins.peek(_key(session))
+        if held is None or not self._pins.remove(_key(session)):
+            raise _no_pin(session)
+        self._note(session, by, "unpin", model="", left=held.pin)
 
     def hold(self, session: Session, by: Operator) -> SessionState:
         """Hold a session at its model until its pin ends: nothing moves it; raises NoPin when it has none."""
+        return self._turned(session, by, held=True)
 
     def release(self, session: Session, by: Operator) -> SessionState:
         """End a hold, if there is one; raises NoPin when the session has no pin."""
+        return self._turned(session, by, held=False)
+
+    def _turned(self, session: Session, by: Operator, *, held: bool) -> SessionState:
+        for _ in range(_TRIES):
+            found = self._pins.peek(_key(session))
+            if found is None or found.pin is None:
+                break
+            if found.pin.held is held:
+                return self._state(session)
+            if self._pins.replace(_key(session), found.pin, msgspec.structs.replace(found.pin, held=held)):
+                self._note(session, by, "hold" if held else "release", model=found.pin.model_name, left=found.pin)
+                return self._state(session)
+        raise _no_pin(session)
+
+    def _note(self, session: Session, by: Operator, what: str, *, model: str, left: Pin | None) -> None:
+        """Keep what an operator has done, and log it."""
+        log.info(
+            "session edited",
+            extra=fields(session=session.id, tenant=session.tenant, what=what, to=model, who=by.who, why=by.why),
+        )
+        if self._records:
+            event = Event(
+                at=time.time(),
+                what=What.EDITED,
+                model=model,
+                left=left.model_name if left and left.model_name != model else None,
+                why=what,
+                route=left.route_name if left else None,
+                who=by.who,
+                facts={"reason": by.why} if by.why else {},
+            )
+            self._records.note(session, event)
+
+    def _state(self, session: Session) -> SessionState:
+        record = self._records.known([session])[0] if self._records else None
+        return self._pinned([(session, record)])[0]
+
+    def _looked(self, cursor: int, match: str, wanted: Filter) -> tuple[int, list[SessionState]]:
+        """The wanted sessions among the next keys: of records where those that have ended count, else of pins."""
+        if wanted.ended and self._records:
+            after, known = self._records.walk(cursor, SCANNED, match)
+            return after, [state for state in self._pinned(known) if wanted.takes(state)]
+        after, found = self._pins.page(cursor, SCANNED, match)
+        every = ((keys.session_of(held.key.decode("latin-1")), held) for held in found)
+        states = [SessionState(session=session, pin=held.pin, ttl_s=held.ttl_s) for session, held in every if session]
+        taken = [state for state in states if wanted.takes(state)]
+        records = self._records.known([state.session for state in taken]) if self._records else [None] * len(taken)
+        rows = zip(taken, records, strict=True)
+        return after, [msgspec.structs.replace(state, record=record) for state, record in rows]
+
+    def _pinned(self, known: Sequence[tuple[Session, Record | None]]) -> list[SessionState]:
+        """The sessions with their pins."""
+        found = {held.key: held for held in self._pins.under([_key(session) for session, _ in known])}
+        return [_with_pin(session, record, found.get(_key(session))) for session, record in known]
+
+
+def edited(seen: Pin | None, model_name: str, own_ttl_s: int | None, now: float) -> Pin:
+    """The pin with which an operator replaces what stands there; with `own_ttl_s` each use renews it for so long."""
+    if seen is None:
+        return Pin(model_name=model_name, route_name=None, ttl_s=own_ttl_s)
+    until = max(seen.until, int(now) + own_ttl_s) if seen.until and own_ttl_s else seen.until
+    turns = seen.foreign_turns if seen.model_name == model_name else UNKNOWN_TURNS
+    return msgspec.structs.replace(
+        used(seen, now), model_name=model_name, ttl_s=own_ttl_s or seen.ttl_s, until=until, foreign_turns=turns
+    )
+
+
+def _with_pin(session: Session, record: Record | None, held: Held | None) -> SessionState:
+    pin = held.pin if held else None
+    return SessionState(session=session, record=record, pin=pin, ttl_s=held.ttl_s if held and pin else None)
+
+
+def _key(session: Session) -> bytes:
+    return keys.affinity(session).encode()
+
+
+def _named(session: Session) -> str:
+    """The session as a message names it."""
+    whose = f" of the tenant {session.tenant!r}" if session.tenant is not None else ""
+    lane = f", thread {'/'.join(session.lane)!r}" if session.lane else ""
+    return f"the session {session.id!r}{whose}{lane}"
+
+
+def _no_pin(session: Session) -> NoPin:
+    return NoPin(f"There is no pin of {_named(session)}")

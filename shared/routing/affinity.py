@@ -16,7 +16,7 @@ from shared.errors import Away, NotAllowed, Overdue, Overloaded, RouterDown, Sto
 from shared.log_fields import fields
 from shared.messages import DecisionRequest, DecisionResult
 from shared.routing.draining import Successors
-from shared.routing.leaving import crosses, moved
+from shared.routing.pin_changes import crosses, fitted, moved
 from shared.routing.ports import Decisions, Pins, Policy, Quota, Recorder
 from shared.routing.redecision import WARM, budget_of, why_anew
 from shared.tracing import OFF, Tracing
@@ -140,18 +140,14 @@ class Affinity:
         if self._catalog.find(pin.model_name) is None:
             self._pins.drop(request.session, pin)  # its model is not in this config, so the pin is void
             return None
-        return self._by_pin(candidates(pin, self._routes), self._lasting(pin, request), pinned=True)
+        return self._by_pin(candidates(pin, self._routes), self._fitted(pin, request), pinned=True)
 
-    def _lasting(self, pin: Pin, request: RouteRequest) -> Pin:
-        """The pin as it stands once it lives as long as the cache that this request asks for, if that is longer."""
-        if pin.ttl_s is None or request.windows is None or request.session is None:
-            return pin
-        window_s = request.windows(pin.model_name)
-        if window_s <= pin.ttl_s:
-            return pin
-        lasting = msgspec.structs.replace(used(pin, time.time()), ttl_s=window_s)
-        self._pins.move(request.session, pin, lasting)
-        return msgspec.structs.replace(pin, ttl_s=window_s)
+    def _fitted(self, pin: Pin, request: RouteRequest) -> Pin:
+        """The pin as it stands once it is as this request needs it."""
+        needed = fitted(request, pin)
+        if needed is not pin and request.session:
+            self._pins.move(request.session, pin, used(needed, time.time()))
+        return needed
 
     def _by_pin(self, models: Iterable[str], pin: Pin, *, pinned: bool, adopted: bool = False) -> Decision:
         """The decision that a pin makes; where it is held, its model answers alone."""

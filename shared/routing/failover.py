@@ -11,14 +11,14 @@ import msgspec
 
 from shared.domain.availability.cooldowns import Cooldown, by_fitness
 from shared.domain.availability.drains import drained_last
-from shared.domain.decisions import Decision, RouteRequest
 from shared.domain.availability.failures import Blame, Failure, keeps_pin, suspect
+from shared.domain.decisions import Decision, RouteRequest
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.log_fields import fields
 from shared.routing.draining import Drained, NoneDrained, able, leaves
-from shared.routing.leaving import moved
+from shared.routing.pin_changes import moved
 
 log = logging.getLogger("plano.events")
 

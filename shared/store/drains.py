@@ -28,7 +28,9 @@ class DrainStore:
         if not models:
             return {}
         values: Any = self._redis.mget([keys.drain(name) for name in models])
-        read = ((name, self._decoder.read(keys.drain(name), value)) for name, value in zip(models, values, strict=True))
+        read = (
+            (name, self._decoder.read(keys.drain(name), value)) for name, value in zip(models, values, strict=True)
+        )
         return {name: drain for name, drain in read if drain}
 
     def begin(self, model: str, drain: Drain, ttl_s: int = KEPT_S) -> None:

@@ -11,6 +11,7 @@
 | plano:metrics:observed                               | hash    | model: time to first byte      | 9 half-lives    |
 | plano:money:<hour>                                   | hash    | account: cost, kept, lost      | 8 days          |
 | plano:replica:<id>                                   | hash    | address, version, config digest| 30 s, renewed   |
+| plano:replicas                                       | zset    | the ids of those that live     | 30 s, renewed   |
 | plano:cooldown:<provider/model>                      | string  | why and since when it sits out | time to sit out |
 | plano:failures:<provider/model>                      | string  | how often it failed in a row   | that + 10 min   |
 | plano:probe:<provider/model>                         | string  | that one request tries it      | 10 s            |
@@ -40,6 +41,7 @@ EVENTS = "plano:events:"
 METRICS_SNAPSHOT = "plano:metrics:snapshot"
 OBSERVED = "plano:metrics:observed"
 WRITTEN = "plano:written"
+REPLICAS = "plano:replicas"
 
 # Printable ASCII stays as it is, so that keys are readable in redis-cli. All else, and `:`, `~` and `%`, is
 # percent-encoded, so that no two of tenant, session and lane share a key.

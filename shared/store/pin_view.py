@@ -8,7 +8,7 @@ import redis
 
 from shared.domain import pins as codec
 from shared.domain.pins import Held, Pin
-from shared.store import keys
+from shared.store import keys, scripts
 from shared.store.decoding.values import Decoder
 
 AT_ONCE = 100
@@ -22,21 +22,34 @@ class PinView:
         self._redis = client
         self._pause = pause
         self._decoder = Decoder(codec.decode)
+        self._move = client.register_script(scripts.read("move.lua"))
 
-    def page(self, cursor: int, count: int) -> tuple[int, list[Held]]:
-        """About `count` pins, from the cursor on; and the next cursor, 0 at the end."""
-        found: Any = self._redis.scan(cursor, match=f"{keys.AFFINITY}*", count=count)
+    def page(self, cursor: int, count: int, match: str = "*") -> tuple[int, list[Held]]:
+        """The pins among about `count` keys, from the cursor on; and the next cursor, 0 at the end.
+
+        `match` is a pattern for what follows in their keys, as `keys.matching` makes it.
+        """
+        found: Any = self._redis.scan(cursor, match=keys.AFFINITY + match, count=count)
         after, names = found
+        return int(after), self.under(names)
+
+    def under(self, names: Sequence[bytes]) -> list[Held]:
+        """What stands under those of the keys that are there; changes nothing."""
         held: list[Held] = []
         for begin in range(0, len(names), AT_ONCE):
             began_at = time.monotonic()
             held += self._held(names[begin : begin + AT_ONCE])
-            self._pause(time.monotonic() - began_at)
-        return int(after), held
+            if len(names) > AT_ONCE:
+                self._pause(time.monotonic() - began_at)
+        return held
 
     def peek(self, key: bytes) -> Held | None:
         """What stands under a key, or None; changes nothing."""
         return next(self._held([key]), None)
+
+    def replace(self, key: bytes, seen: Pin, to: Pin) -> bool:
+        """Put a pin in the place of the seen one, if its model still stands there; its ttl stays."""
+        return bool(self._move([key], [seen.model_name, codec.encode(to), 0, int(seen.held)]) == codec.encode(to))
 
     def put(self, key: bytes, pin: Pin, ttl_s: int) -> None:
         """Put a pin there, in place of whatever stands there."""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import time
 from importlib.metadata import version
 
 from shared.errors import StoreDown
@@ -19,7 +20,12 @@ class Heartbeat:
         host = socket.gethostname()
         self._replicas = replicas
         self._id = f"{host}-{os.getpid()}"
-        self._facts = {"address": f"{host}:{port}", "version": version("plano-affinity"), "config": config_digest}
+        self._facts = {
+            "address": f"{host}:{port}",
+            "version": version("plano-affinity"),
+            "config": config_digest,
+            "since": str(int(time.time())),
+        }
 
     def beat(self) -> None:
         """Renew the entry; do nothing while Redis is away."""

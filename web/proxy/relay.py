@@ -8,9 +8,9 @@ import gevent
 import msgspec
 
 from shared.config import Config
+from shared.domain.availability.failures import Blame, Failure
 from shared.domain.catalog import Model, Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
-from shared.domain.availability.failures import Blame, Failure
 from shared.domain.money.savings import Account
 from shared.errors import BadRequest, NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from shared.routing.failover import Failover

@@ -8,6 +8,7 @@ import msgspec
 
 from shared.domain.catalog import Catalog, Model
 from shared.domain.decisions import Decision, RouteRequest
+from shared.domain.pins import UNKNOWN_TURNS
 from shared.domain.routes import Prefer, Route
 from shared.errors import BadRequest
 from web.dialects.by_path import BY_NAME
@@ -201,7 +202,7 @@ class Asked:
 
 def readable(asked: Asked, decision: Decision, name: str) -> Asked:
     """The request without the reasoning that this model has not made: its provider would refuse it."""
-    if decision.crossed or name != decision.models[0]:
-        return asked.without_reasoning()
     foreign_turns = decision.pin.foreign_turns if decision.pin else 0
+    if decision.crossed or name != decision.models[0] or foreign_turns == UNKNOWN_TURNS:
+        return asked.without_reasoning()
     return asked.without_reasoning(foreign_turns) if foreign_turns else asked

@@ -67,6 +67,10 @@ class RecordStore:
         """What is kept of a session, or None."""
         return next(self._records([keys.record(session).encode()]))
 
+    def known(self, sessions: Sequence[Session]) -> list[Record | None]:
+        """What is kept of each of the sessions."""
+        return list(self._records([keys.record(session).encode() for session in sessions])) if sessions else []
+
     def events(self, session: Session) -> list[Event]:
         """The newest events of a session, the oldest of them first."""
         key = keys.events(session)

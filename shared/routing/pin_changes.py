@@ -1,11 +1,11 @@
-"""What becomes of a session's pin and reasoning when it goes to another model."""
+"""What a request changes in the pin of its session, and whether another model can read what the session holds."""
 
 import time
 
 import msgspec
 
 from shared.domain.decisions import RouteRequest
-from shared.domain.pins import Pin, used
+from shared.domain.pins import UNKNOWN_TURNS, Pin, used
 
 
 def moved(request: RouteRequest, pin: Pin, model: str, why: str) -> Pin:
@@ -19,6 +19,21 @@ def moved(request: RouteRequest, pin: Pin, model: str, why: str) -> Pin:
         left=pin.model_name,
         why=why,
     )
+
+
+def fitted(request: RouteRequest, pin: Pin) -> Pin:
+    """The pin as this request needs it; mostly the very pin.
+
+    It lives as long as the cache that the request asks for, if that is longer. After an operator has moved the
+    session it says how long the conversation was then.
+    """
+    if pin.foreign_turns == UNKNOWN_TURNS:
+        turns = request.turn.length if request.turn and request.turn.is_bound else 0
+        pin = msgspec.structs.replace(pin, foreign_turns=turns)
+    if pin.ttl_s is None or request.windows is None:
+        return pin
+    window_s = request.windows(pin.model_name)
+    return pin if window_s <= pin.ttl_s else msgspec.structs.replace(pin, ttl_s=window_s)
 
 
 def crosses(request: RouteRequest, model_name: str, seen: Pin | None) -> bool:
