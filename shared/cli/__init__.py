@@ -3,6 +3,7 @@
 import click
 
 from shared.cli import check, connect, explain, redis, savings, schema, up
+from shared.cli.operator import changes, models, session, sessions, top
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -11,5 +12,15 @@ def main() -> None:
     """An LLM gateway that keeps each session on one model."""
 
 
-for module in (check, connect, explain, redis, savings, schema, up):
+for module in (check, connect, explain, redis, savings, schema, session, sessions, top, up):
     main.add_command(module.command)
+for command in (
+    changes.pin,
+    changes.unpin,
+    changes.hold,
+    changes.release,
+    models.models,
+    models.drain,
+    models.undrain,
+):
+    main.add_command(command)

@@ -10,7 +10,7 @@ import click
 
 from shared import bootstrap
 from shared.cli.local_pool.pool_register import running_pool
-from shared.errors import ConfigError, StoreDown
+from shared.errors import Away, ConfigError
 from shared.process_objects import ViewBase
 from shared.settings import Settings
 
@@ -37,7 +37,7 @@ def fail(error: ConfigError) -> NoReturn:
     sys.exit(1)
 
 
-def reason(error: StoreDown) -> str:
+def reason(error: Away) -> str:
     """Why Redis does not answer, in the words of what failed first; an address is not part of them."""
     first: BaseException = error
     while cause := first.__cause__ or first.__context__:

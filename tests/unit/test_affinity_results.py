@@ -45,6 +45,9 @@ class Saying:
     def admit(self, client: str) -> None:
         pass
 
+    def successor(self, request: RouteRequest, decision: Decision) -> str | None:  # noqa: ARG002
+        return None
+
     def decided(self, decision: Decision) -> None:
         pass
 
@@ -61,6 +64,7 @@ def decision_of(said: Saying) -> Decision:
         policy=Policy(session_ttl_s=60, decision_budget_s=1, reject_on_outage=False),
         recorder=said,
         quota=said,
+        successors=said,
     )
     request = RouteRequest(
         model=OWN,
