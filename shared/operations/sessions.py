@@ -232,10 +232,16 @@ def edited(seen: Pin | None, model_name: str, own_ttl_s: int | None, now: float)
     """The pin with which an operator replaces what stands there; with `own_ttl_s` each use renews it for so long."""
     if seen is None:
         return Pin(model_name=model_name, route_name=None, ttl_s=own_ttl_s)
+    moves = seen.model_name != model_name
     until = max(seen.until, int(now) + own_ttl_s) if seen.until and own_ttl_s else seen.until
-    turns = seen.foreign_turns if seen.model_name == model_name else UNKNOWN_TURNS
     return msgspec.structs.replace(
-        used(seen, now), model_name=model_name, ttl_s=own_ttl_s or seen.ttl_s, until=until, foreign_turns=turns
+        used(seen, now),
+        model_name=model_name,
+        ttl_s=own_ttl_s or seen.ttl_s,
+        until=until,
+        foreign_turns=UNKNOWN_TURNS if moves else seen.foreign_turns,
+        left=seen.model_name if moves else seen.left,
+        why="pin" if moves else seen.why,
     )
 
 

@@ -154,9 +154,7 @@ class Affinity:
         chosen = self._configured(models)
         if pin.held:
             chosen = chosen[:1]
-        return Decision(
-            models=chosen, route=pin.route_name, pinned=pinned, pin=pin, alone=pin.held, adopted=adopted
-        )
+        return Decision(models=chosen, route=pin.route_name, pinned=pinned, pin=pin, alone=pin.held, adopted=adopted)
 
     def _configured(self, models: Iterable[str]) -> tuple[str, ...]:
         """The qualified names of those that are configured: a pin may name them by an alias or a bare id."""

@@ -1,19 +1,25 @@
 """What became of the candidates before the one that answers, and what the client is told of it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 
 from shared.domain.decisions import Decision
 from web.proxy.ready_response import ReadyResponse
 from web.proxy.response import fallback_headers
 
 
-def passed_over(decision: Decision, first: str, lacking: Collection[str]) -> list[str]:
+def passed_over(
+    decision: Decision, first: str, lacking: Collection[str], cooling: Container[str]
+) -> list[str]:
     """The candidates before the first that is asked, as `x-plano-fallback` names them.
 
-    They sit out, or they are `lacking` the client's own credential.
+    They are `lacking` the client's own credential, or they are `cooling`, or else drained.
     """
+
+    def why(name: str) -> str:
+        return "credential" if name in lacking else "cooling" if name in cooling else "drained"
+
     before = decision.models[: decision.models.index(first)] if first in decision.models else decision.models
-    return [f"{name};{'credential' if name in lacking else 'cooling'}" for name in before]
+    return [f"{name};{why(name)}" for name in before]
 
 
 def give_up(refused: ReadyResponse | None) -> None:

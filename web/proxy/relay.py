@@ -114,7 +114,7 @@ class Relay:
         deadline, came_at = time.monotonic() + self._config.listener.timeout_s, time.time()
         lacking = self._lacking(request, decision)
         names = self._failover.candidates(request.route, decision, lacking)
-        steps = passed_over(decision, names[0], lacking)
+        steps = passed_over(decision, names[0], lacking, self._failover.cooldowns)
         failures: list[Failure] = []
         refused: ReadyResponse | None = None
         failed: UpstreamFailed | BadRequest | None = None
