@@ -6,7 +6,7 @@ from pathlib import Path
 
 import redis
 
-from shared.config import load
+from shared.config import Config, load
 from shared.domain.pins import Pin
 from shared.domain.records import Event, Note, What
 from shared.domain.sessions import Session
@@ -41,12 +41,17 @@ def records(client: StoreClient) -> RecordStore:
     return RecordStore(client, session_ttl_s=TTL_S, kept_s=86400)
 
 
-def operating(client: StoreClient, path: Path, routing: str = "", *, recorded: bool = True) -> Operations:
-    """The operations on a pool of this config."""
+def load_config(path: Path, routing: str = "") -> Config:
+    """The config."""
     file = path / "operating.yaml"
     file.write_text(CONFIG + routing)
+    return load(file, {})
+
+
+def operating(client: StoreClient, path: Path, routing: str = "", *, recorded: bool = True) -> Operations:
+    """The operations on a pool of this config."""
     return operations(
-        load(file, {}),
+        load_config(path, routing),
         pins=PinView(client),
         metrics=MetricsStore(client),
         cooldowns=CooldownStore(client),
