@@ -107,13 +107,13 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     pin: Pin | None = None
     """The session's pin as it stands now; None without a session, or when nothing could be pinned."""
     alone: bool = False
-    """Whether no other model may answer in its place."""
+    """Whether no other model may answer in its place: an operator holds the session, or it goes on from a response."""
     degraded: str | None = None
     """The part of the pool that was away: redis, router or queue."""
     crossed: bool = False
     """Whether the conversation holds reasoning that this model has not made and cannot read."""
     redecided: str | None = None
-    """Why a session that had a pin was decided anew: `asked` (by its client), `cold`, `compacted`, `budget`."""
+    """Why a session that had a pin has another: `asked` (by its client), `cold`, `compacted`, `budget`, `drained`."""
     left: str | None = None
     """The model that such a session has left, if its prompt cache may have been warm."""
     adopted: bool = False

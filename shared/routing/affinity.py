@@ -127,8 +127,7 @@ class Affinity:
         if standing != proposed:
             return self._adopted(candidates(standing, self._routes), standing, request, pinned=True)
         decision = self._by_pin((to, *pinned.models), proposed, pinned=False)
-        crossed = crosses(request, to, pin)
-        return msgspec.structs.replace(decision, redecided="drained", left=pinned.models[0], crossed=crossed)
+        return msgspec.structs.replace(decision, redecided="drained", left=pinned.models[0])
 
     def _pinned(self, request: RouteRequest) -> Decision | None:
         if request.session is None:
@@ -176,7 +175,7 @@ class Affinity:
             return self._own(request, seen, why) if budget is None or seen is None else self._kept(request, seen)
         with self._tracing.span("plano.decide", request.trace.traceparent, {}) as span:
             decision_request = DecisionRequest(
-                model_name=request.model.name,
+                model_name=self._own_name(request, seen),
                 session=request.session,
                 ttl_s=self._policy.session_ttl_s,
                 ttls=self._ttls(request),
@@ -203,8 +202,7 @@ class Affinity:
 
     def _own(self, request: RouteRequest, seen: Pin | None, why: str | None) -> Decision:
         """The request's own model, pinned all the same, for a request without routes or without readable messages."""
-        alone = Decision(models=(request.model.name,))
-        model_name = (self._successors.successor(request, alone) if seen is None else None) or request.model.name
+        model_name = self._own_name(request, seen)
         crossed = crosses(request, model_name, seen)
         if request.session is None:
             return Decision(models=(model_name,), crossed=crossed)
@@ -226,6 +224,11 @@ class Affinity:
         if standing == proposed:
             return Decision(models=(model_name,), pin=proposed, crossed=crossed)
         return self._adopted(candidates(standing, self._routes), standing, request, pinned=True)
+
+    def _own_name(self, request: RouteRequest, seen: Pin | None) -> str:
+        """The model for a request that no route fits: its own; for a new session the one that succeeds a drained one."""
+        own = request.model.name
+        return (self._successors.successor(request, Decision(models=(own,))) if seen is None else None) or own
 
     def _is_routed(self, request: RouteRequest, seen: Pin | None) -> bool:
         """Whether the router is asked; else the request's own model serves it."""
@@ -253,7 +256,8 @@ class Affinity:
         session = request.session
         if session is None or request.windows is None or not (self._policy.ttl_of_cache or session.is_implicit):
             return {}
-        models = (request.model.name, *(name for route in request.routes for name in route.models))
+        own = (request.model.name, self._own_name(request, None))
+        models = (*own, *(name for route in request.routes for name in route.models))
         return {name: request.windows(name) for name in models}
 
     def _settled_meanwhile(self, request: RouteRequest) -> Decision:

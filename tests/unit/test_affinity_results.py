@@ -20,9 +20,11 @@ ROUTES = (Route("code", "programming", ("openai/a",)),)
 class Saying:
     """A pool that says one thing."""
 
-    def __init__(self, result: DecisionResult, pin: Pin | None = None) -> None:
+    def __init__(self, result: DecisionResult, pin: Pin | None = None, successor: str | None = None) -> None:
         self._result = result
         self._pin = pin
+        self._successor = successor
+        self.asked: list[DecisionRequest] = []
 
     def get(self, session: Session) -> Pin | None:  # noqa: ARG002
         return self._pin
@@ -37,6 +39,7 @@ class Saying:
         return True
 
     def ask(self, request: DecisionRequest, budget_s: float) -> DecisionResult:  # noqa: ARG002
+        self.asked.append(request)
         return self._result
 
     def workers(self) -> int:
@@ -46,7 +49,7 @@ class Saying:
         pass
 
     def successor(self, request: RouteRequest, decision: Decision) -> str | None:  # noqa: ARG002
-        return None
+        return self._successor
 
     def decided(self, decision: Decision) -> None:
         pass
@@ -55,7 +58,7 @@ class Saying:
         pass
 
 
-def decision_of(said: Saying) -> Decision:
+def decision_of(said: Saying, routes: tuple[Route, ...] = ROUTES) -> Decision:
     affinity = Affinity(
         catalog=CATALOG,
         routes=ROUTES,
@@ -69,7 +72,7 @@ def decision_of(said: Saying) -> Decision:
     request = RouteRequest(
         model=OWN,
         session=Session("s"),
-        routes=ROUTES,
+        routes=routes,
         inline=False,
         messages=b'[{"role":"user","content":"hello"}]',
         trace=Trace("r", "00-" + "1" * 32 + "-" + "2" * 16 + "-01"),
@@ -100,3 +103,13 @@ def test_candidates_that_a_pin_names_are_those_that_we_have(models: tuple[str, .
 
     assert decision.models[0] == "openai/a"
     assert set(decision.models) <= {"openai/a", "openai/own"}
+
+
+def test_a_new_session_that_no_route_fits_avoids_its_own_model_while_that_is_drained() -> None:
+    """Whether the router says so, or there is nothing to route by."""
+    said = Saying(DecisionResult(models=("openai/a",)), successor="openai/a")
+
+    assert decision_of(said, routes=()).models == ("openai/a",)
+    assert said.asked == []
+    decision_of(said)
+    assert said.asked[0].model_name == "openai/a"

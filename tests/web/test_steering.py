@@ -13,12 +13,15 @@ import requests
 from click.testing import CliRunner
 
 from shared.cli import main
+from shared.domain.decisions import Decision
+from shared.domain.pins import UNKNOWN_TURNS, Pin
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.router import Router
 from tests.harness import Pool, RedisServer, running, wait_until
 from tests.web import sites
 from tests.web.gateway import CHAT, REVIEW, SMALL_TALK, WRITE, Gateway, Outside, Webs, body
+from web.proxy.ways import readable
 
 REVIEWER, OTHER, WRITER = "openai/gpt-5.2", "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-20250514"
 """The first two are the candidates of one route, the third is alone in another."""
@@ -262,5 +265,22 @@ def test_a_session_without_a_route_falls_back_on_the_default_model(
     first = ask(session)
     drained(REVIEWER)
     wait_until(lambda: told(ask(session))[0] == OTHER, what="the session's move")
+    fresh = ask(f"{session}-2")
 
     assert told(first) == (REVIEWER, None, False)
+    assert told(fresh) == (OTHER, None, False)
+
+
+def test_until_the_moved_session_was_counted_all_of_its_reasoning_is_left_out() -> None:
+    """A request that finds the operator's pin only after its own decision has not counted its turns."""
+
+    class Body:
+        def without_reasoning(self, first: int | None = None) -> str:
+            return "all" if first is None else f"the first {first}"
+
+    asked: Any = Body()
+    pins = [Pin(model_name=OTHER, route_name=None, foreign_turns=turns) for turns in (UNKNOWN_TURNS, 3)]
+
+    sent: list[Any] = [readable(asked, Decision(models=(OTHER,), pin=pin), OTHER) for pin in pins]
+
+    assert sent == ["all", "the first 3"]

@@ -7,9 +7,7 @@ from web.proxy.ready_response import ReadyResponse
 from web.proxy.response import fallback_headers
 
 
-def passed_over(
-    decision: Decision, first: str, lacking: Collection[str], cooling: Container[str]
-) -> list[str]:
+def passed_over(decision: Decision, first: str, lacking: Collection[str], cooling: Container[str]) -> list[str]:
     """The candidates before the first that is asked, as `x-plano-fallback` names them.
 
     They are `lacking` the client's own credential, or they are `cooling`, or else drained.
