@@ -107,7 +107,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     pin: Pin | None = None
     """The session's pin as it stands now; None without a session, or when nothing could be pinned."""
     alone: bool = False
-    """Whether no other model may answer in its place: an operator holds the session, or it goes on from a response."""
+    """Whether no other model may answer in its place: an operator holds it there, or it is about a response."""
     degraded: str | None = None
     """The part of the pool that was away: redis, router or queue."""
     crossed: bool = False

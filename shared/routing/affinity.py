@@ -226,7 +226,7 @@ class Affinity:
         return self._adopted(candidates(standing, self._routes), standing, request, pinned=True)
 
     def _own_name(self, request: RouteRequest, seen: Pin | None) -> str:
-        """The model for a request that no route fits: its own; for a new session the one that succeeds a drained one."""
+        """The model for a request that no route fits: its own, or for a new session what succeeds it if drained."""
         own = request.model.name
         return (self._successors.successor(request, Decision(models=(own,))) if seen is None else None) or own
 

@@ -31,7 +31,7 @@ IN_A_LOOP = [
     {"role": "assistant", "content": None, "tool_calls": [CALL]},
     {"role": "tool", "tool_call_id": "c", "content": REVIEW},
 ]
-BOUND = [
+BOUND: list[dict[str, Any]] = [
     {"role": "user", "content": REVIEW},
     {"role": "assistant", "content": "so", "extra_content": {"google": {"thought_signature": "s"}}},
     {"role": "user", "content": REVIEW},
