@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
+from shared.domain.availability.failures import Failure
 from shared.domain.catalog import Model, Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
-from shared.domain.failures import Failure
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.memory.cooldowns import MemoryCooldowns
