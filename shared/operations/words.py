@@ -1,6 +1,7 @@
 """What has happened to a session, in words; and times, as people read them."""
 
 import time
+from collections.abc import Mapping
 
 from shared.domain.records import Event, What
 
@@ -12,6 +13,7 @@ _WHY = {
     "cooling": "was sitting out",
     "credential": "needs a credential that the request did not bring",
     "drained": "was being drained",
+    "expired": "its last pin had ended",
     "queue": "no worker could be asked",
     "redis": "Redis did not answer",
     "router": "the router did not answer",
@@ -21,7 +23,7 @@ _WHY = {
 }
 _SAYS = {
     What.DECIDED: "was given {model}{route}",
-    What.ADOPTED: "went on with {model}, as another replica had decided",
+    What.ADOPTED: "went on with {model}{instead}{why}",
     What.MOVED: "moved{left} to {model}{why}",
     What.BORROWED: "was answered once by {model}{instead}, and kept its pin{why}",
     What.REDECIDED: "was decided anew: {model}{instead}{why}",
@@ -41,13 +43,31 @@ def sentence(event: Event) -> str:
     """What happened, such as `moved from openai/gpt-5.2 to acme/a: openai/gpt-5.2 answered 503`."""
     if event.what is What.EDITED:
         return _edited(event)
-    return _SAYS[event.what].format(
+    if event.what is What.ADOPTED and not event.why:
+        return f"went on with {event.model}, as another replica had decided"
+    says = What.MOVED if event.why == "drained" else event.what  # nobody was asked who else should serve
+    return _SAYS[says].format(
         model=event.model,
         route=f" by the route {event.route}" if event.route else ", without a route",
         left=f" from {event.left}" if event.left else "",
         instead=f" in place of {event.left}" if event.left else "",
         why=_because(event),
     )
+
+
+def figures(event: Event) -> str:
+    """What a decision was made by: `the router took 26 ms; 1 acme/a (0.25, 3 s old), 2 acme/b (missing)`."""
+    facts = event.facts
+    parts = (
+        [f"the router took {facts['router_ms']:.0f} ms"] if isinstance(facts.get("router_ms"), float | int) else []
+    )
+    ranked = [_ranked(facts, place) for place in range(1, len(facts) + 1) if f"rank.{place}" in facts]
+    return "; ".join([*parts, *([", ".join(ranked)] if ranked else [])])
+
+
+def counted(number: int, thing: str) -> str:
+    """So many of a thing: `1 turn`, `2 turns`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def span(seconds: float) -> str:
@@ -61,6 +81,15 @@ def span(seconds: float) -> str:
 def clock(at: float) -> str:
     """A time in seconds since the epoch: `2026-01-31 12:00:00`, in UTC."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
+
+
+def _ranked(facts: Mapping[str, str | float], place: int) -> str:
+    at = f"rank.{place}"
+    value, age_s, why = facts.get(f"{at}.value"), facts.get(f"{at}.age_s"), facts.get(f"{at}.why")
+    known = [f"{value:.4g}"] if isinstance(value, float | int) else []
+    known += [f"{span(age_s)} old"] if isinstance(age_s, float | int) else []
+    known += [str(why)] if why else []
+    return f"{place} {facts[at]}{' (' + ', '.join(known) + ')' if known else ''}"
 
 
 def _edited(event: Event) -> str:

@@ -120,7 +120,7 @@ def test_a_session_says_where_it_is_what_it_cost_and_what_happened(plano: Plano,
         r"  pinned to acme/b, by the route code, held there by an operator; the pin ends in \d+ min", shown[1]
     )
     assert re.fullmatch(r"  begun .* UTC by team; used 2 h ago", shown[2])
-    assert shown[3] == "  1 turns, 0 moves; tokens: 10 read, 20 from a cache, 3 written"
+    assert shown[3] == "  1 turn, 0 moves; tokens: 10 read, 20 from a cache, 3 written"
     assert shown[4] == "  US$ 3.5000 paid, 0.5000 kept by prompt caches"
     assert shown[6] == "2026-01-31 12:00:00  moved from acme/a to acme/b: acme/a answered 503 (host-1)"
     assert shown[7].endswith("was given acme/b by the route code")

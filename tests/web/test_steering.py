@@ -21,6 +21,7 @@ from tests.fakes.router import Router
 from tests.harness import Pool, RedisServer, running, wait_until
 from tests.web import sites
 from tests.web.gateway import CHAT, REVIEW, SMALL_TALK, WRITE, Gateway, Outside, Webs, body
+from web.proxy.candidates import passed_over
 from web.proxy.ways import readable
 
 REVIEWER, OTHER, WRITER = "openai/gpt-5.2", "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-20250514"
@@ -284,3 +285,11 @@ def test_until_the_moved_session_was_counted_all_of_its_reasoning_is_left_out() 
     sent: list[Any] = [readable(asked, Decision(models=(OTHER,), pin=pin), OTHER) for pin in pins]
 
     assert sent == ["all", "the first 3"]
+
+
+def test_an_answer_says_why_each_candidate_before_its_own_was_passed_over() -> None:
+    decision = Decision(models=("a", "b", "c", "d"))
+
+    steps = passed_over(decision, "d", lacking={"a"}, cooling={"b"})
+
+    assert steps == ["a;credential", "b;cooling", "c;drained"]

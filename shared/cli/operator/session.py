@@ -13,7 +13,7 @@ from shared.cli.operator.sessions import as_facts
 from shared.domain.records import Event, Record
 from shared.log_fields import printable
 from shared.operations.sessions import SessionState, Timeline
-from shared.operations.words import clock, sentence, span
+from shared.operations.words import clock, counted, figures, sentence, span
 
 
 @click.command("session")
@@ -78,8 +78,8 @@ def _sums(record: Record, now: float) -> Iterator[str]:
     used = f"used {span(now - record.last_used)} ago"
     yield f"begun {clock(record.first_used)} UTC by {record.client or 'somebody'}; {used}"
     yield (
-        f"{record.turns} turns, {record.moves} moves; tokens: {record.input} read, {record.cached} from a cache, "
-        f"{record.output} written"
+        f"{counted(record.turns, 'turn')}, {counted(record.moves, 'move')}; tokens: {record.input} read, "
+        f"{record.cached} from a cache, {record.output} written"
     )
     yield f"US$ {record.cost_usd:.4f} paid, {record.kept_usd:.4f} kept by prompt caches"
 
@@ -87,10 +87,5 @@ def _sums(record: Record, now: float) -> Iterator[str]:
 def _event(event: Event) -> Iterator[str]:
     at = f" ({event.replica})" if event.replica else ""
     yield f"{clock(event.at)}  {sentence(event)}{at}"
-    figures = [f"{name} {_figure(value)}" for name, value in event.facts.items() if name != "reason"]
-    if figures:
-        yield f"{'':19}  {', '.join(figures)}"
-
-
-def _figure(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.6g}"
+    if made_by := figures(event):
+        yield f"{'':19}  {made_by}"

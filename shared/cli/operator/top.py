@@ -64,8 +64,9 @@ def screen(operations: Operations, order: Order) -> RenderableType:
     return Group(
         Text(f"plano, {time.strftime('%H:%M:%S')}", style="bold"),
         *_pool(operations.pool.state()),
-        Text(_stats(list(sums.values()))),
+        Text(f"{_stats(list(sums.values()))}\n"),
         _table(models.HEAD, (models.cells(state, now) for state in states), right=models.RIGHT),
+        Text(),
         _table(sessions.HEAD, (sessions.cells(state, now) for state in newest), right=sessions.RIGHT),
     )
 
@@ -96,7 +97,7 @@ def _stats(minutes: Sequence[Sums]) -> str:
     decided = sum(each.decided for each in minutes)
     first_ms = 1000 * sum(each.first_request_s for each in minutes) / decided if decided else 0.0
     return (
-        f"in the last {_MINUTES} minutes: {requests / (_MINUTES * MINUTE_S):.1f} requests a second, "
+        f"in the last {_MINUTES} minutes: {requests} requests ({requests / (_MINUTES * MINUTE_S):.1f} a second), "
         f"{sum(each.pinned for each in minutes) / requests:.0%} pinned, {first_ms:.0f} ms a first decision, "
         f"{sum(each.errors for each in minutes)} errors, {sum(each.degraded for each in minutes)} degraded, "
         f"US$ {sum(each.cost_usd for each in minutes):.4f} paid, "
@@ -105,9 +106,9 @@ def _stats(minutes: Sequence[Sums]) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterator[tuple[str, ...]], *, right: Sequence[int]) -> Table:
-    shown = Table(box=None, pad_edge=False, header_style="bold", padding=(1, 2, 0, 0), collapse_padding=True)
-    for n, name in enumerate(head):
-        shown.add_column(name, justify="right" if n in right else "left", no_wrap=True)
+    shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), collapse_padding=True)
+    for n, name in enumerate(head):  # where there is no room for all, the names are broken, and no figure is cut
+        shown.add_column(name, justify="right" if n in right else "left", no_wrap=n in right, overflow="fold")
     for row in rows:
         shown.add_row(*map(Text, row))
     return shown
