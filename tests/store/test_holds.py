@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from shared.domain.availability.drains import Drain
+from shared.domain.money.switching import Price
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.memory.drains import MemoryDrains
@@ -59,7 +60,9 @@ def test_who_has_seen_that_it_is_held_may_change_it(pins: Any) -> None:
 def test_what_is_held_is_not_moved_for_money_either(client: StoreClient) -> None:
     PinStore(client).settle(SESSION, HELD, TTL_S)
 
-    assert BudgetStore(client, TTL_S).spend(SESSION, FREE, OTHER, -1.0, 100) == HELD
+    free = Price(usd=-1.0, percent=100, tokens=10)
+
+    assert BudgetStore(client, TTL_S).spend(SESSION, FREE, OTHER, free) == HELD
 
 
 @pytest.mark.parametrize("place", ["redis", "memory"])
