@@ -58,9 +58,8 @@ def test_who_has_seen_that_it_is_held_may_change_it(pins: Any) -> None:
 
 
 def test_what_is_held_is_not_moved_for_money_either(client: StoreClient) -> None:
-    PinStore(client).settle(SESSION, HELD, TTL_S)
-
     free = Price(usd=-1.0, percent=100, tokens=10)
+    PinStore(client).settle(SESSION, HELD, TTL_S)
 
     assert BudgetStore(client, TTL_S).spend(SESSION, FREE, OTHER, free) == HELD
 

@@ -224,6 +224,31 @@ def test_a_session_that_an_operator_moves_is_served_there_from_its_next_request_
     assert [text.count("thought_signature") for text in sent] == [0, 1]
 
 
+def test_the_timeline_of_a_session_tells_what_an_operator_has_done(
+    web: Gateway, drained: Callable[..., None], plano: Plano, session: str
+) -> None:
+    web.chat(REVIEW, session)
+    drained(REVIEWER)
+    web.chat(REVIEW, session)
+    plano("pin", session, REVIEWER, "--who", "ann", "--why", "it was better")
+    plano("hold", session, "--who", "ann")
+    web.chat(REVIEW, session)
+
+    def told() -> Any:
+        found = json.loads(plano("session", session, "--json"))
+        return found if found["record"] and found["record"]["turns"] == 3 else None
+
+    timeline = wait_until(told, what="the record of three turns")
+
+    assert [event["words"] for event in timeline["events"]] == [
+        f"was given {REVIEWER} by the route deep_reasoning",
+        f"moved from {REVIEWER} to {OTHER}: {REVIEWER} was being drained",
+        f"ann pinned it to {REVIEWER} in place of {OTHER}: it was better",
+        f"ann held it at {REVIEWER}",
+    ]
+    assert (timeline["model"], timeline["held"], timeline["route"]) == (REVIEWER, True, "deep_reasoning")
+
+
 def test_a_pinned_request_asks_redis_once_also_while_something_is_drained(
     web: Gateway, drained: Callable[..., None], cache: redis.Redis, session: str
 ) -> None:
