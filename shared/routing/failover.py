@@ -96,8 +96,9 @@ class Failover:
         provider of the first one says what is missing. Models that have failed come last, and before them those that
         are drained. When the preferred one's cooldown is over, a single request tries it first.
         """
-        first, *others = self._eligible(request, decision)
-        names = (first, *drained_last(others, self._drains.known))
+        names = self._eligible(request, decision)
+        if self._drains.known:
+            names = (names[0], *drained_last(names[1:], self._drains.known))
         if lacking:
             names = tuple(name for name in names if name not in lacking) or names[:1]
         if len(names) == 1 or not self.cooldowns:
