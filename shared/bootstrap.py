@@ -172,8 +172,6 @@ def view(settings: Settings, env: Mapping[str, str]) -> ViewBase:
         metrics=MetricsStore(client),
         cooldowns=CooldownStore(client),
         savings=SavingsStore(client),
-        records=_records(config, client),
-        stats=StatsStore(client),
         drains=DrainStore(client),
         operations=_operations(config, client, queue_endpoint.client(QueueDown)),
     )

@@ -158,9 +158,6 @@ class ViewBase(msgspec.Struct, frozen=True, kw_only=True):
     metrics: MetricsStore
     cooldowns: CooldownStore
     savings: SavingsStore
-    records: RecordStore
-    """Also where nothing is kept of sessions: then it finds none."""
-    stats: StatsStore
     drains: DrainStore
     operations: Operations
 
