@@ -14,6 +14,7 @@ from shared.domain.pins import Pin
 from shared.domain.records import Event, What
 from shared.domain.sessions import Session
 from shared.store import keys
+from shared.store.connection.acl import acl
 from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.pin_view import PinView
@@ -268,3 +269,22 @@ def test_what_a_client_has_put_into_a_name_is_no_command_to_the_terminal(plano: 
         assert "?[31mred?" in shown.output
         assert "[bold]t" in shown.output
     assert json.loads(plano("sessions", "--json").output)[0]["id"] == "\x1b[31mred\ud800"
+
+
+@pytest.mark.usefixtures("two")
+def test_the_pools_own_user_may_do_all_that_the_commands_need(
+    plano: Plano, store: redis.Redis, redis_server: RedisServer
+) -> None:
+    """The commands run where the pool's config is, with its credential."""
+    store.execute_command(*acl("pool", "secret").split())
+    url = f"unix://pool@{redis_server.socket}?password=secret"
+    commands = [
+        ["sessions"], ["sessions", "--every"], ["sessions", "--every", "--ended"], ["session", "two"],
+        ["explain", "--session", "two"], ["pin", "two", "acme/a"], ["hold", "two"], ["release", "two"],
+        ["unpin", "two"], ["models"], ["drain", "acme/a"], ["undrain", "acme/a"], ["top"],
+    ]  # fmt: skip
+
+    ended = {" ".join(command): plano(*command, url=url) for command in commands}
+    store.execute_command("ACL", "DELUSER", "pool")
+
+    assert {name: result.stderr for name, result in ended.items() if result.exit_code} == {}

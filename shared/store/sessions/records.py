@@ -86,13 +86,13 @@ class RecordStore:
         """Those of the first 1,000 sessions of an order; fewer where a record has ended."""
         key = keys.top(order.value)
         try:
-            names: Any = self._redis.zrange(key, offset, offset + count - 1, desc=True)
+            lowest_first: Any = self._redis.zrange(key, -offset - count, -offset - 1)  # the ACL has no ZREVRANGE
         except WrongType as error:
             self._unreadable.note(key, error)
             self._redis.delete(key)
             return []
-        found = list(self._found([keys.RECORD.encode() + name for name in names]))
-        ended = set(names) - {keys.named(session).encode() for session, _ in found}
+        found = list(self._found([keys.RECORD.encode() + name for name in reversed(lowest_first)]))
+        ended = set(lowest_first) - {keys.named(session).encode() for session, _ in found}
         if ended:
             self._redis.zrem(key, *ended)
         return found
