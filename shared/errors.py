@@ -8,6 +8,7 @@ PlanoError
 │   └── NoPreviousResponse  … or wants to go on from such a one
 ├── NoSession               an operator asked for a session of which nothing is known
 │   └── NoPin               … or that has no pin
+├── FormExpired             a page's form is of no login, or of an earlier one
 ├── Denied                  the client's key is missing or wrong
 │   ├── NotAllowed          … or does not cover the model
 │   └── TenantRefused       … or does not belong to the tenant that a header names
@@ -73,6 +74,10 @@ class NoSession(PlanoError):
 
 class NoPin(NoSession):
     """An operator asked for a pin that does not exist."""
+
+
+class FormExpired(PlanoError):
+    """A page's form is of no login, or of an earlier one."""
 
 
 class Denied(PlanoError):

@@ -7,7 +7,9 @@ from flask import Flask, Request, Response
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
 
-from web.admin import views
+from web.admin import entrance
+from web.admin.api import views as admin_api
+from web.admin.pages import views as admin_pages
 from web.api import chat, decisions, errors, greetings, messages, models, passed, probes, responses
 from web.ops import tracing
 from web.proxy.ready_response import ReadyResponse
@@ -45,7 +47,8 @@ def create_app(services: Services) -> Flask:
     for endpoint in (chat, messages, responses, passed, decisions, greetings, models, probes):
         app.register_blueprint(endpoint.bp)
     if services.settings.admin_token:
-        app.register_blueprint(views.bp)
+        for part in (entrance, admin_api, admin_pages):
+            app.register_blueprint(part.bp)
     return app
 
 

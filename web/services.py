@@ -7,6 +7,7 @@ import msgspec
 from flask import current_app
 
 from shared.config import Config
+from shared.operations.build import Operations
 from shared.periodic import Periodic
 from shared.process_objects import AdminPins, Background, Responses, WebBase
 from shared.routing.affinity import Affinity
@@ -21,6 +22,7 @@ from web.ops import heartbeat, metrics, usage
 from web.ops.budgets import SessionBudgets
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
+from web.ops.history import PoolHistory
 from web.ops.pool_stats import PoolStats
 from web.ops.savings import Savings
 from web.ops.sessions.records import SessionRecords
@@ -53,6 +55,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     records: SessionRecords
     stats: PoolStats
     health: Health
+    operations: Operations
+    """What an operator can ask and do."""
+    history: PoolHistory
     tracing: Tracing
     background: tuple[Background, ...]
     """To be started once in each process that serves."""
@@ -117,6 +122,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             records=records,
             stats=stats,
             health=Health(base),
+            operations=base.operations,
+            history=PoolHistory(base.operations.stats),
             tracing=base.tracing,
             shared=shared,
             background=(

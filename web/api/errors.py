@@ -33,7 +33,7 @@ def _ours(error: errors.PlanoError) -> Response:
     answer = _answer(info_of(error), decision_headers(decision) if decision else [])
     answer.headers.extend(fallback_headers(getattr(error, "attempts", ())))
     if isinstance(error, errors.Denied) and request.path.startswith("/admin"):
-        answer.headers["WWW-Authenticate"] = 'Basic realm="plano"'  # a browser then asks for the token
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="plano"'
     if isinstance(error, errors.Unavailable | errors.TooManySessions):
         answer.headers["Retry-After"] = str(error.retry_after_s)
     return answer

@@ -27,6 +27,7 @@ _TABLE: tuple[tuple[type[errors.PlanoError], int, str, str | None], ...] = (
     (errors.Denied, 401, "invalid_request_error", "invalid_api_key"),
     (errors.TooManySessions, 429, "rate_limit_error", "too_many_sessions"),
     (errors.NoPin, 404, "invalid_request_error", "no_pin"),
+    (errors.FormExpired, 403, "invalid_request_error", "form_expired"),
     (errors.NoSession, 404, "invalid_request_error", "no_session"),
     (errors.Overdue, 504, "upstream_error", "overdue"),
     (errors.Away, 503, "unavailable", "unavailable"),

@@ -1,0 +1,1 @@
+"""The operator's API: `/admin/api/v1`."""

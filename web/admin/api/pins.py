@@ -1,0 +1,109 @@
+"""Whatever stands under the keys of pins, readable or not, in the operator's API."""
+
+from typing import Annotated
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from flask import request
+
+from shared.domain.pins import Held, Pin
+from shared.errors import BadRequest, NoPin
+from shared.store import keys
+from web.admin.api.endpoint import Endpoint
+from web.services import current_services
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which page of keys is asked for."""
+
+    cursor: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1, description="Where to go on; 0: at the beginning.")] = 0
+    count: Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many keys a page has, about.")] = 100
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Names a key."""
+
+    key: Annotated[
+        str,
+        msgspec.Meta(pattern="^plano:affinity:", description="It begins with plano:affinity:, and may be any bytes."),
+    ]
+
+
+class PinRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands under a key."""
+
+    key: str
+    """Bytes that are no text stand in it as `\\\\xff`."""
+    query: str
+    """The query that names the key, whatever bytes it has."""
+    pin: Pin | None
+    """None: no pin can be read there."""
+    ttl_s: int
+    kind: str
+    """What Redis calls its type."""
+
+
+class PinPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some keys, and where the next page begins; 0: there is none."""
+
+    pins: tuple[PinRow, ...]
+    cursor: int
+
+
+def _list(listed: Listed) -> PinPage:
+    after, found = current_services().pins.page(listed.cursor, listed.count)
+    rows = tuple(map(_row, sorted(found, key=lambda held: held.key)))
+    return PinPage(pins=rows, cursor=after)
+
+
+def _show(_: Key) -> PinRow:
+    key = _key()
+    held = current_services().pins.peek(key)
+    if held is None:
+        raise NoPin(f"There is no pin at {_text(key)}")
+    return _row(held)
+
+
+def _remove(_: Key) -> None:
+    key = _key()
+    if not current_services().pins.remove(key):
+        raise NoPin(f"There is no pin at {_text(key)}")
+
+
+def _row(held: Held) -> PinRow:
+    return PinRow(
+        key=_text(held.key), query=f"key={_quoted(held.key)}", pin=held.pin, ttl_s=held.ttl_s, kind=held.kind
+    )
+
+
+def _quoted(key: bytes) -> str:
+    return "".join(chr(byte) if chr(byte).isascii() and chr(byte).isalnum() else f"%{byte:02X}" for byte in key)
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "backslashreplace")
+
+
+def _key() -> bytes:
+    """The key that the query names, byte for byte; raises BadRequest."""
+    written = next(part[4:] for part in request.query_string.split(b"&") if part.startswith(b"key="))
+    key = unquote_to_bytes(written.replace(b"+", b" "))
+    if not key.startswith(keys.AFFINITY.encode()):
+        raise BadRequest(f"A key of a pin begins with {keys.AFFINITY}", param="key")
+    return key
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET", path="/pins", name="pins", takes=Listed, answers=PinPage, ask=_list,
+        does="What stands under the keys of pins, readable or not, in no order.",
+    ),
+    Endpoint(
+        method="GET", path="/pin", name="pin_at_key", takes=Key, answers=PinRow, ask=_show,
+        does="What stands under one of these keys.",
+    ),
+    Endpoint(
+        method="DELETE", path="/pin", name="remove_pin_at_key", takes=Key, answers=None, ask=_remove,
+        does="Remove whatever stands there.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""The operator's pages: rendered here, and usable without a script."""

@@ -1,0 +1,18 @@
+"""All pages for who is logged in."""
+
+from flask import redirect
+from flask.typing import ResponseReturnValue
+
+from web.admin import entrance
+from web.admin.pages import models, overview, processes, sessions
+from web.admin.pages.page import pages
+
+bp = pages()
+for _each in (overview, sessions, models, processes):
+    _each.install(bp)
+
+
+@bp.post("/logout")
+def logout() -> ResponseReturnValue:
+    """End the login in this browser."""
+    return entrance.forget(redirect("/admin/login", 303))
