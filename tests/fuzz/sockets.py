@@ -47,7 +47,7 @@ PATHS = st.sampled_from(
         "http://x/livez",
         "/v1/models?a=%",
         "/é",
-        "/admin/pins/%2500",
+        "/admin/api/v1/session?id=%2500",
     ]
 )
 BODIES = st.sampled_from(
@@ -195,7 +195,7 @@ def stored_values(given: tuple[str, str, bytes]) -> None:
 
     answer = pool.chat(session=SESSION)
     listed = pool.http.get(
-        pool.url("/admin/pins"), headers={"Authorization": f"Bearer {live.ADMIN_TOKEN}"}, timeout=10
+        pool.url("/admin/api/v1/pins"), headers={"Authorization": f"Bearer {live.ADMIN_TOKEN}"}, timeout=10
     )
 
     assert answer.status_code == 200, answer.text

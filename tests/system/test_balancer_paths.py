@@ -49,8 +49,8 @@ NOT_SERVED = [
     "/", "/api", "/v1/messages/", "/v1/messages/batches", "/routing/v1/models", "/routing/",
     "/metrics", "/metrics?a", "/metrics/", "//metrics", "/%6detrics", "/%2fmetrics", "/./metrics", "/METRICS",
     "/v1/../metrics", "/v1/models/../../metrics", "/v1/models%2f..%2f..%2fmetrics",
-    "/metrics/../v1/models", "/metrics;x", "/metrics#x", "///metrics", "/admin/", "/admin/pins", "/%61dmin/pins",
-    "//admin/pins", "/v1//models", "/v1/models/", "http://x/metrics",
+    "/metrics/../v1/models", "/metrics;x", "/metrics#x", "///metrics", "/admin/login", "/admin/api/v1/pins",
+    "/%61dmin/login", "//admin/login", "/v1//models", "/v1/models/", "http://x/metrics",
     "http://x/%6detrics", "/v1/models%0a", "/static/x",
     "/v1/responses/../../metrics", "/v1/responses/..%2f..%2fmetrics",
 ]  # fmt: skip
@@ -109,8 +109,9 @@ def test_codex_is_told_of_no_web_socket_through_a_balancer(port: int) -> None:
 
 @pytest.mark.parametrize("path", NOT_SERVED)
 def test_nothing_else_does(port: int, replica: int, path: str) -> None:
-    """However the path is written; the replica by itself has its counters and the operator's page besides."""
-    own = {"/metrics", "/metrics?a", "/admin/", "/admin/pins", "http://x/metrics"} if port == replica else set()
+    """However the path is written; the replica by itself has its counters and the operator's pages besides."""
+    replicas = {"/metrics", "/metrics?a", "/admin/login", "/admin/api/v1/pins", "http://x/metrics"}
+    own = replicas if port == replica else set()
 
     status, _, content = ask(port, "GET", path)
 

@@ -100,14 +100,22 @@ def recovered(port: int) -> bool:
 def operate(address: str) -> None:
     """Do all that an operator can."""
 
-    def call(method: str, path: str, **more: Any) -> None:
-        answer = requests.request(method, f"{address}/admin/{path}", auth=("x", TOKEN), timeout=10, **more)
+    def call(method: str, path: str, **body: Any) -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        answer = requests.request(
+            method, f"{address}/admin/api/v1/{path}", headers=headers, json=body or None, timeout=30
+        )
         assert answer.ok, answer.text
 
-    call("PUT", "pin?session=a/b", json={"model": "openai/gpt-5.2"})
-    call("GET", "pins")
-    call("GET", "")
-    call("DELETE", "pin?session=a/b")
+    call("POST", "session/pin", id="a/b", model="openai/gpt-5.2")
+    call("POST", "session/hold", id="a/b")
+    call("POST", "session/release", id="a/b")
+    call("POST", "models/drain", model="openai/gpt-5.2")
+    call("POST", "models/undrain", model="openai/gpt-5.2")
+    for path in ("session?id=a/b", "sessions", "sessions?every=true&ended=true", "models", "pool", "stats", "pins"):
+        call("GET", path)
+    call("GET", "pin?key=plano:affinity:a/b")
+    call("POST", "session/unpin", id="a/b")
 
 
 def test_the_user_reaches_nothing_else(server: RedisServer) -> None:

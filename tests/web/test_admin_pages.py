@@ -1,0 +1,144 @@
+"""The operator's pages do all that they offer without JavaScript, and say what is wrong as a page."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.fakes.ports import free_port
+from tests.harness import Pool, RedisServer, running
+from tests.web.operators import CONFIG, TOKEN, Api, Browser
+
+PAGES = [
+    "/admin/",
+    "/admin/?span=day",
+    "/admin/charts.json",
+    "/admin/sessions",
+    "/admin/sessions?every=true&ended=true",
+    "/admin/models",
+    "/admin/replicas",
+    "/admin/queue",
+]
+
+
+@pytest.fixture(scope="module", params=["redis", "memory"])
+def address(
+    request: pytest.FixtureRequest, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A web process with an admin token, in both modes."""
+    port = free_port()
+    config = CONFIG + f"routing: {{session_cache: {{type: {request.param}}}}}\n"
+    folder = Path(tmp_path_factory.mktemp("admin-pages"))
+    with running(Pool(folder, config, redis_server.url, PLANO_ADMIN_TOKEN=TOKEN)) as pool:
+        pool.web(port)
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def browser(address: str, store: redis.Redis) -> Browser:  # noqa: ARG001 - it empties Redis
+    browser = Browser(address)
+    browser.log_in()
+    return browser
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_is_there_in_both_modes(browser: Browser, page: str) -> None:
+    assert browser.see(page).status_code == 200
+
+
+def test_a_session_is_moved_held_released_and_unpinned_by_forms(address: str, browser: Browser) -> None:
+    page = "/admin/session?id=a%2Fb&tenant=acme"
+    Api(address).post("/session/pin", id="a/b", tenant="acme", model="a")
+
+    moved = browser.press(page, "/admin/session/pin", model="openai/b", ttl_s="", why="a test")
+    after = browser.see(page).text
+    held = browser.press(page, "/admin/session/hold", why="")
+    standing = browser.see(page).text
+    released = browser.press(page, "/admin/session/release")
+    ended = browser.press(page, "/admin/session/unpin")
+
+    assert {(each.status_code, each.headers["Location"]) for each in (moved, held, released, ended)} == {(303, page)}
+    assert '<code id="model">openai/b</code>' in after
+    assert ("held there" in after, "held there" in standing) == (False, True)
+    assert Api(address).get("/session", id="a/b", tenant="acme").json().get("session", {}).get("pinned") is not True
+
+
+def test_a_model_is_drained_by_a_form(address: str, browser: Browser) -> None:
+    drained = browser.press("/admin/models", "/admin/models/drain", now="true")
+    (first, _) = Api(address).get("/models").json()["models"]
+    undrained = browser.press("/admin/models", "/admin/models/undrain")
+
+    assert (drained.status_code, undrained.status_code) == (303, 303)
+    assert (first["state"], first["drain"]["who"], first["drain"]["now"]) == ("drained", "ada", True)
+    assert Api(address).get("/models").json()["models"][0]["state"] == "serving"
+
+
+def test_a_sessions_whole_id_finds_it_and_a_part_of_it_too(address: str, browser: Browser) -> None:
+    for name in ("one-session", "another-session"):
+        Api(address).post("/session/pin", id=name, model="a")
+
+    whole, part, none = (
+        browser.see(f"/admin/sessions?every=true&text={text}").text for text in ("one-session", "ession", "x")
+    )
+
+    assert (whole.count("one-session</code>"), whole.count("another-session</code>")) == (1, 0)
+    assert (part.count("one-session</code>"), part.count("another-session</code>")) == (1, 1)
+    assert "No session is found here." in none
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/admin/session?id=nobody", 404, "Nothing is known of"),
+        ("/admin/session?id=%3Cb%3Enobody", 404, "&lt;b&gt;nobody"),
+        ("/admin/session?id=%00", 400, "characters that it cannot have"),
+        ("/admin/session", 400, "missing required field"),
+        ("/admin/sessions?model=openai/unknown", 404, "openai/unknown"),
+        ("/admin/sessions?count=x", 400, "Expected"),
+        ("/admin/?span=week", 400, "Invalid"),
+    ],
+)
+def test_what_is_wrong_is_said_as_a_page(browser: Browser, path: str, status: int, words: str) -> None:
+    answer = browser.see(path)
+
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert words in answer.text
+    assert "<b>" not in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "status"),
+    [
+        ("pin", {"model": "openai/unknown"}, 404),
+        ("pin", {"model": ""}, 400),
+        ("pin", {"model": "openai/b", "ttl_s": "soon"}, 400),
+        ("pin", {"model": "openai/b", "nonsense": "1"}, 400),
+    ],
+)
+def test_a_form_that_cannot_be_done_changes_nothing(
+    address: str, browser: Browser, action: str, fields: dict[str, str], status: int
+) -> None:
+    Api(address).post("/session/pin", id="s", model="a")
+
+    answer = browser.press("/admin/session?id=s", f"/admin/session/{action}", **fields)
+
+    assert (answer.status_code, 'role="alert"' in answer.text) == (status, True)
+    assert Api(address).get("/session", id="s").json()["session"]["model"] == "openai/a"
+
+
+def test_while_redis_is_away_every_page_says_so(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path).start()
+    port = free_port()
+    with running(Pool(tmp_path, CONFIG, server.url, PLANO_ADMIN_TOKEN=TOKEN)) as pool:
+        pool.web(port)
+        browser = Browser(f"http://127.0.0.1:{port}")
+        browser.log_in()
+        server.stop()
+        answers = [browser.see(page) for page in PAGES]
+        asked = [Api(browser.address).get(path) for path in ("/sessions", "/models", "/pool", "/stats", "/pins")]
+
+    assert {answer.status_code for answer in (*answers, *asked)} == {503}
+    assert {answer.json()["error"]["type"] for answer in asked} == {"unavailable"}

@@ -1,0 +1,53 @@
+"""What the overview sums up is what Redis holds, and a minute that is over is asked for once."""
+
+from collections.abc import Sequence
+
+from shared.domain.stats import Sums
+from web.ops.history import DAY, HOUR, PoolHistory
+
+NOW = 1_000_000.0 * 60 + 30
+
+
+class Minutes:
+    """Keeps minutes, and which were asked for."""
+
+    def __init__(self) -> None:
+        self.kept: dict[int, Sums] = {}
+        self.asked: list[list[int]] = []
+
+    def read(self, minutes: Sequence[int]) -> dict[int, Sums]:
+        self.asked.append(list(minutes))
+        return {minute: self.kept[minute] for minute in minutes if minute in self.kept}
+
+
+def test_the_hour_and_the_day_are_summed_and_a_share_of_nothing_is_none() -> None:
+    minutes = Minutes()
+    minutes.kept = {
+        1_000_000: Sums(requests=10, pinned=9, decided=1, first_request_s=0.2, cost_usd=1.5),
+        1_000_000 - 30: Sums(requests=10, pinned=6, decided=3, first_request_s=0.2),
+        1_000_000 - 90: Sums(requests=100, errors=2),
+        1_000_000 - DAY: Sums(requests=1000),
+    }
+
+    found = PoolHistory(minutes, lambda: NOW).read(HOUR)
+    nothing = PoolHistory(None, lambda: NOW).read(DAY)
+
+    assert (found.hour.requests, found.hour.pinned_percent, found.hour.first_request_ms) == (20, 75.0, 100.0)
+    assert (found.day.requests, found.day.errors, found.day.cost_usd) == (120, 2, 1.5)
+    assert [point.requests for point in found.points] == [0] * 30 + [10] + [0] * 29
+    assert (nothing.day.requests, nothing.day.pinned_percent, len(nothing.points)) == (0, None, 96)
+
+
+def test_a_minute_that_is_over_is_read_once_and_the_last_ones_each_time() -> None:
+    minutes = Minutes()
+    minutes.kept = {1_000_000: Sums(requests=1), 1_000_000 - 10: Sums(requests=5)}
+    history = PoolHistory(minutes, lambda: NOW)
+
+    history.read(HOUR)
+    minutes.kept[1_000_000] = Sums(requests=2)
+    minutes.kept[1_000_000 - 2] = Sums(requests=7)
+    later = history.read(HOUR)
+
+    assert len(minutes.asked[0]) > DAY
+    assert minutes.asked[1] == [999_998, 999_999, 1_000_000]
+    assert later.hour.requests == 2 + 5 + 7
