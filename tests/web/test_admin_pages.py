@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import redis
 
+from shared.store.web_replicas import Replicas
+from tests.endpoints import connected
 from tests.fakes.ports import free_port
-from tests.harness import Pool, RedisServer, running
+from tests.harness import Pool, RedisServer, running, wait_until
 from tests.web.operators import CONFIG, TOKEN, Api, Browser
 
 PAGES = [
@@ -127,6 +129,41 @@ def test_a_form_that_cannot_be_done_changes_nothing(
 
     assert (answer.status_code, 'role="alert"' in answer.text) == (status, True)
     assert Api(address).get("/session", id="s").json()["session"]["model"] == "openai/a"
+
+
+def test_a_replica_with_another_config_and_a_pool_without_workers_stand_out(
+    redis_server: RedisServer, store: redis.Redis, tmp_path: Path
+) -> None:
+    port = free_port()
+    store.flushall()
+    with (
+        running(Pool(tmp_path, CONFIG, redis_server.url, PLANO_ADMIN_TOKEN=TOKEN)) as pool,
+        connected(redis_server.url) as client,
+    ):
+        pool.web(port)
+        browser = Browser(f"http://127.0.0.1:{port}")
+        browser.log_in()
+        alone = wait_until(lambda: _rows(browser), what="a heartbeat")
+        Replicas(client).renew("zz-1", {"address": "zz:1", "version": "0", "config": "0000"})
+        Replicas(client).renew("zz-2", {"address": "zz:2", "version": "0", "config": "0000"})
+        shown, queue = browser.see("/admin/replicas").text, browser.see("/admin/queue").text
+
+    assert [row for row in alone if "differs" in row] == []
+    assert "2 digests" in shown
+    assert [("zz-" in row, "differs" in row) for row in _rows_of(shown)] == [
+        (False, True),
+        (True, False),
+        (True, False),
+    ]
+    assert "No worker lives" in queue
+
+
+def _rows(browser: Browser) -> list[str]:
+    return _rows_of(browser.see("/admin/replicas").text)
+
+
+def _rows_of(page: str) -> list[str]:
+    return [row for row in page.split("<tr")[2:] if "No replica" not in row]
 
 
 def test_while_redis_is_away_every_page_says_so(tmp_path: Path) -> None:

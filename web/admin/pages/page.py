@@ -1,7 +1,6 @@
 """What all pages have in common: the login, the check of forms, the frame and the answer to errors."""
 
 import hmac
-import re
 from typing import Any
 from urllib.parse import quote
 
@@ -64,5 +63,5 @@ def _enter() -> ResponseReturnValue | None:
 def _refused(error: PlanoError) -> Response:
     """An error as a page."""
     info = info_of(error)
-    body = render("error.html", info=info, words=re.sub(r"_", " ", info.code or info.type))
+    body = render("error.html", info=info, words=(info.code or info.type).replace("_", " "))
     return Response(body, info.status, content_type="text/html; charset=utf-8")

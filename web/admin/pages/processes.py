@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from web.admin.operations import operations
 from web.admin.pages.page import render
+from web.services import current_services
 
 
 def install(bp: Blueprint) -> None:
@@ -18,10 +19,15 @@ def install(bp: Blueprint) -> None:
 def replicas() -> ResponseReturnValue:
     """The web processes; a config that differs from most stands out."""
     state = operations().pool.state()
-    return render("replicas.html", replicas=state.replicas, configs=state.configs, now=time.time())
+    return render("replicas.html", replicas=state.replicas, configs=state.configs, now=time.time(), alone=_alone())
 
 
 def queue() -> ResponseReturnValue:
     """The workers, and what waits for them."""
     state = operations().pool.state()
-    return render("queue.html", queue=state.queue, workers=state.workers, now=time.time())
+    return render("queue.html", queue=state.queue, workers=state.workers, now=time.time(), alone=_alone())
+
+
+def _alone() -> bool:
+    """Whether this process is the whole pool."""
+    return current_services().config.routing.session_cache.type == "memory"
