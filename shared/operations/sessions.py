@@ -23,7 +23,7 @@ AT_ONCE = 100
 LISTED = 1000
 """So many sessions an order has."""
 SCANNED = 500
-"""How many keys of Redis one look of a search passes; with a million sessions it takes Redis 4 ms."""
+"""How many keys of Redis one look of a search passes; with a million sessions it takes Redis a millisecond or two."""
 MOST_LOOKS = 40
 """How many looks one page of a search takes at most; a page may be empty, and the search still go on."""
 _TRIES = 5

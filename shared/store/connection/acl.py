@@ -9,7 +9,7 @@ COMMANDS = (
     "hget", "hset", "hsetnx", "hmget", "hgetall", "hexists", "hdel", "hincrby", "hincrbyfloat",
     # lists, sets and sorted sets: the queue and RQ's registries
     "rpush", "lrange", "lrem", "ltrim", "lmove", "blmove", "llen", "sadd", "srem", "smembers", "sismember",
-    "zadd", "zrem", "zcard", "zscore", "zrange", "zrevrange", "zrangebyscore", "zremrangebyscore", "zremrangebyrank",
+    "zadd", "zrem", "zcard", "zscore", "zrange", "zrangebyscore", "zremrangebyscore", "zremrangebyrank",
     "xadd",
     # results, transactions and scripts
     "publish", "subscribe", "unsubscribe", "multi", "exec", "discard", "watch", "unwatch",
