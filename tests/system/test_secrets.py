@@ -56,6 +56,7 @@ def test_nothing_planted_is_found_in_logs_traces_redis_metrics_or_errors(
         _ask(ports[0], "x" * 300),
         _ask(ports[0], "s", model=f"unknown/{'m'}"),
         _failing(ports[0], provider),
+        *_operated(f"http://127.0.0.1:{ports[0]}/admin"),
     ]
     metrics = requests.get(f"http://127.0.0.1:{ports[0]}/metrics", timeout=5).text
     wait_until(lambda: collector.named("settle"), what="the trace")
@@ -79,6 +80,17 @@ def _ask(port: int, session: str, *, key: str = CLIENT_KEY, **body: object) -> r
     content = {"messages": [{"role": "user", "content": f"{DEEP} {WORDS}"}], **body}
     headers = {"X-Model-Affinity": session, "Authorization": f"Bearer {key}", "Cookie": COOKIE}
     return requests.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=content, headers=headers, timeout=10)
+
+
+def _operated(admin: str) -> list[requests.Response]:
+    """An operator logs in, and asks by the API; once with the token in a wrong place."""
+    login = requests.post(f"{admin}/login", data={"token": ADMIN_TOKEN}, allow_redirects=False, timeout=30)
+    wrong = requests.post(f"{admin}/login", data={"token": ADMIN_TOKEN + "x"}, timeout=30)
+    header = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    asked = [requests.get(f"{admin}/api/v1/{path}", headers=header, timeout=30) for path in ("sessions", "nowhere")]
+    misplaced = requests.get(f"{admin}/api/v1/sessions", headers={"X-Api-Key": ADMIN_TOKEN}, timeout=30)
+    assert [answer.status_code for answer in (login, wrong, *asked, misplaced)] == [303, 403, 200, 404, 401]
+    return [login, wrong, *asked, misplaced]
 
 
 def _failing(port: int, provider: Provider) -> requests.Response:
