@@ -69,6 +69,13 @@ def test_who_is_not_logged_in_is_sent_to_the_login(address: str, store: redis.Re
     assert (also.status_code, also.headers["Location"], also.text) == (303, there.headers["Location"], there.text)
 
 
+def test_a_page_whose_login_has_ended_goes_to_the_login(address: str) -> None:
+    """Its live part would else become the form of the login."""
+    answer = requests.get(f"{address}/admin/models", headers={"HX-Request": "true"}, timeout=30)
+
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/admin/login?next=/admin/models")
+
+
 @pytest.mark.parametrize(("path", "fields"), CHANGES)
 def test_who_is_not_logged_in_changes_nothing(
     address: str, store: redis.Redis, path: str, fields: dict[str, str]

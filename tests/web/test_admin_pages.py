@@ -1,11 +1,14 @@
 """The operator's pages do all that they offer without JavaScript, and say what is wrong as a page."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
+from shared.domain.stats import Sums
+from shared.store.sessions.stats import StatsStore
 from shared.store.web_replicas import Replicas
 from tests.endpoints import connected
 from tests.fakes.ports import free_port
@@ -156,6 +159,27 @@ def test_a_replica_with_another_config_and_a_pool_without_workers_stand_out(
         (True, False),
     ]
     assert "No worker lives" in queue
+
+
+def test_a_switch_that_nobody_can_explain_is_told_first(
+    redis_server: RedisServer, store: redis.Redis, tmp_path: Path
+) -> None:
+    port = free_port()
+    store.flushall()
+    with (
+        running(Pool(tmp_path, CONFIG, redis_server.url, PLANO_ADMIN_TOKEN=TOKEN)) as pool,
+        connected(redis_server.url) as client,
+    ):
+        pool.web(port)
+        browser = Browser(f"http://127.0.0.1:{port}")
+        browser.log_in()
+        before = browser.see("/admin/").text
+        StatsStore(client).add(int(time.time() // 60), Sums(requests=7, pinned=6, unexplained=2))
+        after = browser.see("/admin/").text
+
+    assert "that no event explains" not in before
+    assert "2 switches of a model that no event explains" in after
+    assert "85.7 %" in after
 
 
 def _rows(browser: Browser) -> list[str]:

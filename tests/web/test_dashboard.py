@@ -189,6 +189,22 @@ def test_the_pages_are_gone_through_by_keyboard(browser: Chrome) -> None:
     assert names == ["Skip to the content", "Overview", "Sessions", "Models", "Replicas", "Queue", "Log out"]
 
 
+def test_a_page_that_cannot_be_renewed_says_so(browser: Chrome, stage: Stage) -> None:
+    """And is as it was when it can be again; when its login has ended it goes to the login."""
+    browser.get(f"{stage.address}/admin/replicas")
+    away = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.execute_cdp_cmd("Network.emulateNetworkConditions", away)
+    wait_until(lambda: browser.find_elements(By.CSS_SELECTOR, "main.stale"), within_s=_WITHIN_S, what="a word of it")
+    browser.execute_cdp_cmd("Network.emulateNetworkConditions", away | {"offline": False})
+    wait_until(lambda: not browser.find_elements(By.CSS_SELECTOR, "main.stale"), within_s=_WITHIN_S, what="a look")
+    browser.delete_all_cookies()
+    wait_until(lambda: "/admin/login" in browser.current_url, within_s=_WITHIN_S, what="the login")
+
+    assert complaints(browser) != []
+
+
 def test_the_charts_show_what_the_table_says(browser: Chrome, stage: Stage) -> None:
     for span, rows in (("hour", 60), ("day", 96)):
         browser.get(f"{stage.address}/admin/?span={span}")

@@ -51,7 +51,10 @@ def _enter() -> ResponseReturnValue | None:
     found = operator()
     if found is None:
         wanted = request.full_path.rstrip("?") if request.method == "GET" else "/admin/"
-        return redirect(f"/admin/login?next={quote(wanted, safe='/')}", 303)
+        login = f"/admin/login?next={quote(wanted, safe='/')}"
+        if "HX-Request" in request.headers:  # a part of a page cannot be replaced by the login
+            return Response(status=401, headers={"HX-Redirect": login})
+        return redirect(login, 303)
     g.operator = found
     if request.method == "POST":
         offered = request.form.get("csrf", "").encode("utf-8", "replace")
