@@ -17,10 +17,11 @@ from web.access_keys import Access
 from web.client_address import ClientAddress
 from web.dialects.fields.implicit import ImplicitSessions
 from web.dialects.fields.sessions import Sources
-from web.ops import heartbeat, metrics, usage
+from web.ops import gathered, heartbeat, metrics, pool_state, usage
 from web.ops.budgets import SessionBudgets
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
+from web.ops.pool_state import PoolState
 from web.ops.savings import Savings
 from web.ops.usage import UsageRecorder
 from web.proxy.cache_keys import CacheKeys, shared_secret
@@ -100,6 +101,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 *base.background,
                 Periodic(LOOK_EVERY_S, base.failover.look, "cooldowns"),
                 Periodic(usage.EVERY_S, recorder.publish, "usage"),
+                Periodic(gathered.EVERY_S, metrics.publish, "counters"),
+                Periodic(pool_state.EVERY_S, PoolState(base, metrics).look, "pool state"),
                 Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
                 Periodic(freed_memory.EVERY_S, freed_memory.give_back, "memory"),
             ),

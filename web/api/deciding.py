@@ -1,9 +1,12 @@
 """The decision for a request, within a limit that holds whatever goes wrong."""
 
+import time
+
 import gevent
 
 from shared.domain.decisions import Decision, RouteRequest
 from shared.errors import Overdue
+from web.ops import metrics
 from web.services import current_services
 
 _SPARE_S = 0.5
@@ -18,5 +21,9 @@ def decide(asked: RouteRequest) -> Decision:
     """
     services = current_services()
     limit_s = services.config.routing.decision_timeout_ms / 1000 + _SPARE_S
+    began = time.monotonic()
     with gevent.Timeout(limit_s, Overdue(f"no decision within {limit_s:.1f} s")):
-        return services.affinity.resolve(asked)
+        decision = services.affinity.resolve(asked)
+    if not decision.pinned:
+        metrics.waited(time.monotonic() - began)
+    return decision

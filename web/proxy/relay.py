@@ -130,6 +130,7 @@ class Relay:
                 return _with_steps(attempt.response, steps, kept=kept)
             failures.append(self._failure(attempt, name, within_s, time.monotonic() - began))
             self._failover.failed(failures[-1])
+            self._billing.failed(name, failures[-1].why)
             if attempt.response:
                 _give_up(refused)
                 refused = attempt.response
