@@ -1,0 +1,74 @@
+"""The rules for Prometheus, in Prometheus' own tool: each alert is silent in a healthy pool, and fires in its fault."""
+
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.harness import ROOT
+
+RULES = ROOT / "deploy/prometheus"
+FAULTS = ROOT / "tests/unit/alerts.test.yml"
+
+
+def _promtool(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    promtool = shutil.which("promtool")
+    if not promtool:
+        pytest.skip("promtool is not installed: it comes with Debian's package prometheus")
+    return subprocess.run(
+        [promtool, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def _rules(file: str) -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load((RULES / file).read_text())["groups"] for rule in group["rules"]]
+
+
+def test_prometheus_takes_its_files() -> None:
+    checked = _promtool("check", "config", "deploy/prometheus/prometheus.yml")
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"{len(_rules('alerts.yml'))} rules found" in checked.stdout
+
+
+def test_each_alert_fires_in_its_fault_and_in_no_healthy_pool() -> None:
+    tested = _promtool("test", "rules", str(FAULTS))
+
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_every_alert_has_a_fault_and_is_looked_for_in_the_healthy_pool() -> None:
+    healthy, *faults = yaml.safe_load(FAULTS.read_text())["tests"]
+    alerts = {rule["alert"] for rule in _rules("alerts.yml")}
+
+    fired = {each["alertname"] for fault in faults for each in fault["alert_rule_test"] if each.get("exp_alerts")}
+    silent = {each["alertname"] for each in healthy["alert_rule_test"] if not each.get("exp_alerts")}
+
+    assert fired == alerts
+    assert silent == alerts
+
+
+def test_every_recorded_series_is_used_and_every_used_one_is_recorded() -> None:
+    """A misspelt name would be an alert that never fires."""
+    recorded = {rule["record"] for rule in _rules("recording.yml")}
+    files = [RULES / "recording.yml", RULES / "alerts.yml", *(ROOT / "deploy/grafana").glob("*.json")]
+    said = {name for file in files for name in re.findall(r"\bjob\w*:\w+:\w+", file.read_text())}
+    expressions = [rule["expr"] for file in ("recording.yml", "alerts.yml") for rule in _rules(file)]
+    expressions += [file.read_text() for file in files[2:]]
+
+    unused = {name for name in recorded if not any(name in expression for expression in expressions)}
+
+    assert said == recorded
+    assert not unused
+
+
+def test_every_alert_says_what_it_means_and_has_a_row_in_the_documentation() -> None:
+    page = (ROOT / "docs/observability.md").read_text()
+
+    for rule in _rules("alerts.yml"):
+        assert rule["labels"]["severity"] in {"critical", "warning"}
+        assert rule["annotations"].keys() == {"summary", "description"}
+        assert f"`{rule['alert']}`" in page
