@@ -24,6 +24,10 @@ _TOKENS = Counter("plano_tokens_total", "Tokens that answers say they used", ["m
 _COST = Counter("plano_cost_usd_total", "What they cost by the prices of the cost source", ["model", "tenant"])
 _KEPT = Counter("plano_kept_usd_total", "What prompt caches kept from being paid", ["model", "tenant"])
 _LOST = Counter("plano_lost_usd_total", "What it cost that sessions left a warm prompt cache, by why", ["reason"])
+_RECORDS_DROPPED = Counter(
+    "plano_records_dropped_total", "Sessions whose records lack a second, since Redis did not take it"
+)
+_UNEXPLAINED = Counter("plano_unexplained_switch_total", "Sessions served by another model for no known reason")
 _UNSAVED = Counter("plano_savings_dropped_total", "Seconds whose costs Redis did not take for `plano savings`")
 _RESPONSES = Counter("plano_responses_total", "Answers to clients, by status; 499: the client had gone", ["code"])
 _BY_CODE: dict[int, Counter] = {}
@@ -121,6 +125,16 @@ def lost(reason: str, usd: float) -> None:
 def unsaved() -> None:
     """Count a second whose dollars `plano savings` does not know."""
     _UNSAVED.inc()
+
+
+def records_dropped(sessions: int) -> None:
+    """Count sessions whose last second is in no record."""
+    _RECORDS_DROPPED.inc(sessions)
+
+
+def unexplained_switch() -> None:
+    """Count a session that was served by another model although no event says why."""
+    _UNEXPLAINED.inc()
 
 
 def described(version: str, config: str) -> None:
