@@ -15,8 +15,6 @@ _GATHERED = Gathered()
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 _DEGRADED = Counter("plano_degraded_total", "Requests for which a part of the pool was away", ["part"])
-for _part in ("redis", "queue", "router"):
-    _DEGRADED.labels(_part)  # a counter that begins at 1 has never risen, for Prometheus
 _UNREADABLE = Counter("plano_unreadable_total", "Values in Redis that could not be used, by kind", ["kind"])
 _DECISIONS = Counter("plano_decisions_total", "Decisions, by what made them: pin, route, own model", ["by"])
 _BY_PIN, _BY_ROUTE, _BY_OWN = map(_DECISIONS.labels, ("pin", "route", "own"))
@@ -43,6 +41,12 @@ _DROPPED = Counter("plano_dropped_reasoning_total", "Requests sent without anoth
 _BROKEN = Counter(
     "plano_broken_pins_total", "Answers whose model could not read its conversation's reasoning", ["model"]
 )
+
+# For Prometheus a series that begins at 1 has never risen: it must have been there before.
+for _part in ("redis", "queue", "router"):
+    _DEGRADED.labels(_part)
+for _reason in ("move", "borrow", "redecision", "outage"):
+    _LOST.labels(_reason)
 
 # What each process sees of the pool: one of those that live speaks for all.
 _NEWEST: Final = "livemostrecent"
