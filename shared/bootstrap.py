@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from shared import tracing
+import msgspec
+
+from shared import otlp_metrics, tracing
 from shared.config import Config, load
 from shared.config.sections import HALF_LIFE_S, OBSERVED, MetricSource
 from shared.domain.money.savings import HOUR_S
@@ -68,7 +70,8 @@ def web(
     config = load(settings.config, env)
     traces = tracing.build(config.tracing, env)
     if config.routing.session_cache.type == "memory":
-        return _memory_web(settings, config, recorder, traces, in_place())
+        made = _memory_web(settings, config, recorder, traces, in_place())
+        return msgspec.structs.replace(made, operations=otlp_metrics.build(env))
     pins_endpoint, queue_endpoint = _endpoints(settings, config)
     pins_redis, queue_redis = pins_endpoint.client(StoreDown), queue_endpoint.client(QueueDown)
     renewed_ttl_s = None if config.routing.session_ttl_mode == "fixed" else config.routing.session_ttl_seconds
@@ -100,6 +103,7 @@ def web(
         ledger=SavingsStore(pins_redis, unreadable) if _priced(config) else None,
         budgets=_budgets(config, pins_redis, unreadable),
         tracing=traces,
+        operations=otlp_metrics.build(env),
     )
 
 
@@ -196,6 +200,7 @@ def _memory_web(
         ledger=None,
         budgets=None,
         tracing=traces,
+        operations=None,
     )
 
 

@@ -6,6 +6,7 @@ from typing import cast
 import msgspec
 from flask import current_app
 
+from shared import otlp_metrics
 from shared.config import Config
 from shared.periodic import Periodic
 from shared.process_objects import AdminPins, Background, Responses, WebBase
@@ -25,6 +26,7 @@ from web.ops.pool_state import PoolState
 from web.ops.savings import Savings
 from web.ops.usage import UsageRecorder
 from web.proxy.cache_keys import CacheKeys, shared_secret
+from web.proxy.exchanges import Exchanges
 from web.proxy.providers import upstream
 from web.proxy.providers.upstream import Upstream
 from web.proxy.relay import Relay
@@ -90,7 +92,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 providers,
                 base.failover,
                 usage=recorder,
-                traces=base.tracing,
+                exchanges=Exchanges(base.tracing, base.operations),
                 cache_keys=CacheKeys(secret),
                 tenant_header=access.tenant_header,
             ),
@@ -102,6 +104,11 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 Periodic(LOOK_EVERY_S, base.failover.look, "cooldowns"),
                 Periodic(usage.EVERY_S, recorder.publish, "usage"),
                 Periodic(gathered.EVERY_S, metrics.publish, "counters"),
+                *(
+                    [Periodic(otlp_metrics.EVERY_S, base.operations.publish, "OTLP metrics")]
+                    if base.operations
+                    else ()
+                ),
                 Periodic(pool_state.EVERY_S, PoolState(base, metrics).look, "pool state"),
                 Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
                 Periodic(freed_memory.EVERY_S, freed_memory.give_back, "memory"),
