@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from shared import otlp_metrics, tracing
+from shared import tracing
 from shared.config import Config, load
 from shared.config.sections import HALF_LIFE_S, OBSERVED, MetricSource
 from shared.domain.money.savings import HOUR_S
@@ -17,6 +17,7 @@ from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.memory.quotas import MemorySessionQuota
 from shared.memory.response_models import MemoryResponses
+from shared.otlp import metrics as otlp
 from shared.periodic import Periodic
 from shared.process_objects import BuildInPlace, ClockBase, NoMetrics, ViewBase, WebBase, WorkerBase
 from shared.routing.affinity import Affinity
@@ -71,7 +72,7 @@ def web(
     traces = tracing.build(config.tracing, env)
     if config.routing.session_cache.type == "memory":
         made = _memory_web(settings, config, recorder, traces, in_place())
-        return msgspec.structs.replace(made, operations=otlp_metrics.build(env))
+        return msgspec.structs.replace(made, operations=otlp.build(env))
     pins_endpoint, queue_endpoint = _endpoints(settings, config)
     pins_redis, queue_redis = pins_endpoint.client(StoreDown), queue_endpoint.client(QueueDown)
     renewed_ttl_s = None if config.routing.session_ttl_mode == "fixed" else config.routing.session_ttl_seconds
@@ -103,7 +104,7 @@ def web(
         ledger=SavingsStore(pins_redis, unreadable) if _priced(config) else None,
         budgets=_budgets(config, pins_redis, unreadable),
         tracing=traces,
-        operations=otlp_metrics.build(env),
+        operations=otlp.build(env),
     )
 
 

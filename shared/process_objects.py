@@ -14,7 +14,7 @@ from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.messages import DecisionRequest, DecisionResult
-from shared.otlp_metrics import OtlpMetrics
+from shared.otlp.metrics import OtlpMetrics
 from shared.outgoing import Outgoing
 from shared.routing.affinity import Affinity
 from shared.routing.failover import Failover

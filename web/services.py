@@ -6,8 +6,8 @@ from typing import cast
 import msgspec
 from flask import current_app
 
-from shared import otlp_metrics
 from shared.config import Config
+from shared.otlp import metrics as otlp
 from shared.periodic import Periodic
 from shared.process_objects import AdminPins, Background, Responses, WebBase
 from shared.routing.affinity import Affinity
@@ -104,11 +104,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 Periodic(LOOK_EVERY_S, base.failover.look, "cooldowns"),
                 Periodic(usage.EVERY_S, recorder.publish, "usage"),
                 Periodic(gathered.EVERY_S, metrics.publish, "counters"),
-                *(
-                    [Periodic(otlp_metrics.EVERY_S, base.operations.publish, "OTLP metrics")]
-                    if base.operations
-                    else ()
-                ),
+                *([Periodic(otlp.EVERY_S, base.operations.publish, "OTLP metrics")] if base.operations else ()),
                 Periodic(pool_state.EVERY_S, PoolState(base, metrics).look, "pool state"),
                 Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
                 Periodic(freed_memory.EVERY_S, freed_memory.give_back, "memory"),

@@ -65,3 +65,10 @@ def test_every_alert_says_what_it_means_and_has_a_row_in_the_documentation() -> 
         assert rule["labels"]["severity"] in {"critical", "warning"}
         assert rule["annotations"].keys() == {"summary", "description"}
         assert f"`{rule['alert']}`" in page
+
+
+def test_the_documentation_has_every_metric_and_no_other() -> None:
+    page = (ROOT / "docs/observability.md").read_text()
+    declared = set(re.findall(r'"(plano_\w+)"', (ROOT / "web/ops/metrics.py").read_text()))
+
+    assert set(re.findall(r"^\| `(plano_\w+)` \|", page, re.MULTILINE)) == declared

@@ -1,6 +1,6 @@
 """Numbers that requests add to. They reach their counters once a second.
 
-A counter that several processes share is in a file, and takes 3 µs each time; an addition here takes a tenth of it.
+A counter that several processes share is in a file; an addition here takes a tenth of the time.
 """
 
 from bisect import bisect_left
@@ -41,7 +41,7 @@ class _Series(msgspec.Struct, frozen=True):
 
 
 class GatheredHistogram:
-    """A histogram by one label. prometheus_client's own takes one value at a time, and 7 µs for it.
+    """A histogram by one label. prometheus_client's own takes one value at a time, in ten times the time.
 
     It is kept in counters, one a bucket; `Exposed` makes a histogram of them.
     """

@@ -8,7 +8,7 @@ import hashlib
 from shared.domain.catalog import Model
 from shared.domain.money import Usage
 from shared.domain.sessions import Session
-from shared.otlp_metrics import tokens_of
+from shared.otlp.metrics import tokens_of
 
 _PROVIDERS = {
     "azure_openai": "azure.ai.openai",

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from shared.domain.catalog import Model
 from shared.domain.decisions import RouteRequest
 from shared.domain.money import Usage
-from shared.otlp_metrics import Operation, Operations
+from shared.otlp.metrics import Operation, Operations
 from shared.tracing import Span, Tracing
 from web.dialects.dialect import AnswerReader
 from web.ops import gen_ai, tracing

@@ -1,6 +1,6 @@
 """Metrics over OTLP, as OpenTelemetry names those of generative AI; off unless the environment asks for them.
 
-An answer is noted as it is, and reaches the histograms within a second: the SDK takes 10 µs for each value.
+An answer is noted as it is, and reaches the histograms within a second, beside the requests.
 """
 
 import logging
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from shared import otlp
 from shared.domain.money import Usage
+from shared.otlp import environment
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Histogram
@@ -98,8 +98,8 @@ def tokens_of(usage: Usage | None) -> dict[str, int]:
 def build(env: Mapping[str, str]) -> OtlpMetrics | None:
     """What measures, if OTEL_METRICS_EXPORTER is `otlp`, or an address for metrics alone is named."""
     wanted = env.get("OTEL_METRICS_EXPORTER", "")
-    asked = otlp.has_endpoint("METRICS", env, shared=wanted == "otlp") and wanted in {"", "otlp"}
-    return OtlpMetrics(env) if asked and not otlp.is_disabled(env) else None
+    asked = environment.has_endpoint("METRICS", env, shared=wanted == "otlp") and wanted in {"", "otlp"}
+    return OtlpMetrics(env) if asked and not environment.is_disabled(env) else None
 
 
 def _histograms(env: Mapping[str, str]) -> _Histograms:
@@ -109,7 +109,7 @@ def _histograms(env: Mapping[str, str]) -> _Histograms:
 
     # Otherwise the exporter would log each batch that fails.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-    resource = Resource.create({"service.name": otlp.service(env)})
+    resource = Resource.create({"service.name": environment.service(env)})
     meter = MeterProvider([PeriodicExportingMetricReader(_exporter(env))], resource=resource).get_meter("plano")
 
     def histogram(name: str, unit: str, text: str, bounds: tuple[float, ...]) -> "Histogram":
@@ -126,11 +126,11 @@ def _histograms(env: Mapping[str, str]) -> _Histograms:
 
 def _exporter(env: Mapping[str, str]) -> "MetricExporter":
     """Its address it reads, as all other settings, from OTEL_*."""
-    if otlp.protocol("METRICS", env) == "grpc":
+    if environment.protocol("METRICS", env) == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc import metric_exporter as over_grpc  # noqa: PLC0415
 
-        otlp.prepare_grpc()
-        return over_grpc.OTLPMetricExporter(timeout=otlp.EXPORT_S)
+        environment.prepare_grpc()
+        return over_grpc.OTLPMetricExporter(timeout=environment.EXPORT_S)
     from opentelemetry.exporter.otlp.proto.http import metric_exporter as over_http  # noqa: PLC0415
 
-    return over_http.OTLPMetricExporter(timeout=otlp.EXPORT_S)
+    return over_http.OTLPMetricExporter(timeout=environment.EXPORT_S)
