@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import msgspec
-
 from shared import tracing
 from shared.config import Config, load
 from shared.config.sections import HALF_LIFE_S, OBSERVED, MetricSource
@@ -17,7 +15,6 @@ from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.memory.quotas import MemorySessionQuota
 from shared.memory.response_models import MemoryResponses
-from shared.otlp import metrics as otlp
 from shared.periodic import Periodic
 from shared.process_objects import BuildInPlace, ClockBase, NoMetrics, ViewBase, WebBase, WorkerBase
 from shared.routing.affinity import Affinity
@@ -71,8 +68,7 @@ def web(
     config = load(settings.config, env)
     traces = tracing.build(config.tracing, env)
     if config.routing.session_cache.type == "memory":
-        made = _memory_web(settings, config, recorder, traces, in_place())
-        return msgspec.structs.replace(made, operations=otlp.build(env))
+        return _memory_web(settings, config, recorder, traces, in_place())
     pins_endpoint, queue_endpoint = _endpoints(settings, config)
     pins_redis, queue_redis = pins_endpoint.client(StoreDown), queue_endpoint.client(QueueDown)
     renewed_ttl_s = None if config.routing.session_ttl_mode == "fixed" else config.routing.session_ttl_seconds
@@ -104,7 +100,6 @@ def web(
         ledger=SavingsStore(pins_redis, unreadable) if _priced(config) else None,
         budgets=_budgets(config, pins_redis, unreadable),
         tracing=traces,
-        operations=otlp.build(env),
     )
 
 
@@ -201,7 +196,6 @@ def _memory_web(
         ledger=None,
         budgets=None,
         tracing=traces,
-        operations=None,
     )
 
 

@@ -14,7 +14,6 @@ from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.messages import DecisionRequest, DecisionResult
-from shared.otlp.metrics import OtlpMetrics
 from shared.outgoing import Outgoing
 from shared.routing.affinity import Affinity
 from shared.routing.failover import Failover
@@ -107,8 +106,6 @@ class WebBase(msgspec.Struct, frozen=True, kw_only=True):
     budgets: BudgetStore | None
     """None: no session may change its model when it pays."""
     tracing: Tracing
-    operations: OtlpMetrics | None
-    """None: nothing is measured over OTLP."""
     failover: Failover
     prices: Metrics
     latencies: Latencies | None

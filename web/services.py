@@ -8,6 +8,7 @@ from flask import current_app
 
 from shared.config import Config
 from shared.otlp import metrics as otlp
+from shared.otlp.metrics import OtlpMetrics
 from shared.periodic import Periodic
 from shared.process_objects import AdminPins, Background, Responses, WebBase
 from shared.routing.affinity import Affinity
@@ -56,8 +57,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """To be started once in each process that serves."""
 
     @classmethod
-    def of(cls, base: WebBase) -> "Services":
-        """The services of a web process, made from its base."""
+    def of(cls, base: WebBase, otlp_metrics: OtlpMetrics | None) -> "Services":
+        """The services of a web process, made from its base; without `otlp_metrics` nothing is measured over OTLP."""
         config = base.config
         recorder = UsageRecorder(
             metrics,
@@ -92,7 +93,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 providers,
                 base.failover,
                 usage=recorder,
-                exchanges=Exchanges(base.tracing, base.operations),
+                exchanges=Exchanges(base.tracing, otlp_metrics),
                 cache_keys=CacheKeys(secret),
                 tenant_header=access.tenant_header,
             ),
@@ -104,7 +105,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 Periodic(LOOK_EVERY_S, base.failover.look, "cooldowns"),
                 Periodic(usage.EVERY_S, recorder.publish, "usage"),
                 Periodic(gathered.EVERY_S, metrics.publish, "counters"),
-                *([Periodic(otlp.EVERY_S, base.operations.publish, "OTLP metrics")] if base.operations else ()),
+                *([Periodic(otlp.EVERY_S, otlp_metrics.publish, "OTLP metrics")] if otlp_metrics else ()),
                 Periodic(pool_state.EVERY_S, PoolState(base, metrics).look, "pool state"),
                 Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
                 Periodic(freed_memory.EVERY_S, freed_memory.give_back, "memory"),

@@ -27,7 +27,7 @@ _SECONDS = tuple(0.01 * 2**power for power in range(14))
 _FIRST_TOKEN = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
 
-class Operation(msgspec.Struct, frozen=True):
+class Inference(msgspec.Struct, frozen=True):
     """A request to a model that has ended."""
 
     facts: dict[str, str]
@@ -38,29 +38,29 @@ class Operation(msgspec.Struct, frozen=True):
     usage: Usage | None = None
 
 
-class Operations(Protocol):
+class Inferences(Protocol):
     """Measures requests to models."""
 
-    def note(self, operation: Operation) -> None:
+    def note(self, inference: Inference) -> None:
         """Measure one within a second."""
 
 
 class OtlpMetrics:
-    """Notes operations, and measures them when it is told to.
+    """Notes requests, and measures them when it is told to.
 
     The exporter is made at the first one, since it has a thread and a server forks after this object is built.
     """
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
-        self._noted: list[Operation] = []
+        self._noted: list[Inference] = []
         self._made: _Histograms | None = None
         self._lock = threading.Lock()
 
-    def note(self, operation: Operation) -> None:
-        """Measure an operation within a second."""
+    def note(self, inference: Inference) -> None:
+        """Measure a request within a second."""
         if len(self._noted) < MOST_NOTED:
-            self._noted.append(operation)
+            self._noted.append(inference)
 
     def publish(self) -> None:
         """Measure what was noted."""
@@ -69,8 +69,8 @@ class OtlpMetrics:
             return
         with self._lock:
             self._made = self._made or _histograms(self._env)
-        for operation in noted:
-            self._made.record(operation)
+        for inference in noted:
+            self._made.record(inference)
 
 
 class _Histograms(msgspec.Struct, frozen=True):
@@ -78,12 +78,12 @@ class _Histograms(msgspec.Struct, frozen=True):
     duration: "Histogram"
     first_token: "Histogram"
 
-    def record(self, operation: Operation) -> None:
-        facts = operation.facts
-        self.duration.record(operation.took_s, facts)
-        if operation.first_token_s is not None:
-            self.first_token.record(operation.first_token_s, facts)
-        for kind, count in tokens_of(operation.usage).items():
+    def record(self, inference: Inference) -> None:
+        facts = inference.facts
+        self.duration.record(inference.took_s, facts)
+        if inference.first_token_s is not None:
+            self.first_token.record(inference.first_token_s, facts)
+        for kind, count in tokens_of(inference.usage).items():
             self.tokens.record(count, {**facts, "gen_ai.token.type": kind})
 
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from shared.domain.catalog import Model
 from shared.domain.decisions import RouteRequest
 from shared.domain.money import Usage
-from shared.otlp.metrics import Operation, Operations
+from shared.otlp.metrics import Inference, Inferences
 from shared.tracing import Span, Tracing
 from web.dialects.dialect import AnswerReader
 from web.ops import gen_ai, tracing
@@ -33,14 +33,14 @@ class Exchange(Protocol):
 class Exchanges:
     """Makes one for each attempt."""
 
-    def __init__(self, traces: Tracing, operations: Operations | None) -> None:
-        """Without `operations` nothing is measured."""
+    def __init__(self, traces: Tracing, inferences: Inferences | None) -> None:
+        """Without `inferences` nothing is measured."""
         self._traces = traces
-        self._operations = operations
+        self._inferences = inferences
 
     def begun(self, model: Model, route: RouteRequest, asked: Asked, environ: dict[str, Any]) -> Exchange:
         """The exchange of a request that is about to be sent."""
-        if not self._traces.on and self._operations is None:
+        if not self._traces.on and self._inferences is None:
             return _Unheard(route.trace.traceparent)
         operation = gen_ai.operation_of(asked.dialect.name, asked.suffix, asked.method)
         facts = gen_ai.facts_of(operation, model) if operation else {}
@@ -48,7 +48,7 @@ class Exchanges:
         if route.session:
             noted["gen_ai.conversation.id"] = gen_ai.conversation_of(route.session)
         span = self._traces.start("llm.upstream", route.trace.traceparent, noted)
-        return _Heard(span, environ, facts, self._operations if operation else None)
+        return _Heard(span, environ, facts, self._inferences if operation else None)
 
 
 class _Unheard:
@@ -66,13 +66,13 @@ class _Heard:
     """One that has a span, and is measured if it asks a model."""
 
     def __init__(
-        self, span: Span, environ: dict[str, Any], facts: dict[str, str], operations: Operations | None
+        self, span: Span, environ: dict[str, Any], facts: dict[str, str], inferences: Inferences | None
     ) -> None:
         self.traceparent = span.traceparent
         self._span = span
         self._environ = environ
         self._facts = facts
-        self._operations = operations
+        self._inferences = inferences
         self._began = time.monotonic()
 
     def failed(self, outcome: str) -> None:
@@ -103,7 +103,7 @@ class _Heard:
         self._measure(None, first_byte_s if streamed else None, usage)
 
     def _measure(self, error: str | None, first_token_s: float | None = None, usage: Usage | None = None) -> None:
-        if self._operations:
+        if self._inferences:
             facts = {**self._facts, "error.type": error} if error else self._facts
             took_s = time.monotonic() - self._began
-            self._operations.note(Operation(facts, took_s, first_token_s, usage))
+            self._inferences.note(Inference(facts, took_s, first_token_s, usage))
