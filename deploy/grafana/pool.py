@@ -165,11 +165,12 @@ _PARTS = Row(
             ),
         ),
         Panel(
-            title="Values in Redis that could not be used",
-            says="Something else writes to our keys; the log says to which.",
+            title="Unusable values, and records that are lost",
+            says="By kind: something else writes to our keys; the log says to which. Records: Redis took no write.",
             unit=Unit.PER_SECOND,
             queries=(
                 Query('sum by (kind) (rate(plano_unreadable_total{job="$job"}[$__rate_interval]))', "{{kind}}"),
+                Query('sum(rate(plano_records_dropped_total{job="$job"}[$__rate_interval]))', "records"),
             ),
         ),
         Panel(
