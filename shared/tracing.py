@@ -12,16 +12,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol, Self
 
 from shared.config.sections import Tracing as Wanted
+from shared.otlp import environment
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span as OtelSpan
     from opentelemetry.trace import Tracer
-
-SERVICE = "plano"
-_EXPORT_S = 2  # a process that stops waits no longer than this for a collector that is down
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 Facts = Mapping[str, str | int | float | bool]
 
@@ -175,39 +171,33 @@ class Otlp:
         # Otherwise the exporters would log each batch that fails, once a second while the collector is away.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         share = sampling.TraceIdRatioBased(self._wanted.random_sampling / 100)
-        name = self._env.get("OTEL_SERVICE_NAME", SERVICE)
-        provider = TracerProvider(
-            sampler=sampling.ParentBased(share), resource=Resource.create({"service.name": name})
-        )
+        resource = Resource.create({"service.name": environment.service(self._env)})
+        provider = TracerProvider(sampler=sampling.ParentBased(share), resource=resource)
         provider.add_span_processor(BatchSpanProcessor(self._exporter(), schedule_delay_millis=1000))
         return provider.get_tracer("plano")
 
     def _exporter(self) -> "SpanExporter":
         endpoint = self._wanted.opentracing_grpc_endpoint
-        protocol = next((self._env[name] for name in _PROTOCOLS if self._env.get(name)), "")
+        protocol = environment.protocol("TRACES", self._env)
         if protocol == "grpc" or (endpoint and not protocol):
             return _grpc_exporter(endpoint)
         from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
 
         # Without an address it reads the address, as all other settings, from OTEL_*.
         address = f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None
-        return trace_exporter.OTLPSpanExporter(address, timeout=_EXPORT_S)
+        return trace_exporter.OTLPSpanExporter(address, timeout=environment.EXPORT_S)
 
 
 def _grpc_exporter(endpoint: str | None) -> "SpanExporter":
-    from gevent import monkey  # noqa: PLC0415 - only those who trace pay for it
-    from opentelemetry.exporter.otlp.proto.grpc import trace_exporter  # noqa: PLC0415
+    from opentelemetry.exporter.otlp.proto.grpc import trace_exporter  # noqa: PLC0415 - only those who trace pay for it
 
-    if monkey.is_module_patched("socket"):
-        from grpc.experimental import gevent as grpc_gevent  # noqa: PLC0415 - gRPC would block the whole process
-
-        grpc_gevent.init_gevent()
+    environment.prepare_grpc()
     insecure = endpoint.startswith("http://") if endpoint else None
-    return trace_exporter.OTLPSpanExporter(endpoint=endpoint, insecure=insecure, timeout=_EXPORT_S)
+    return trace_exporter.OTLPSpanExporter(endpoint=endpoint, insecure=insecure, timeout=environment.EXPORT_S)
 
 
 def build(wanted: Wanted, env: Mapping[str, str]) -> Tracing:
     """Tracing as the config and the OTEL_* variables ask for it."""
-    asked = wanted.opentracing_grpc_endpoint or any(env.get(name) for name in _ENDPOINTS)
-    disabled = env.get("OTEL_SDK_DISABLED", "").lower() == "true" or wanted.random_sampling == 0
+    asked = wanted.opentracing_grpc_endpoint or environment.has_endpoint("TRACES", env)
+    disabled = environment.is_disabled(env) or wanted.random_sampling == 0
     return Otlp(wanted, env) if asked and not disabled else OFF

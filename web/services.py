@@ -8,6 +8,8 @@ from flask import current_app
 
 from shared.config import Config
 from shared.operations.build import Operations
+from shared.otlp import metrics as otlp
+from shared.otlp.metrics import OtlpMetrics
 from shared.periodic import Periodic
 from shared.process_objects import AdminPins, Background, Responses, WebBase
 from shared.routing.affinity import Affinity
@@ -18,17 +20,19 @@ from web.access_keys import Access
 from web.client_address import ClientAddress
 from web.dialects.fields.implicit import ImplicitSessions
 from web.dialects.fields.sessions import Sources
-from web.ops import heartbeat, metrics, usage
+from web.ops import heartbeat, metrics, pool_state, usage
 from web.ops.budgets import SessionBudgets
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
 from web.ops.history import PoolHistory
+from web.ops.pool_state import PoolState
 from web.ops.pool_stats import PoolStats
 from web.ops.savings import Savings
 from web.ops.sessions.records import SessionRecords
 from web.ops.sessions.watch import SwitchWatch
 from web.ops.usage import UsageRecorder
 from web.proxy.cache_keys import CacheKeys, shared_secret
+from web.proxy.exchanges import Exchanges
 from web.proxy.providers import upstream
 from web.proxy.providers.upstream import Upstream
 from web.proxy.relay import Relay
@@ -71,8 +75,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             share()
 
     @classmethod
-    def of(cls, base: WebBase) -> "Services":
-        """The services of a web process, made from its base."""
+    def of(cls, base: WebBase, otlp_metrics: OtlpMetrics | None) -> "Services":
+        """The services of a web process, made from its base; without `otlp_metrics` nothing is measured over OTLP."""
         config = base.config
         stats = PoolStats(base.stats)
         watch = SwitchWatch(base.records, metrics, stats, config.routing.session_ttl_seconds)
@@ -88,7 +92,12 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             models=[model.name for model in config.catalog.models],
             tenants=[name for key in config.access_keys for name in (key.tenant, *(key.tenants or ())) if name],
         )
-        shared = {"usage": recorder.publish, "records": records.flush, "stats": stats.flush}
+        shared = {
+            "usage": recorder.publish,
+            "records": records.flush,
+            "stats": stats.flush,
+            "counters": metrics.publish,
+        }
         access = Access(
             config.access_keys,
             config.routing.session_cache.tenant_header,
@@ -112,9 +121,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 providers,
                 base.failover,
                 usage=recorder,
+                exchanges=Exchanges(base.tracing, otlp_metrics),
                 records=records,
                 stats=stats,
-                traces=base.tracing,
                 cache_keys=CacheKeys(secret),
                 tenant_header=access.tenant_header,
             ),
@@ -130,6 +139,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 *base.background,
                 Periodic(LOOK_EVERY_S, base.failover.look, "cooldowns"),
                 *(Periodic(usage.EVERY_S, share, name) for name, share in shared.items()),
+                *([Periodic(otlp.EVERY_S, otlp_metrics.publish, "OTLP metrics")] if otlp_metrics else ()),
+                Periodic(pool_state.EVERY_S, PoolState(base, metrics).look, "pool state"),
                 Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
                 Periodic(freed_memory.EVERY_S, freed_memory.give_back, "memory"),
             ),

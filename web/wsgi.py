@@ -4,6 +4,7 @@ import os
 from pkgutil import resolve_name
 
 from shared import bootstrap
+from shared.otlp.metrics import build as metrics_over_otlp
 from shared.settings import Settings
 from web.app import create_app
 from web.ops import metrics
@@ -13,5 +14,5 @@ from web.services import Services
 base = bootstrap.web(
     Settings.from_env(os.environ), os.environ, metrics, lambda: resolve_name("workers.in_place:build")
 )
-services = Services.of(base)
+services = Services.of(base, metrics_over_otlp(os.environ))
 app = create_app(services)

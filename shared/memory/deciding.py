@@ -42,6 +42,10 @@ class DecisionsInPlace:
         """One: this process itself."""
         return 1
 
+    def waiting(self) -> int:
+        """None: a decision begins at once."""
+        return 0
+
     def _started(self, request: DecisionRequest) -> Future[DecisionResult]:
         result = self._under_way.get(request.session) if request.session else None
         if result is None:

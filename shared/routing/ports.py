@@ -35,6 +35,9 @@ class Decisions(Protocol):
     def workers(self) -> int:
         """How many processes decide; raises Away."""
 
+    def waiting(self) -> int:
+        """How many jobs nobody has begun; raises Away."""
+
 
 class Recorder(Protocol):
     """Counts what happens."""

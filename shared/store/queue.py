@@ -92,6 +92,10 @@ class DecisionQueue:
         """How many worker processes live; raises QueueDown."""
         return self._workers.count()
 
+    def waiting(self) -> int:
+        """How many jobs no worker has taken yet; raises QueueDown."""
+        return int(self._queue.count)
+
     def start(self) -> None:
         """Ask at once what RQ asks before its first job, and begin to look whether there are workers."""
         with contextlib.suppress(QueueDown):  # then the first job asks

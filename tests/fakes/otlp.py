@@ -1,4 +1,4 @@
-"""A stand-in for an OpenTelemetry collector: takes traces over HTTP and over gRPC and decodes them."""
+"""A stand-in for an OpenTelemetry collector: takes traces and metrics over HTTP and over gRPC and decodes them."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
@@ -26,16 +27,31 @@ class Span:
     attributes: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Series:
+    """One series of a histogram, as it was exported last."""
+
+    name: str
+    unit: str
+    attributes: dict[str, Any]
+    count: int
+    sum: float
+
+
 class Collector(StandIn):
-    """Takes `POST /v1/traces`; `grpc()` listens for gRPC as well."""
+    """Takes `POST /v1/traces` and `/v1/metrics`; `grpc()` listens for gRPC as well."""
 
     def __init__(self, port: int = 0) -> None:
         super().__init__(port)
         self.spans: list[Span] = []
+        self.series: list[Series] = []
 
     def respond(self, request: Request) -> Answer:
-        """Keep the spans of a protobuf request."""
-        self._keep(trace_service_pb2.ExportTraceServiceRequest.FromString(request.body))
+        """Keep what a protobuf request brings."""
+        if request.path.endswith("/metrics"):
+            self._measure(metrics_service_pb2.ExportMetricsServiceRequest.FromString(request.body))
+        else:
+            self._keep(trace_service_pb2.ExportTraceServiceRequest.FromString(request.body))
         return Answer(headers=(("content-type", "application/x-protobuf"),))
 
     @contextmanager
@@ -43,6 +59,7 @@ class Collector(StandIn):
         """Listen for gRPC too; yields the address."""
         server = grpc.server(ThreadPoolExecutor(2))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Service(self), server)  # type: ignore[no-untyped-call]
+        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(_Metrics(self), server)  # type: ignore[no-untyped-call]
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         try:
@@ -53,6 +70,26 @@ class Collector(StandIn):
     def named(self, name: str) -> list[Span]:
         """The spans whose name begins so."""
         return [span for span in tuple(self.spans) if span.name.startswith(name)]
+
+    def _measure(self, request: metrics_service_pb2.ExportMetricsServiceRequest) -> None:
+        """Counts and sums are those since the process began, so the last export stands for all."""
+        metrics = [
+            metric
+            for resource in request.resource_metrics
+            for each in resource.scope_metrics
+            for metric in each.metrics
+        ]
+        self.series = [
+            Series(
+                name=metric.name,
+                unit=metric.unit,
+                attributes={pair.key: _value(pair.value) for pair in point.attributes},
+                count=point.count,
+                sum=point.sum,
+            )
+            for metric in metrics
+            for point in metric.histogram.data_points
+        ]
 
     def _keep(self, request: trace_service_pb2.ExportTraceServiceRequest) -> None:
         for resource in request.resource_spans:
@@ -82,6 +119,19 @@ class _Service(trace_service_pb2_grpc.TraceServiceServicer):
         del context
         self._collector._keep(request)
         return trace_service_pb2.ExportTraceServiceResponse()
+
+
+class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def Export(  # noqa: N802 - the protocol's name
+        self, request: metrics_service_pb2.ExportMetricsServiceRequest, context: Any
+    ) -> metrics_service_pb2.ExportMetricsServiceResponse:
+        """Keep the series."""
+        del context
+        self._collector._measure(request)
+        return metrics_service_pb2.ExportMetricsServiceResponse()
 
 
 def _value(value: AnyValue) -> Any:

@@ -45,6 +45,9 @@ class Saying:
     def workers(self) -> int:
         return 1
 
+    def waiting(self) -> int:
+        return 0
+
     def admit(self, client: str) -> None:
         pass
 

@@ -205,13 +205,32 @@ def test_docker_compose_reads_the_file(file: str) -> None:
 def test_compose_runs_the_whole_pool() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
-    assert services.keys() == {"redis", "jaeger", "haproxy", "web", "worker", "clock"}
+    usual = {name for name, found in services.items() if "profiles" not in found}
+    assert usual == {"redis", "haproxy", "web", "worker", "clock"}
     assert (services["web"]["deploy"], services["worker"]["deploy"]) == ({"replicas": 3}, {"replicas": 2})
     assert {name for name, found in services.items() if "healthcheck" not in found} == {"worker", "clock"}
     assert int(services["web"]["stop_grace_period"].removesuffix("s")) > Settings().graceful_timeout_s
-    assert "127.0.0.1:16686:16686" in services["jaeger"]["ports"]
     mounted = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())]
-    assert all((ROOT / path).is_file() for path in mounted)
+    assert all((ROOT / path).exists() for path in mounted if path.startswith("."))
+
+
+def test_the_profile_observability_adds_three_services_that_only_this_machine_reaches() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    added = {name: found for name, found in services.items() if "profiles" in found}
+
+    assert added.keys() == {"prometheus", "grafana", "jaeger"}
+    assert all(found["profiles"] == ["observability"] for found in added.values())
+    assert all(port.startswith("127.0.0.1:") for found in added.values() for port in found["ports"])
+    assert not any(name in found.get("depends_on", {}) for found in services.values() for name in added)
+
+
+def test_prometheus_scrapes_the_replicas_of_compose_by_their_own_port() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    (job,) = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    (found,) = job["dns_sd_configs"]
+
+    assert found["names"] == ["web"]
+    assert str(found["port"]) in services["web"]["expose"]
 
 
 def test_compose_gives_the_pool_every_key_of_the_env_file() -> None:

@@ -44,6 +44,12 @@ class Counted:
     def unsaved(self) -> None:
         self.dropped += 1
 
+    def first_byte(self, model: str, seconds: float) -> None:
+        pass
+
+    def failed(self, model: str, outcome: str) -> None:
+        pass
+
     def reasoning_dropped(self, model: str) -> None:
         self.reasoning.append(f"dropped {model}")
 

@@ -6,6 +6,7 @@ import gevent
 
 from shared.domain.decisions import Decision, RouteRequest
 from shared.errors import Overdue, Unavailable
+from web.ops import metrics
 from web.services import current_services
 
 _SPARE_S = 0.5
@@ -19,14 +20,17 @@ def decide(asked: RouteRequest) -> Decision:
     Then the place is logged as an error, and the request's own model answers.
     """
     services = current_services()
-    began = time.monotonic()
     limit_s = services.config.routing.decision_timeout_ms / 1000 + _SPARE_S
+    began = time.monotonic()
     with gevent.Timeout(limit_s, Overdue(f"no decision within {limit_s:.1f} s")):
         try:
             decision = services.affinity.resolve(asked)
         except Unavailable:
             services.stats.refused()
             raise
-    services.stats.decided(decision, time.monotonic() - began)
+    took_s = time.monotonic() - began
+    if not decision.pinned:
+        metrics.waited(took_s)
+    services.stats.decided(decision, took_s)
     services.records.decided(asked, decision)
     return decision

@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 from shared.domain.decisions import RouteRequest, Trace
 from shared.log_fields import REQUEST_ID
 from shared.tracing import Span, Tracing
+from web.ops.gen_ai import conversation_of
 
 ROUTE_REQUEST = "plano.route_request"
 """The key of a request's RouteRequest in the WSGI environment, once the request is read."""
@@ -56,8 +57,9 @@ def install(app: Flask, tracing: Tracing) -> None:
 def note_answer(environ: dict[str, Any], attempt: Span, status: int, first_byte_s: float | None) -> None:
     """End the span of an attempt whose answer has ended: its status, and how long its first byte took."""
     attempt.note({"http.status_code": status})
-    if first_byte_s is not None:
-        environ[_SPAN].note({"llm.time_to_first_token_ms": round(first_byte_s * 1000, 3)})
+    root = environ.get(_SPAN)
+    if root and first_byte_s is not None:
+        root.note({"llm.time_to_first_token_ms": round(first_byte_s * 1000, 3)})
     attempt.end()
 
 
@@ -94,4 +96,4 @@ def _describe(span: Span, response: Response) -> None:
     if route := headers.get("x-plano-route"):
         span.note({"plano.route": route})
     if asked and asked.session:
-        span.note({"plano.session": asked.session.id})
+        span.note({"plano.session": asked.session.id, "gen_ai.conversation.id": conversation_of(asked.session)})

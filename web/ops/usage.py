@@ -33,6 +33,12 @@ class Metrics(Protocol):
     def used(self, model: str, tenant: str, tokens: Mapping[str, int]) -> None:
         """Tokens of each kind were used."""
 
+    def first_byte(self, model: str, seconds: float) -> None:
+        """An answer took so long to begin."""
+
+    def failed(self, model: str, outcome: str) -> None:
+        """A request to a provider has failed."""
+
     def reasoning_dropped(self, model: str) -> None:
         """A model was asked without the reasoning of another one."""
 
@@ -104,6 +110,8 @@ class UsageRecorder:
             self._records.used(session, account.model, usage)
         account = self._bounded(account)
         name = account.model
+        if first_byte_s is not None:
+            self._metrics.first_byte(name, first_byte_s)
         if self._latencies and first_byte_s is not None and name != OTHER:
             sample = self._samples.get(name) or self._samples.setdefault(name, Sample())
             sample.total += first_byte_s
@@ -120,6 +128,10 @@ class UsageRecorder:
         usd = lost(usage, prices, self._prices(move.left) or prices, warm)
         if usd:
             self._savings.lost(self._bounded(account), move.reason, usd)
+
+    def failed(self, model: str, outcome: str) -> None:
+        """Count a request to a provider that has failed."""
+        self._metrics.failed(self._models.of(model), outcome)
 
     def reasoning(self, model: str, *, dropped: bool, unread: bool) -> None:
         """Count a good answer whose request lost reasoning on its way, here or (`unread`) at its provider."""

@@ -27,6 +27,10 @@ class Billing:
     def __init__(self, recorder: UsageRecorder) -> None:
         self._recorder = recorder
 
+    def failed(self, model: str, outcome: str) -> None:
+        """Count an attempt that nothing is paid for."""
+        self._recorder.failed(model, outcome)
+
     def answered(self, billed: Billed, first_byte_s: float | None, *, dropped: bool) -> None:
         """Say what a whole answer cost, where that is known. Usage is recorded at the end: streams tell it last.
 

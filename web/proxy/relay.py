@@ -1,7 +1,7 @@
 """Sends a request to the model that was decided on; when that fails, to the next candidate."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import gevent
@@ -14,8 +14,6 @@ from shared.domain.decisions import Decision, RouteRequest, Trace
 from shared.domain.money.savings import Account
 from shared.errors import BadRequest, NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from shared.routing.failover import Failover
-from shared.tracing import Span, Tracing
-from web.ops import tracing
 from web.ops.pool_stats import PoolStats
 from web.ops.sessions.records import SessionRecords
 from web.ops.usage import UsageRecorder
@@ -23,6 +21,7 @@ from web.proxy import request_headers as upstream_request
 from web.proxy.billing import Billed, Billing
 from web.proxy.cache_keys import CacheKeys
 from web.proxy.candidates import give_up, passed_over, why_left, with_steps
+from web.proxy.exchanges import Exchanges
 from web.proxy.providers import retry_after
 from web.proxy.providers.answer import Answer
 from web.proxy.providers.upstream import Upstream
@@ -82,9 +81,9 @@ class Relay:
         failover: Failover,
         *,
         usage: UsageRecorder,
+        exchanges: Exchanges,
         records: SessionRecords,
         stats: PoolStats,
-        traces: Tracing,
         cache_keys: CacheKeys,
         tenant_header: str,
     ) -> None:
@@ -93,9 +92,9 @@ class Relay:
         self._upstream = upstream
         self._failover = failover
         self._billing = Billing(usage)
+        self._exchanges = exchanges
         self._records = records
         self._stats = stats
-        self._traces = traces
         self._cache_keys = cache_keys
         self._tenant_header = tenant_header
 
@@ -141,6 +140,7 @@ class Relay:
                 return with_steps(attempt.response, steps, kept=kept)
             failures.append(self._failure(attempt, name, within_s, time.monotonic() - began))
             self._failover.failed(failures[-1])
+            self._billing.failed(name, failures[-1].why)
             if attempt.response:
                 give_up(refused)
                 refused = attempt.response
@@ -201,8 +201,9 @@ class Relay:
             told=self._cache_keys.in_fields(model.provider, request.route.session),
         )
         began = time.monotonic()
+        exchange = self._exchanges.begun(model, request.route, request.asked, request.environ)
         try:
-            answer = self._sent(request, model, way, within_s)
+            answer = self._sent(request, model, way, within_s, exchange.traceparent)
             ids = [*session_headers(request.environ), ("x-request-id", request.route.trace.request_id)]
             ours = [*decision_headers(served), *ids]
             if asked is not request.asked:
@@ -210,11 +211,16 @@ class Relay:
             if way.translated:
                 ours.append(("x-plano-translated", way.translated))
             made = response(answer, way.reader, ours)
-        except ShuttingDown:
-            raise
         except UpstreamFailed as error:
             outcome = _TIMEOUT if isinstance(error, UpstreamTimeout) else "unreachable"
+            exchange.failed(outcome)
+            if isinstance(error, ShuttingDown):
+                raise
             return _Attempt(None, outcome, blame=self._blame(error, request, model, way), error=error)
+        except BaseException:  # the client may have gone, too
+            exchange.failed("abandoned")
+            raise
+        exchange.answered(answer, way.reader)
         if answer.status in _FAILURES or answer.status >= _FIRST_SERVER_ERROR:
             of_client = answer.status in _OF_CLIENT and model.provider.passthrough_auth
             blame = Blame.CLIENT if of_client else Blame.MODEL
@@ -237,45 +243,26 @@ class Relay:
         confirmed = self._upstream.refuses(url, model.provider.ca_file)
         return Blame.REFUSED if confirmed else Blame.MODEL
 
-    def _sent(self, request: ClientRequest, model: Model, way: Way, within_s: float) -> Answer:
-        """The provider's answer, its head read. The trace of the attempt ends with the answer's body."""
-        trace = request.route.trace
-        began = time.monotonic()
-        span = self._traces.start("llm.upstream", trace.traceparent, {"llm.model": model.name})
-        ids = Trace(trace.request_id, span.traceparent)
-        try:
-            answer = self._upstream.post(
-                way.dialect.upstream_url(model, request.asked.suffix),
-                upstream_request.headers(
-                    model,
-                    way.dialect,
-                    request.environ,
-                    ids,
-                    tenant_header=self._tenant_header,
-                    clients_own=request.clients_own if self._is_for(model.provider, request) else None,
-                    translated=way.translated is not None,
-                    cache_key=self._cache_keys.in_headers(request.environ, model.provider, request.route.session),
-                ),
-                way.body,
-                provider=model.provider.name,
-                within_s=within_s,
-                ca_file=model.provider.ca_file,
-                method=request.asked.method,
-            )
-        except UpstreamFailed:
-            span.end()
-            raise
-        if self._traces.on:
-            answer.on_end = _traced_to_its_end(request.environ, span, answer, began)
-        return answer
-
-
-def _traced_to_its_end(environ: dict[str, Any], span: Span, answer: Answer, began: float) -> Callable[[], None]:
-    def end() -> None:
-        first_byte_s = answer.first_byte_at and answer.first_byte_at - began
-        tracing.note_answer(environ, span, answer.status, first_byte_s)
-
-    return end
+    def _sent(self, request: ClientRequest, model: Model, way: Way, within_s: float, traceparent: str) -> Answer:
+        """The provider's answer, its head read."""
+        return self._upstream.post(
+            way.dialect.upstream_url(model, request.asked.suffix),
+            upstream_request.headers(
+                model,
+                way.dialect,
+                request.environ,
+                Trace(request.route.trace.request_id, traceparent),
+                tenant_header=self._tenant_header,
+                clients_own=request.clients_own if self._is_for(model.provider, request) else None,
+                translated=way.translated is not None,
+                cache_key=self._cache_keys.in_headers(request.environ, model.provider, request.route.session),
+            ),
+            way.body,
+            provider=model.provider.name,
+            within_s=within_s,
+            ca_file=model.provider.ca_file,
+            method=request.asked.method,
+        )
 
 
 def _as_served(decision: Decision, name: str) -> Decision:

@@ -15,7 +15,8 @@ from shared.log_fields import as_word, cleaned, is_word
 from web.ops.tracing import ROUTE_REQUEST, TENANT, trace_of
 from web.server.connections import PROBES
 
-_CLIENT_GONE = 499  # nginx's status for a client that left before its answer began; nobody is sent it
+CLIENT_GONE = 499
+"""nginx's status for a client that left before its answer began; nobody is sent it."""
 _STANDARD_ERROR = 2
 _LOGGER = "plano.access"
 
@@ -67,7 +68,7 @@ class AccessLog:
                 self._now(),
                 environ["REQUEST_METHOD"],
                 cleaned(path if path.isascii() else _decoded(path)),
-                resp.status_code if resp.status else _CLIENT_GONE,
+                resp.status_code if resp.status else CLIENT_GONE,
                 headers.get("x-plano-model"),
                 headers.get("x-plano-route"),
                 "x-plano-pinned" in headers,

@@ -18,7 +18,8 @@ from shared.log_fields import REQUEST_ID  # noqa: E402
 from shared.settings import Settings  # noqa: E402
 from web.access_keys import PROVIDER_AUTHORIZATION  # noqa: E402
 from web.dialects.fields.sessions import SESSION_HEADERS  # noqa: E402
-from web.server.access_log import AccessLog  # noqa: E402
+from web.server.access_log import CLIENT_GONE, AccessLog  # noqa: E402
+from web.server.connections import PROBES  # noqa: E402
 from web.server.open_files import connections  # noqa: E402
 from web.server.protocol_errors import ONCE  # noqa: E402
 from web.server.worker import Log, Worker  # noqa: E402
@@ -61,6 +62,7 @@ def when_ready(server: Any) -> None:  # noqa: ARG001 - gunicorn's signature
 def post_worker_init(worker: Any) -> None:
     """Configure the worker of a process that was just forked, and start its background work."""
     from web import wsgi  # noqa: PLC0415 - the application is loaded only after this file
+    from web.ops import metrics  # noqa: PLC0415 - it needs the folder that is named above
     from web.services import heartbeat_of  # noqa: PLC0415
 
     tenant_header = _config.routing.session_cache.tenant_header
@@ -69,6 +71,7 @@ def post_worker_init(worker: Any) -> None:
         _config.limits,
         ONCE.union(map(str.upper, named)),
         drain=wsgi.services.health.drain,
+        responded=metrics.responded,
         drain_delay_s=_settings.drain_delay_s,
         graceful_timeout_s=_settings.graceful_timeout_s,
     )
@@ -85,7 +88,9 @@ def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn's 
 
 
 def post_request(worker: Any, req: Any, environ: dict[str, Any], resp: Any) -> None:  # noqa: ARG001
-    """Write the line of a request that has ended, with its answer or because its client has gone."""
+    """Count and log a request that has ended, with its answer or because its client has gone."""
+    if resp and environ["PATH_INFO"] not in PROBES:
+        worker.responded(resp.status_code if resp.status else CLIENT_GONE)
     if _access_log and resp:
         _access_log.write(environ, resp)
     REQUEST_ID.set("")

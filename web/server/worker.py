@@ -76,17 +76,19 @@ class Worker(GeventWorker):  # type: ignore[misc]
         once: frozenset[str],
         *,
         drain: Callable[[], None],
+        responded: Callable[[int], None],
         drain_delay_s: float,
         graceful_timeout_s: float,
     ) -> None:
         """Serve within these limits; headers named in `once`, in capitals, may come a single time.
 
-        `drain` is called when the process is told to stop.
+        `drain` is called when the process is told to stop, `responded` with the status of each answer.
         """
         self._limits = limits
         self._buffered = BufferedBytes(limits.buffered_bytes)
         self._once = once
         self._drain = drain
+        self.responded = responded
         self._drain_delay_s = drain_delay_s
         self._graceful_timeout_s = graceful_timeout_s
 

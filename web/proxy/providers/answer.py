@@ -90,6 +90,8 @@ class Answer:
         self._first = dict(reversed(self.headers))
         self.first_byte_at: float | None = None
         """When the body began to arrive, by the monotonic clock."""
+        self.ended = False
+        """Whether the body has been read or was given up."""
         self.on_end: Callable[[], None] | None = None
         """Called once, when the body has been read or is given up."""
 
@@ -151,6 +153,7 @@ class Answer:
     def close(self) -> None:
         """End the exchange: the connection is closed, unless the answer was read to its end."""
         self._parser.abandon()
+        self.ended = True
         ended, self.on_end = self.on_end, None
         if ended:
             ended()
