@@ -20,13 +20,14 @@ from web.access_keys import Access
 from web.client_address import ClientAddress
 from web.dialects.fields.implicit import ImplicitSessions
 from web.dialects.fields.sessions import Sources
-from web.ops import heartbeat, metrics, pool_state, usage
+from web.ops import heartbeat, metrics, usage
 from web.ops.budgets import SessionBudgets
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
-from web.ops.history import PoolHistory
-from web.ops.pool_state import PoolState
-from web.ops.pool_stats import PoolStats
+from web.ops.pool import state
+from web.ops.pool.history import PoolHistory
+from web.ops.pool.state import PoolState
+from web.ops.pool.stats import PoolStats
 from web.ops.savings import Savings
 from web.ops.sessions.records import SessionRecords
 from web.ops.sessions.watch import SwitchWatch
@@ -140,7 +141,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
                 Periodic(LOOK_EVERY_S, base.failover.look, "cooldowns"),
                 *(Periodic(usage.EVERY_S, share, name) for name, share in shared.items()),
                 *([Periodic(otlp.EVERY_S, otlp_metrics.publish, "OTLP metrics")] if otlp_metrics else ()),
-                Periodic(pool_state.EVERY_S, PoolState(base, metrics).look, "pool state"),
+                Periodic(state.EVERY_S, PoolState(base, metrics).look, "pool state"),
                 Periodic(upstream.TEND_EVERY_S, providers.tend, "upstream"),
                 Periodic(freed_memory.EVERY_S, freed_memory.give_back, "memory"),
             ),

@@ -104,7 +104,8 @@ def test_verified_an_unknown_certificate_is_refused_and_requests_are_served(
     start_over_tls: Callable[..., Pool], ports: tuple[int, int], redis_of_its_own: RedisServer
 ) -> None:
     pool = start_over_tls()
-    worker, _ = pool.serve(ports[0])
+    worker = pool.worker(signs_on=False)
+    pool.web(ports[0])
 
     answers = [ask(ports[0], "refused", DEEP) for _ in range(3)]
 

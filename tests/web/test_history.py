@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.domain.stats import Sums
-from web.ops.history import DAY, HOUR, PoolHistory
+from web.ops.pool.history import DAY, HOUR, PoolHistory
 
 NOW = 1_000_000.0 * 60 + 30
 

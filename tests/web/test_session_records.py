@@ -13,7 +13,7 @@ from shared.domain.ranking import Snapshot
 from shared.domain.records import Event, Note, What
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
-from web.ops.pool_stats import PoolStats
+from web.ops.pool.stats import PoolStats
 from web.ops.sessions import records as gathering
 from web.ops.sessions.records import MOST_EVENTS, SessionRecords
 from web.ops.sessions.watch import LOOK_AFTER_S, SwitchWatch

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from shared.domain.money.savings import HOUR_S, Account, Amounts
 from shared.errors import StoreDown
-from web.ops.pool_stats import PoolStats
+from web.ops.pool.stats import PoolStats
 
 log = logging.getLogger("plano.metrics")
 

@@ -14,7 +14,7 @@ from shared.domain.decisions import Decision, RouteRequest, Trace
 from shared.domain.money.savings import Account
 from shared.errors import BadRequest, NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from shared.routing.failover import Failover
-from web.ops.pool_stats import PoolStats
+from web.ops.pool.stats import PoolStats
 from web.ops.sessions.records import SessionRecords
 from web.ops.usage import UsageRecorder
 from web.proxy import request_headers as upstream_request

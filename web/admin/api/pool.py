@@ -8,7 +8,7 @@ from shared.operations.pool import PoolState
 from web.admin.api.endpoint import Endpoint
 from web.admin.api.models import Nothing
 from web.admin.operations import operations
-from web.ops.history import DAY, HOUR, History
+from web.ops.pool.history import DAY, HOUR, History
 from web.services import current_services
 
 

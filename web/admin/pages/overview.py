@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from web.admin.api.endpoint import from_query
 from web.admin.api.pool import Span
 from web.admin.pages.page import render
-from web.ops.history import Period
+from web.ops.pool.history import Period
 from web.services import current_services
 
 _DRAWN = ("at", "requests", "pinned_percent", "first_request_ms", "errors", "degraded", "cost_usd", "kept_usd")

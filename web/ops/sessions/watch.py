@@ -10,7 +10,7 @@ from shared.domain.records import Event
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.log_fields import fields
-from web.ops.pool_stats import PoolStats
+from web.ops.pool.stats import PoolStats
 from web.ops.sessions.switches import Switch, explained, recovered
 
 log = logging.getLogger("plano.events")
