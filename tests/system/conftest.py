@@ -24,7 +24,7 @@ routing:
   session_ttl_seconds: {ttl}
   decision_timeout_ms: {budget_ms}
   session_cache: {{type: redis}}
-  router: {{url: "{router}", model: Arch-Router}}
+  router: {{url: "{router}", model: Arch-Router{router_more}}}
   {routing}
 {tracing}
 {listener}
@@ -33,7 +33,15 @@ routing:
 
 def config_text(provider: Provider, router: Router, **changes: object) -> str:
     """The config of a pool, with what the test wants otherwise."""
-    usual = {"ttl": 600, "budget_ms": 2000, "tracing": "", "routing": "", "listener": "", "providers": ""}
+    usual = {
+        "ttl": 600,
+        "budget_ms": 2000,
+        "router_more": "",
+        "tracing": "",
+        "routing": "",
+        "listener": "",
+        "providers": "",
+    }
     return CONFIG.format(**{"provider": provider.url, "router": router.url, **usual, **changes})
 
 

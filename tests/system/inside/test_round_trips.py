@@ -42,7 +42,8 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counted]:
         made.callback(server.stop)
         web, worker = (made.enter_context(closing(TurnCounter(server.socket))) for _ in range(2))
         provider, router = made.enter_context(Provider()), made.enter_context(Router())
-        config = config_text(provider, router, budget_ms=25_000, listener=f"limits: {{waiting_decisions: {MANY}}}")
+        patient = {"budget_ms": 25_000, "router_more": ", timeout_ms: 25000"}  # a router that hangs does so for all
+        config = config_text(provider, router, listener=f"limits: {{waiting_decisions: {MANY}}}", **patient)
         pool = made.enter_context(running(Pool(folder, config, server.url)))
         pool.worker(REDIS_URL=worker.url)
         pool.web(port, REDIS_URL=web.url)
