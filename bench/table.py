@@ -33,6 +33,7 @@ _STREAMS = "pool"
 _FROZEN = "redis frozen"
 _SLOW = "redis slow"
 _RESTART = "rolling restart"
+_PAGES = ("sessions by last use", "first look of a search", "models")
 _TRANSLATED = (
     "chat>messages", "chat>responses", "messages>chat", "messages>responses", "responses>chat", "responses>messages",
 )  # fmt: skip
@@ -132,6 +133,18 @@ ROWS = (
         "Redis connections with 300 first requests waiting: web process / worker process",
         "connections",
         (("300 first requests", "web_connections"), ("300 first requests", "worker_connections")),
+    ),
+    Row(
+        "an operator's page with 1,000,000 sessions: newest sessions / a search / models",
+        "admin",
+        tuple((page, "page_ms") for page in _PAGES),
+        "ms",
+    ),
+    Row(
+        "… its longest command in Redis",
+        "admin",
+        tuple((page, "longest_redis_command_ms") for page in _PAGES),
+        "ms",
     ),
     Row(
         "sessions split by 30 bursts of 8 first requests over 2 replicas",
