@@ -14,6 +14,7 @@ _WHY = {
     "credential": "needs a credential that the request did not bring",
     "drained": "was being drained",
     "expired": "its last pin had ended",
+    "lost": "Redis had lost its last pin",
     "queue": "no worker could be asked",
     "redis": "Redis did not answer",
     "router": "the router did not answer",

@@ -1,5 +1,6 @@
 """Requests as they came, answers as they go: HTTP/1.1 on a socket, one write for each piece."""
 
+import contextlib
 import http
 import json
 import selectors
@@ -154,7 +155,8 @@ class Exchange:
     def cut(self) -> None:
         """End the connection, whatever was promised; what was sent before still arrives."""
         self.ended = True
-        self._connection.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # who asked has left
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def wait(self, seconds: float | None, gate: socket.socket | None = None) -> None:
         """Let time pass, until the gate opens if there is one."""

@@ -67,7 +67,8 @@ def test_a_worker_may_have_made_the_pin_of_a_request_that_had_given_up(earlier: 
 
     assert told
     assert (told.what, told.model, told.left, told.why) == (What.ADOPTED, A, B, "")
-    assert recovered(switch(A, left=C, pin=pinned(A)), events, TTL_S) is None
+    known = [happened(What.DECIDED, C, 100), *events]
+    assert recovered(switch(A, left=C, pin=pinned(A)), known, TTL_S) is None
     assert recovered(switch(A, left=B, pin=pinned(A)), [*events, happened(What.DECIDED, C, 20)], TTL_S) is None
 
 
@@ -92,7 +93,13 @@ def test_a_pin_that_tells_of_no_move_was_made_when_the_last_one_had_ended() -> N
         assert told
         assert (told.what, told.why, told.left) == (What.ADOPTED, "expired", A)
     assert recovered(switch(B, pin=pinned(B)), alive, TTL_S) is None
-    assert recovered(switch(B, pin=pinned(B)), [], TTL_S) is None
+
+
+def test_where_not_even_the_beginning_of_a_session_is_known_redis_has_lost_it() -> None:
+    told = recovered(switch(B, pin=pinned(B)), [], TTL_S)
+
+    assert told
+    assert (told.what, told.why, told.left) == (What.ADOPTED, "lost", A)
 
 
 def test_a_process_knows_of_its_own_decision_though_its_note_was_dropped() -> None:

@@ -19,6 +19,7 @@ def event(what: What, why: str = "", left: str | None = A, **fields: object) -> 
         (event(What.DECIDED, left=None), "was given p/b, without a route"),
         (event(What.ADOPTED, left=None), "went on with p/b, as another replica had decided"),
         (event(What.ADOPTED, "expired"), "went on with p/b in place of p/a: its last pin had ended"),
+        (event(What.ADOPTED, "lost"), "went on with p/b in place of p/a: Redis had lost its last pin"),
         (event(What.MOVED, "503"), "moved from p/a to p/b: p/a answered 503"),
         (event(What.MOVED, "timeout"), "moved from p/a to p/b: p/a sent no byte in time"),
         (event(What.MOVED, "cooling", left=None), "moved to p/b: its model was sitting out"),

@@ -1,6 +1,6 @@
 """Whether the events of a session explain that another model has served it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -41,8 +41,9 @@ def recovered(switch: Switch, events: Iterable[Event], ttl_s: float) -> Event | 
 
     A pin says itself which model its session has left. One that says nothing was made when there was none: for a new
     session; when the last one that is known of had ended, which lives `ttl_s` seconds at most unless it is renewed;
-    or by a worker for a request that had given up and was served by its own model. None: it was none of these, and
-    this process knows of no decision either.
+    when Redis had lost the last one, and with it the event with which a session begins; or by a worker for a request
+    that had given up and was served by its own model. None: it was none of these, and this process knows of no
+    decision either.
     """
     pin, known = switch.pin, [event for event in events if event.at <= switch.at + TOLERANCE_S]
     if pin and pin.left is not None:
@@ -50,16 +51,22 @@ def recovered(switch: Switch, events: Iterable[Event], ttl_s: float) -> Event | 
         return _told_by(pin, switch, what, pin.left, pin.why or "")
     if not switch.left:
         return _told_by(pin, switch, What.ADOPTED, None, "")
-    if pin is None:
-        return None
+    why = _why_adopted(switch, known, ttl_s) if pin else None
+    return None if why is None else _told_by(pin, switch, What.ADOPTED, switch.left, why)
+
+
+def _why_adopted(switch: Switch, known: Sequence[Event], ttl_s: float) -> str | None:
+    """Why a pin was made of which no event tells; None: nothing says that there could have been one."""
     lasting = [event for event in known if event.what in LASTING]
     once = [event.at for event in known if event.what not in LASTING and event.model == switch.left]
     if once and (not lasting or once[-1] >= lasting[-1].at - TOLERANCE_S):
-        return _told_by(pin, switch, What.ADOPTED, switch.left, "")
-    made = [event.at for event in lasting if event.what is not What.MOVED] or [event.at for event in lasting[:1]]
-    if made and made[-1] + ttl_s <= switch.at + TOLERANCE_S:  # a pin that moves ends when it would have ended
-        return _told_by(pin, switch, What.ADOPTED, switch.left, "expired")
-    return _told_by(pin, switch, What.ADOPTED, switch.left, "") if switch.made_here else None
+        return ""
+    if not lasting:
+        return "lost"
+    made = [event.at for event in lasting if event.what is not What.MOVED] or [lasting[0].at]
+    if made[-1] + ttl_s <= switch.at + TOLERANCE_S:  # a pin that moves ends when it would have ended
+        return "expired"
+    return "" if switch.made_here else None
 
 
 def _told_by(pin: Pin | None, switch: Switch, what: What, left: str | None, why: str) -> Event:
