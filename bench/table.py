@@ -135,6 +135,13 @@ ROWS = (
         (("300 first requests", "web_connections"), ("300 first requests", "worker_connections")),
     ),
     Row(
+        "the record of a session, web's processor time for a request: at 20 turns a second / at 1",
+        "records",
+        (("20 turns a second", "web_us_per_request"), ("1 turn a second", "web_us_per_request")),
+        "µs",
+    ),
+    Row("… Redis's memory, without events", "records", (("1 turn a second", "redis_bytes_per_session"),), "B"),
+    Row(
         "an operator's page with 1,000,000 sessions: newest sessions / a search / models",
         "admin",
         tuple((page, "page_ms") for page in _PAGES),

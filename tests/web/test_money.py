@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -231,13 +232,15 @@ def test_a_pinned_request_is_one_get_where_its_answer_is_priced(shop: Shop) -> N
     turns = [{"role": "user", "content": "hi"}]
     shop.ask("chat", GPT, turns, **session)
     shop.store.config_resetstat()
+    began = time.monotonic()
 
     answers = [shop.ask("chat", GPT, turns, **session) for _ in range(20)]
 
     calls = {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in shop.store.info("commandstats").items()}
+    seconds = time.monotonic() - began
     assert last.headers["x-plano-pinned"] == answers[0].headers["x-plano-pinned"] == "true"
     assert calls["get"] == 20
-    assert calls.get("evalsha", 0) < 20, "a script for each second, and none for a request"
+    assert calls.get("evalsha", 0) <= 2 + seconds, "a script for each second, and none for a request"
 
 
 def test_savings_say_why_they_are_empty(shop: Shop, tmp_path: Path) -> None:
