@@ -80,6 +80,15 @@ def test_events_come_back_as_they_were_in_the_order_of_their_times(records: Reco
     assert records.events(SESSION) == [first, MOVED, by_operator]
 
 
+def test_an_event_that_was_written_again_is_one(records: RecordStore) -> None:
+    decided = Event(at=NOW + 0.5, what=What.DECIDED, model=MOVED.model)
+
+    for _ in range(2):
+        records.add({SESSION: Note(at=NOW + 1, events=(decided,))})
+
+    assert records.events(SESSION) == [decided]
+
+
 def test_what_an_operator_does_is_no_use_of_a_session(records: RecordStore, store: redis.Redis) -> None:
     records.note(SESSION, MOVED)
 

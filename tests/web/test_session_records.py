@@ -228,6 +228,58 @@ def test_what_redis_does_not_take_is_dropped_and_counted(process: Process, book:
     assert counted.dropped == 2
 
 
+def test_events_that_redis_did_not_take_are_written_when_it_is_back_before_newer_ones(
+    process: Process, book: Book, counted: Counted
+) -> None:
+    book.away = True
+    process.decided(decision())
+    process.served(A)
+    process.flush(1)
+    process.flush(1)
+    process.records.left(SESSION, PINNED, B, "503", kept=True)
+    book.away = False
+
+    process.flush(1)
+    process.flush(1)
+
+    note = book.only()
+    assert [(event.what, event.at) for event in note.events] == [(What.DECIDED, NOW), (What.BORROWED, NOW + 2)]
+    assert note.turns == 0
+    assert counted.dropped == 2
+
+
+def test_events_that_redis_does_not_take_for_a_minute_are_dropped(process: Process, book: Book) -> None:
+    book.away = True
+    process.decided(decision())
+    process.flush(gathering.KEEP_EVENTS_S + 1)
+    process.flush()
+    book.away = False
+
+    process.flush()
+
+    assert book.heard == []
+
+
+def test_after_an_outage_other_replicas_have_two_seconds_to_write_what_explains_a_switch(
+    process: Process, book: Book, counted: Counted
+) -> None:
+    process.decided(decision())
+    process.served(A)
+    process.flush(1)
+    process.served(B)
+    process.flush(1)
+    book.away = True
+    process.flush(LOOK_AFTER_S)
+    book.away = False
+    process.flush(LOOK_AFTER_S / 2)
+    assert counted.switches == 0
+
+    book.told[SESSION].append(Event(at=NOW + 1, what=What.MOVED, model=B, left=A))
+    process.flush(LOOK_AFTER_S / 2)
+
+    assert counted.switches == 0
+
+
 def test_sessions_beyond_the_limit_are_dropped_and_counted(process: Process, book: Book, counted: Counted) -> None:
     for n in range(gathering.MOST_SESSIONS + 3):
         process.served(A, session=Session(f"s{n}"))
@@ -376,7 +428,7 @@ def test_while_redis_is_away_switches_wait(process: Process, book: Book, counted
     assert counted.switches == 0
 
     book.away = False
-    process.flush()
+    process.flush(LOOK_AFTER_S)
 
     assert counted.switches == 1
 

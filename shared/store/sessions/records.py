@@ -79,7 +79,8 @@ class RecordStore:
         except WrongType as error:
             self._unreadable.note(key, error)
             return []
-        found = [event for line in lines if (event := self._lines.read(key, line))]
+        once = dict.fromkeys(lines)  # a Redis that did not answer in time may have taken what was then written again
+        found = [event for line in once if (event := self._lines.read(key, line))]
         return sorted(found, key=lambda event: event.at)
 
     def top(self, order: Order, offset: int = 0, count: int = AT_ONCE) -> list[tuple[Session, Record]]:

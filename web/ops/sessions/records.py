@@ -28,6 +28,8 @@ MOST_SESSIONS = 10_000
 """So many sessions are gathered in a second; what happens to others is dropped, and counted."""
 MOST_EVENTS = 8
 """… and so many events of a session."""
+KEEP_EVENTS_S = 60
+"""An event that Redis does not take is tried again for so long; it may be what explains a switch."""
 _REPLICA_CHARS = 24
 
 
@@ -149,30 +151,41 @@ class SessionRecords:
             gathered.used[model] = before.plus(usage) if before else usage
 
     def flush(self) -> None:
-        """Add what has happened to the records, and look at switches. What Redis does not take is dropped."""
+        """Add what has happened to the records, and look at switches.
+
+        Of what Redis does not take, the events are tried again with the next second's; the sums are dropped.
+        """
         gathered, self._sessions = self._sessions, {}
         dropped, self._dropped = self._dropped, 0
-        if self._records and gathered:
-            dropped += self._written(self._records, gathered)
-        if dropped:
-            self._metrics.records_dropped(dropped)
+        if self._records:
+            self._write(self._records, gathered)
+        if dropped + len(gathered):
+            self._metrics.records_dropped(dropped + len(gathered))
+        self._keep_events(gathered)
         self._watch.look()
 
-    def _written(self, records: Records, gathered: dict[Session, _Session]) -> int:
-        """Write what was gathered; return what of how many sessions was dropped."""
+    def _write(self, records: Records, gathered: dict[Session, _Session]) -> None:
+        """Write what was gathered; what Redis has not taken is left in it."""
         listed = self._measured.snapshot().prices
         known: dict[str, Prices | None] = {}
-        left = len(gathered)
-        for part in _parts(gathered):
+        for part in _parts(dict(gathered)):
             try:
                 before = records.add({session: self._note(each, listed, known) for session, each in part.items()})
             except StoreDown as error:
-                log.debug("what happened to sessions in a second is lost: %s", error)
-                return left
-            left -= len(part)
+                log.debug("what happened to sessions in a second was not written: %s", error)
+                return
             for session, each in part.items():
+                del gathered[session]
                 self._look(session, each, before[session])
-        return 0
+
+    def _keep_events(self, unwritten: dict[Session, _Session]) -> None:
+        """Gather the events of what was not written again, before those that have come meanwhile."""
+        since = self._clock() - KEEP_EVENTS_S
+        for session, each in unwritten.items():
+            events = [event for event in each.events if event.at > since]
+            if events and (gathered := self._of(session)):
+                gathered.events = (events + gathered.events)[:MOST_EVENTS]
+                gathered.client = gathered.client or each.client
 
     def _look(self, session: Session, each: _Session, before: str) -> None:
         """Have the watch look at each change of model that nothing here explains."""

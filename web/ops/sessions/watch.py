@@ -56,6 +56,7 @@ class SwitchWatch:
         self._ttl_s = ttl_s
         self._clock = clock
         self._waiting: deque[tuple[float, Switch]] = deque(maxlen=MOST_WAITING)
+        self._not_before = 0.0
 
     def note(self, switch: Switch) -> None:
         """Look at a switch in two seconds. Where too many wait, sessions that are new here give way."""
@@ -64,14 +65,19 @@ class SwitchWatch:
         self._waiting.append((self._clock() + LOOK_AFTER_S, switch))
 
     def look(self) -> None:
-        """Look at those that are due, a hundred at most; while Redis is away they wait."""
+        """Look at those that are due, a hundred at most; while Redis is away they wait, and two seconds after it.
+
+        Other replicas write then what Redis has not taken.
+        """
         try:
             for _ in range(_AT_ONCE):
-                if not (self._timelines and self._waiting and self._waiting[0][0] <= self._clock()):
+                now = self._clock()
+                if not (self._timelines and self._waiting and max(self._waiting[0][0], self._not_before) <= now):
                     return
                 self._judge(self._timelines, self._waiting[0][1])
                 self._waiting.popleft()
         except StoreDown as error:
+            self._not_before = self._clock() + LOOK_AFTER_S
             log.debug("switches are not looked at: %s", error)
 
     def _judge(self, timelines: Timelines, switch: Switch) -> None:
