@@ -46,7 +46,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     who: str = ""
     """The operator."""
     facts: dict[str, str | float] = {}
-    """The router's milliseconds and the figures of the candidates that came first: `figures_of` in ranking.py."""
+    """The router's milliseconds and the figures of the candidates that came first: `figures_of` in ranking.py.
+
+    `dropped` is `reasoning` when the model was sent the conversation without that of others; an operator's `reason`.
+    """
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,7 +53,7 @@ def sentence(event: Event) -> str:
         left=f" from {event.left}" if event.left else "",
         instead=f" in place of {event.left}" if event.left else "",
         why=_because(event),
-    )
+    ) + ("; it was sent no reasoning of other models" if event.facts.get("dropped") else "")
 
 
 def figures(event: Event) -> str:

@@ -19,6 +19,12 @@ from tests.harness import Pool, RedisServer, wait_until
 from tests.system.asking import DEEP, QUICK, ask
 
 FIRST, SECOND = "openai/gpt-5.2", "openai/gpt-4o-mini"
+BOUND = [
+    {"role": "user", "content": DEEP},
+    {"role": "assistant", "content": "so", "extra_content": {"google": {"thought_signature": "s"}}},
+    {"role": "user", "content": DEEP},
+]
+"""A conversation that holds reasoning of the model that answered before."""
 SECONDS = 15
 """Within which what has happened is written and looked at, which takes three; the machine may be busy."""
 
@@ -69,7 +75,10 @@ def test_a_timeline_says_why_each_model_served(
     provider: Provider,
     redis_of_its_own: RedisServer,
 ) -> None:
-    """Decided, moved by a failure, and decided anew as the client asked: on two replicas, in one timeline."""
+    """Decided, moved without reasoning that the other model cannot read, and decided anew as the client asked.
+
+    On two replicas, in one timeline.
+    """
     start(routing="redecide: when_cold").serve(*ports)
     first, second = ports
     assert ask(first, "s", DEEP).json()["model"] == FIRST
@@ -77,7 +86,7 @@ def test_a_timeline_says_why_each_model_served(
     settled(lambda: turns(redis_of_its_own, "s", 2), "two turns")
 
     provider.behave("status", code=503, model="gpt-5.2")
-    assert ask(second, "s", DEEP).json()["model"] == SECOND
+    assert ask(second, "s", messages=BOUND).headers["x-plano-dropped"] == "reasoning"
     provider.behave(None)
     settled(lambda: turns(redis_of_its_own, "s", 3), "a third turn")
     anew = {"X-Model-Affinity": "s", "X-Plano-Affinity": "new"}
@@ -89,6 +98,7 @@ def test_a_timeline_says_why_each_model_served(
     assert decided[1:4] == ["decided", FIRST, None]
     assert (decided[5], set(decided[8])) == ("deep_reasoning", {"router_ms", "rank.1", "rank.2"})
     assert moved[1:5] == ["moved", SECOND, FIRST, "503"]
+    assert moved[8] == {"dropped": "reasoning"}
     assert redecided[1:5] == ["redecided", FIRST, SECOND, "asked"]
     assert decided[6] == redecided[6] != moved[6]
     assert record(redis_of_its_own, "s").items() >= {"model": FIRST, "moves": "2", "client": "127.0.0.1"}.items()

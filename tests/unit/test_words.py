@@ -31,6 +31,10 @@ def event(what: What, why: str = "", left: str | None = A, **fields: object) -> 
             "was answered once by the request's own model, p/b: Redis did not answer",
         ),
         (event(What.MOVED, "what nobody knows"), "moved from p/a to p/b: what nobody knows"),
+        (
+            event(What.MOVED, "503", facts={"dropped": "reasoning"}),
+            "moved from p/a to p/b: p/a answered 503; it was sent no reasoning of other models",
+        ),
         (event(What.EDITED, "pin", who="ann"), "ann pinned it to p/b in place of p/a"),
         (event(What.EDITED, "hold", None, who="ann", facts={"reason": "a look"}), "ann held it at p/b: a look"),
         (event(What.EDITED, "release", None), "an operator ended the hold at p/b"),

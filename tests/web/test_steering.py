@@ -128,8 +128,8 @@ def test_a_session_that_would_lose_something_moves_at_a_later_turn_or_at_once(
     assert told(leaves) == (OTHER, "drained", False)
 
 
-def test_reasoning_that_the_next_model_cannot_read_is_left_out(
-    web: Gateway, drained: Callable[..., None], provider: Provider, session: str
+def test_reasoning_that_the_next_model_cannot_read_is_left_out_and_the_timeline_says_so(
+    web: Gateway, drained: Callable[..., None], plano: Plano, provider: Provider, session: str
 ) -> None:
     web.chat(REVIEW, session)
     drained(REVIEWER, "--now")
@@ -139,6 +139,7 @@ def test_reasoning_that_the_next_model_cannot_read_is_left_out(
     assert [told(answer) for answer in answers] == [(OTHER, "drained", False), (OTHER, None, True)]
     assert [answer.headers.get("x-plano-dropped") for answer in answers] == ["reasoning", "reasoning"]
     assert all("extra_content" not in json.dumps(request.json) for request in provider.requests[-2:])
+    wait_until(lambda: "it was sent no reasoning of other models" in plano("session", session), what="the event")
 
 
 def test_who_asks_for_the_decision_alone_is_moved_too(

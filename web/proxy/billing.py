@@ -19,6 +19,8 @@ class Billed(msgspec.Struct, frozen=True):
     reader: AnswerReader
     account: Account
     session: Session | None = None
+    dropped: bool = False
+    """Whether the model was sent the conversation without the reasoning of another one."""
 
 
 class Billing:
@@ -31,12 +33,9 @@ class Billing:
         """Count an attempt that nothing is paid for."""
         self._recorder.failed(model, outcome)
 
-    def answered(self, billed: Billed, first_byte_s: float | None, *, dropped: bool) -> None:
-        """Say what a whole answer cost, where that is known. Usage is recorded at the end: streams tell it last.
-
-        `dropped`: the model was sent the conversation without the reasoning of another one.
-        """
-        reader, account = billed.reader, billed.account
+    def answered(self, billed: Billed, first_byte_s: float | None) -> None:
+        """Say what a whole answer cost, where that is known. Usage is recorded at the end: streams tell it last."""
+        reader, account, dropped = billed.reader, billed.account, billed.dropped
         used = reader.usage()  # nothing yet of a stream
         usd = None if used is None else self._recorder.usd(account.model, used)
         if usd is not None:

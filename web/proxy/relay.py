@@ -132,7 +132,8 @@ class Relay:
                 give_up(refused)
                 session = request.route.session
                 if name != decision.models[0]:
-                    self._records.left(session, decision, name, why_left(steps), kept=kept)
+                    dropped = attempt.billed is not None and attempt.billed.dropped
+                    self._records.left(session, decision, name, why_left(steps), kept=kept, dropped=dropped)
                 if attempt.billed:
                     self._records.served(session, decision, name, came_at)
                     in_session = session is not None
@@ -228,9 +229,9 @@ class Relay:
         if not answer.ok:
             return _Attempt(made, None)
         account = Account(request.tenant or "", name, decision.route or "")
-        billed = Billed(made, way.reader, account, request.route.session)
+        billed = Billed(made, way.reader, account, request.route.session, dropped=asked is not request.asked)
         first_byte_s = answer.first_byte_at and answer.first_byte_at - began
-        self._billing.answered(billed, first_byte_s, dropped=asked is not request.asked)
+        self._billing.answered(billed, first_byte_s)
         return _Attempt(made, None, billed=billed)
 
     def _blame(self, error: UpstreamFailed, request: ClientRequest, model: Model, way: Way) -> Blame:

@@ -116,7 +116,9 @@ class SessionRecords:
         model, left = decision.models[0], None
         if what is What.REDECIDED:
             left = (decision.pin.left if decision.pin else None) or model  # its own: it stays
-        self._happened(gathered, self._event(what, model, left, why, decision))
+        foreign = decision.crossed or bool(decision.pin and decision.pin.foreign_turns)
+        event = self._event(what, model, left, why, decision, dropped=request.is_bound and foreign)
+        self._happened(gathered, event)
 
     def served(self, session: Session | None, decision: Decision, model: str, at: float) -> None:
         """Note that a model serves a request that came at this time, in seconds since the epoch."""
@@ -134,14 +136,19 @@ class SessionRecords:
             gathered.model, gathered.route = model, decision.route
         gathered.pin = decision.pin
 
-    def left(self, session: Session | None, decision: Decision, model: str, why: str, *, kept: bool) -> None:
-        """Note that another model than the decided one serves a request, and whether the session's pin stays."""
+    def left(
+        self, session: Session | None, decision: Decision, model: str, why: str, *, kept: bool, dropped: bool = False
+    ) -> None:
+        """Note that another model than the decided one serves a request, and whether the session's pin stays.
+
+        `dropped`: it was sent the conversation without the reasoning of another one.
+        """
         if session is None or (decision.alone and decision.pin is None):
             return
         gathered = self._of(session)
         if gathered:
             what = What.BORROWED if kept or decision.pin is None else What.MOVED
-            self._happened(gathered, self._event(what, model, decision.models[0], why, decision))
+            self._happened(gathered, self._event(what, model, decision.models[0], why, decision, dropped=dropped))
 
     def used(self, session: Session, model: str, usage: Usage) -> None:
         """Note what an answer has used."""
@@ -235,9 +242,13 @@ class SessionRecords:
             found = self._sessions[session] = _Session()
         return found
 
-    def _event(self, what: What, model: str, left: str | None, why: str, decision: Decision) -> Event:
+    def _event(
+        self, what: What, model: str, left: str | None, why: str, decision: Decision, *, dropped: bool
+    ) -> Event:
         self._replica = self._replica or f"{socket.gethostname()}-{os.getpid()}"[-_REPLICA_CHARS:]
         facts = {} if what in {What.MOVED, What.BORROWED} else dict(decision.facts or {})
+        if dropped:
+            facts["dropped"] = "reasoning"
         return Event(
             at=self._clock(),
             what=what,
