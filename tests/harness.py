@@ -30,12 +30,14 @@ def procfile(tree: Path) -> dict[str, list[str]]:
 
 def wait_until(true: Callable[[], Any], *, within_s: float = 10.0, what: str = "it") -> Any:
     """What `true` returns as soon as that is truthy; fails when it is not in time."""
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
+    began = now = time.monotonic()
+    while now < began + within_s:
         value = true()
         if value:
             return value
-        time.sleep(0.01)
+        # The longer it takes, the less often: whoever waits for a process keeps it from starting.
+        time.sleep(min(max(0.005, (now - began) / 10), 0.1))
+        now = time.monotonic()
     raise AssertionError(f"{what} did not happen within {within_s} s")
 
 
