@@ -27,7 +27,7 @@ def main() -> None:
     with stage.stage(limit_s=150) as built:
         router = built.stand_in("--content", stage.ROUTE, "--delay-ms", str(ROUTER_MS))
         pool, port = built.pool(router, router), free_port()
-        watch = _Watch(built, router, {"web": pool.web(port), "worker": pool.worker()})
+        watch = _Watch(built, router, {"web": pool.web(port), "worker": built.worker(pool)})
         run = iter(range(asked.runs))
         sides: dict[str, Callable[[], Figures]] = {
             "300 first requests": lambda: watch.during(

@@ -42,7 +42,7 @@ class FirstPool:
         self._router = built.stand_in("--content", stage.ROUTE, "--delay-ms", str(ROUTER_MS))
         pool, self._port = built.pool(built.stand_in(), self._router), free_port()
         stage.on_own_core(lambda: pool.web(self._port))
-        pool.worker()
+        built.worker(pool)
         self._alone: dict[int, Load] = {}
         load.once(self._port, _asks(64), connections=8, seconds=5)  # warm up
 

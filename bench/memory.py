@@ -78,7 +78,7 @@ class _Pool:
 
     def at_rest(self) -> Figures:
         """A web process and a worker with an HTTP router, before they have done anything."""
-        worker = self._pool.worker()
+        worker = self._built.worker(self._pool)
         self._built.wait_for_quiet()
         found = {**_taken("web", self._web), **_taken("worker", worker)}
         worker.stop()

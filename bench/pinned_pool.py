@@ -25,7 +25,7 @@ class PinnedPool:
         cores: AbstractContextManager[None] = machine.on(machine.split_cores()[0]) if own_core else nullcontext()
         with cores:
             self.web = self.pool.web(self.port)
-        worker = self.pool.worker()
+        worker = built.worker(self.pool)
         load.once(self.port, stage.requests(stage.DECISION, SESSIONS), connections=8, seconds=20)
         worker.stop()
         router.process.stop()

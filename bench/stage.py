@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from bench import load, machine
 from tests.fakes.ports import free_port
-from tests.harness import ROOT, SHARING, Pool, Process, RedisServer, wait_until
+from tests.harness import ROOT, SHARING, STARTS_WITHIN_S, Pool, Process, RedisServer, wait_until
 
 CONFIG = """\
 version: v0.4.0
@@ -143,6 +143,16 @@ class Stage:
         self._stack.callback(pool.stop)
         _check_imports(pool)
         return pool
+
+    def worker(self, pool: Pool) -> Process:
+        """A worker of the pool that has signed on. Redis knows, and not every commit logs it."""
+        before = self._signed_on()
+        worker = pool.worker(signs_on=False)
+        wait_until(lambda: self._signed_on() > before, within_s=STARTS_WITHIN_S, what="the worker's signing on")
+        return worker
+
+    def _signed_on(self) -> int:
+        return int(self.redis.scard("rq:workers"))
 
     def redis_commands(self) -> int:
         """How many commands Redis has run, but those of this method and those that come once a second."""
