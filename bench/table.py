@@ -140,6 +140,12 @@ ROWS = (
         (("20 turns a second", "web_us_per_request"), ("1 turn a second", "web_us_per_request")),
         "µs",
     ),
+    Row(
+        "… of a pinned proxied answer",
+        "records",
+        (("20 turns a second", "percent_of_a_pinned_answer"), ("1 turn a second", "percent_of_a_pinned_answer")),
+        "%",
+    ),
     Row("… Redis's memory, without events", "records", (("1 turn a second", "redis_bytes_per_session"),), "B"),
     Row(
         "an operator's page with 1,000,000 sessions: newest sessions / a search / models",

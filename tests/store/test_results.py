@@ -150,7 +150,7 @@ def test_a_job_that_redis_has_lost_is_queued_again(
         wait_until(lambda: queued(own), what="the job")
 
         own.flushall()
-        wait_until(lambda: queued(own) == [job_of("s")], within_s=LIMIT_S, what="the job once more")
+        wait_until(lambda: queued(own) == [job_of("s")], what="the job once more")
         decide(own)
 
         assert asked.result(5) == RESULT
@@ -168,7 +168,7 @@ def test_who_joined_a_job_that_ended_without_a_pin_asks_for_itself(
         wait_until(lambda: waiting(joiner), what="the other replica's request")
 
         decide(own, DecisionResult(fault="router"))
-        wait_until(lambda: queued(own) == [job_of("s")], within_s=LIMIT_S, what="the job once more")
+        wait_until(lambda: queued(own) == [job_of("s")], what="the job once more")
         decide(own)
 
         assert asked.result(5) == DecisionResult(fault="router")
@@ -187,7 +187,7 @@ def test_the_subscription_comes_back(own_server: RedisServer, new_replica: NewRe
         if fault == "killed":
             killed = subscribed(own)
             own.client_kill_filter(_type="pubsub")
-        wait_until(lambda: listeners(own) and not killed & subscribed(own), within_s=LIMIT_S, what="the subscription")
+        wait_until(lambda: listeners(own) and not killed & subscribed(own), what="the subscription")
         asked = ask(replica.queue(), order(None))
         wait_until(lambda: queued(own), what="the job")
 
@@ -219,7 +219,7 @@ def test_the_subscription_follows_a_failover(
         with pytest.raises(QueueDown):
             replica.endpoint.client(QueueDown).eval("return redis.call('SET', KEYS[1], 'v')", 1, "k")
 
-        wait_until(lambda: listeners(store), within_s=LIMIT_S, what="the subscription")
+        wait_until(lambda: listeners(store), what="the subscription")
 
 
 def test_whoever_waits_is_woken_when_redis_is_known_to_be_away(

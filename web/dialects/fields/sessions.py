@@ -171,7 +171,7 @@ def _usable(value: str) -> str | None:
 
 def _is_opencode(environ: Environ) -> bool:
     """Whether the only strict header is X-Session-Id, and comes from opencode, which sends its id in two headers."""
-    if any(variable in environ for variable in ("HTTP_X_MODEL_AFFINITY", "HTTP_X_ROUTING_SESSION_ID")):
-        return False
     session = environ.get("HTTP_X_SESSION_ID")
-    return session is not None and any(environ.get(variable) == session for variable in _OPENCODE)
+    if session is None or "HTTP_X_MODEL_AFFINITY" in environ or "HTTP_X_ROUTING_SESSION_ID" in environ:
+        return False
+    return any(environ.get(variable) == session for variable in _OPENCODE)
