@@ -1,5 +1,6 @@
 """What is kept of sessions, as Redis keeps it."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -78,6 +79,14 @@ def test_events_come_back_as_they_were_in_the_order_of_their_times(records: Reco
     records.note(SESSION, by_operator)
 
     assert records.events(SESSION) == [first, MOVED, by_operator]
+
+
+def test_it_is_known_since_when_redis_knows_anything(records: RecordStore) -> None:
+    before = records.began()
+    time.sleep(1.1)
+
+    assert before < time.time()
+    assert abs(records.began() - before) < 1.1  # Redis tells whole seconds
 
 
 def test_an_event_that_was_written_again_is_one(records: RecordStore) -> None:

@@ -8,7 +8,7 @@ from shared.domain.records import Event, What
 from shared.domain.sessions import Session
 from web.ops.sessions.switches import Switch, explained, recovered
 
-NOW, TTL_S = 1_764_000_000.0, 600.0
+NOW, TTL_S, BEGAN = 1_764_000_000.0, 600.0, 0.0
 A, B, C = "p/a", "p/b", "p/c"
 
 
@@ -63,23 +63,23 @@ def test_a_session_goes_back_to_its_pin_after_it_was_served_by_another_model_onc
 def test_a_worker_may_have_made_the_pin_of_a_request_that_had_given_up(earlier: list[Event]) -> None:
     events = [*earlier, happened(What.DEGRADED, B, 50)]
 
-    told = recovered(switch(A, left=B, pin=pinned(A)), events, TTL_S)
+    told = recovered(switch(A, left=B, pin=pinned(A)), events, TTL_S, BEGAN)
 
     assert told
     assert (told.what, told.model, told.left, told.why) == (What.ADOPTED, A, B, "")
     known = [happened(What.DECIDED, C, 100), *events]
-    assert recovered(switch(A, left=C, pin=pinned(A)), known, TTL_S) is None
-    assert recovered(switch(A, left=B, pin=pinned(A)), [*events, happened(What.DECIDED, C, 20)], TTL_S) is None
+    assert recovered(switch(A, left=C, pin=pinned(A)), known, TTL_S, BEGAN) is None
+    assert recovered(switch(A, left=B, pin=pinned(A)), [*events, happened(What.DECIDED, C, 20)], TTL_S, BEGAN) is None
 
 
 def test_the_pin_tells_of_a_move_whose_event_is_lost() -> None:
     moved, cold = pinned(B, left=A, why="503"), pinned(B, left=A, why="cold")
     events = [happened(What.DECIDED, A, 100)]
 
-    assert recovered(switch(B, pin=moved), events, TTL_S) == Event(
+    assert recovered(switch(B, pin=moved), events, TTL_S, BEGAN) == Event(
         at=NOW, what=What.MOVED, model=B, left=A, why="503", route="code"
     )
-    told = recovered(switch(B, pin=cold), events, TTL_S)
+    told = recovered(switch(B, pin=cold), events, TTL_S, BEGAN)
     assert told
     assert told.what is What.REDECIDED
 
@@ -88,31 +88,42 @@ def test_a_pin_that_tells_of_no_move_was_made_when_the_last_one_had_ended() -> N
     ended, alive = [happened(What.DECIDED, A, TTL_S + 1)], [happened(What.DECIDED, A, TTL_S - 60)]
 
     for events in (ended, [*ended, happened(What.MOVED, C, 20)]):  # which has not made it last longer
-        told = recovered(switch(B, pin=pinned(B)), events, TTL_S)
+        told = recovered(switch(B, pin=pinned(B)), events, TTL_S, BEGAN)
 
         assert told
         assert (told.what, told.why, told.left) == (What.ADOPTED, "expired", A)
-    assert recovered(switch(B, pin=pinned(B)), alive, TTL_S) is None
+    assert recovered(switch(B, pin=pinned(B)), alive, TTL_S, BEGAN) is None
 
 
 def test_where_not_even_the_beginning_of_a_session_is_known_redis_has_lost_it() -> None:
-    told = recovered(switch(B, pin=pinned(B)), [], TTL_S)
+    told = recovered(switch(B, pin=pinned(B)), [], TTL_S, BEGAN)
 
     assert told
     assert (told.what, told.why, told.left) == (What.ADOPTED, "lost", A)
 
 
+def test_what_was_noted_before_redis_began_says_nothing_of_a_pin_that_it_has_lost() -> None:
+    """A replica may write late what had happened before."""
+    events = [happened(What.DECIDED, C, 40), happened(What.MOVED, A, 20)]
+
+    told = recovered(switch(B, pin=pinned(B)), events, TTL_S, NOW - 10)
+
+    assert told
+    assert (told.what, told.why, told.left) == (What.ADOPTED, "lost", A)
+    assert recovered(switch(B, pin=pinned(B)), events, TTL_S, NOW - 30) is None
+
+
 def test_a_process_knows_of_its_own_decision_though_its_note_was_dropped() -> None:
     made_here = msgspec.structs.replace(switch(B, pin=pinned(B)), made_here=True)
 
-    told = recovered(made_here, [happened(What.DECIDED, A, 20)], TTL_S)
+    told = recovered(made_here, [happened(What.DECIDED, A, 20)], TTL_S, BEGAN)
 
     assert told
     assert (told.what, told.left) == (What.ADOPTED, A)
 
 
 def test_a_session_of_which_nothing_is_known_has_a_pin_that_another_replica_made() -> None:
-    told = recovered(switch(B, left="", pin=pinned(B)), [], TTL_S)
+    told = recovered(switch(B, left="", pin=pinned(B)), [], TTL_S, BEGAN)
 
     assert told
     assert (told.what, told.left) == (What.ADOPTED, None)
@@ -122,5 +133,5 @@ def test_a_model_that_no_pin_names_has_no_explanation_but_an_event() -> None:
     other = switch(C, pin=None)
 
     assert not explained(other, [happened(What.DECIDED, A, 100)])
-    assert recovered(other, [happened(What.DECIDED, A, 2 * TTL_S)], TTL_S) is None
+    assert recovered(other, [happened(What.DECIDED, A, 2 * TTL_S)], TTL_S, BEGAN) is None
     assert explained(msgspec.structs.replace(other, to=A, left=C), [happened(What.DECIDED, A, 100)])

@@ -51,6 +51,7 @@ class Book:
         self.heard: list[dict[Session, Note]] = []
         self.known: dict[Session, str] = {}
         self.told: dict[Session, list[Event]] = {}
+        self.since = 0.0
 
     def add(self, notes: Mapping[Session, Note]) -> dict[Session, str]:
         if self.away:
@@ -61,6 +62,9 @@ class Book:
             self.known[session] = note.model or before[session]
             self.told.setdefault(session, []).extend(note.events)
         return before
+
+    def began(self) -> float:
+        return self.since
 
     def events(self, session: Session) -> list[Event]:
         if self.away:

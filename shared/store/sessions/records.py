@@ -83,6 +83,11 @@ class RecordStore:
         found = [event for line in once if (event := self._lines.read(key, line))]
         return sorted(found, key=lambda event: event.at)
 
+    def began(self) -> float:
+        """When Redis was started, in seconds since the epoch; what it did not write to a disk it has lost then."""
+        told: Any = self._redis.info("server")
+        return time.time() - float(told["uptime_in_seconds"])
+
     def top(self, order: Order, offset: int = 0, count: int = AT_ONCE) -> list[tuple[Session, Record]]:
         """Those of the first 1,000 sessions of an order; fewer where a record has ended."""
         key = keys.top(order.value)

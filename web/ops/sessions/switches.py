@@ -36,14 +36,13 @@ def explained(switch: Switch, events: Iterable[Event]) -> bool:
     return switch.to in {event.model for event in (*earlier[-1:], *lasting[len(earlier) :])}
 
 
-def recovered(switch: Switch, events: Iterable[Event], ttl_s: float) -> Event | None:
+def recovered(switch: Switch, events: Iterable[Event], ttl_s: float, began: float) -> Event | None:
     """The event that nobody has written, because who knew of it was killed, or gave up, or Redis was away.
 
     A pin says itself which model its session has left. One that says nothing was made when there was none: for a new
     session; when the last one that is known of had ended, which lives `ttl_s` seconds at most unless it is renewed;
-    when Redis had lost the last one, and with it the event with which a session begins; or by a worker for a request
-    that had given up and was served by its own model. None: it was none of these, and this process knows of no
-    decision either.
+    when Redis, which `began` then, had lost the last one; or by a worker for a request that had given up, and was
+    served by its own model. None: it was none of these, and this process knows of no decision either.
     """
     pin, known = switch.pin, [event for event in events if event.at <= switch.at + TOLERANCE_S]
     if pin and pin.left is not None:
@@ -51,13 +50,13 @@ def recovered(switch: Switch, events: Iterable[Event], ttl_s: float) -> Event | 
         return _told_by(pin, switch, what, pin.left, pin.why or "")
     if not switch.left:
         return _told_by(pin, switch, What.ADOPTED, None, "")
-    why = _why_adopted(switch, known, ttl_s) if pin else None
+    why = _why_adopted(switch, known, ttl_s, began) if pin else None
     return None if why is None else _told_by(pin, switch, What.ADOPTED, switch.left, why)
 
 
-def _why_adopted(switch: Switch, known: Sequence[Event], ttl_s: float) -> str | None:
+def _why_adopted(switch: Switch, known: Sequence[Event], ttl_s: float, began: float) -> str | None:
     """Why a pin was made of which no event tells; None: nothing says that there could have been one."""
-    lasting = [event for event in known if event.what in LASTING]
+    lasting = [event for event in known if event.what in LASTING and event.at >= began]
     once = [event.at for event in known if event.what not in LASTING and event.model == switch.left]
     if once and (not lasting or once[-1] >= lasting[-1].at - TOLERANCE_S):
         return ""

@@ -27,6 +27,9 @@ class Timelines(Protocol):
     def events(self, session: Session) -> Sequence[Event]:
         """The newest events of a session, the oldest of them first."""
 
+    def began(self) -> float:
+        """Since when it knows anything, in seconds since the epoch."""
+
     def note(self, session: Session, event: Event) -> None:
         """Note an event."""
 
@@ -84,7 +87,8 @@ class SwitchWatch:
         events = timelines.events(switch.session)
         if explained(switch, events):
             return
-        lost = recovered(switch, events, (switch.pin.ttl_s if switch.pin else None) or self._ttl_s)
+        ttl_s = (switch.pin.ttl_s if switch.pin else None) or self._ttl_s
+        lost = recovered(switch, events, ttl_s, timelines.began())
         if lost:
             timelines.note(switch.session, lost)
             return
