@@ -98,7 +98,7 @@ def _model(entry: ModelProvider, path: Path, faults: Faults) -> Model:
         prompt_caching=entry.prompt_caching == "auto",
         access_key=entry.access_key,
         passthrough_auth=entry.passthrough_auth,
-        headers=tuple(entry.headers.items()),
+        headers=tuple((header.lower(), value) for header, value in entry.headers.items()),
         ca_file=entry.ca_file,
         cache_key=entry.cache_key == "auto",
         cache_window_s=math.ceil(entry.cache_window_s) if entry.cache_window_s else None,

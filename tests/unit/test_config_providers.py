@@ -112,7 +112,7 @@ def test_a_provider_has_its_credential_and_headers(read: Read) -> None:
     provider = read(text).catalog.models[0].provider
 
     assert provider.access_key == "sk-1"
-    assert provider.headers == (("X-Team", "a"), ("X-Org", "1"))
+    assert provider.headers == (("x-team", "a"), ("x-org", "1"))
 
 
 def test_a_header_that_could_not_be_sent_is_refused(read: Read) -> None:
