@@ -1,6 +1,7 @@
 """Endpoints beside the conversation: counting, kept responses, compaction, embeddings, older completions."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -10,7 +11,7 @@ import redis
 
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
-from tests.harness import Pool, RedisServer, running
+from tests.harness import Pool, RedisServer, running, wait_until
 from tests.web.client_apis import PATHS, ask, asking, config
 from tests.web.gateway import Gateway, Outside
 
@@ -109,6 +110,28 @@ def test_a_kept_response_is_shown_cancelled_and_deleted_by_its_provider(
     ]
     assert provider.requests[0].header("authorization") == "Bearer k-responses"
     assert 0 < cache.ttl(f"plano:response:t-one:{kept}") <= 600
+
+
+def test_what_shows_an_answer_or_counts_tokens_is_no_answer_of_a_model(pair: tuple[Gateway, Gateway]) -> None:
+    """It would make its model look fast, and be billed again."""
+    web = pair[1]
+    before = answered(web, "responses"), answered(web, "messages")
+    kept = ask(web, "responses", "of-responses/m", input="counted once").json()["id"]
+
+    shown = [web.ask("GET", f"/v1/responses/{kept}") for _ in range(3)]
+    count = web.ask("POST", "/v1/messages/count_tokens", asking("messages", "of-messages/m"))
+    ask(web, "messages", "of-messages/m")
+    wait_until(lambda: answered(web, "messages") > before[1], what="the figures")
+
+    assert [answer.status_code for answer in (*shown, count)] == [200] * 4
+    assert (answered(web, "responses"), answered(web, "messages")) == (before[0] + 1, before[1] + 1)
+
+
+def answered(web: Gateway, api: str) -> float:
+    """How many answers of the API's model have been measured."""
+    text = web.ask("GET", "/metrics").text
+    found = re.search(rf'^plano_first_byte_seconds_count{{model="of-{api}/m"}} (\S+)$', text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
 
 
 def test_compaction_goes_to_the_sessions_model(pair: tuple[Gateway, Gateway], provider: Provider) -> None:

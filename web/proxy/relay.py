@@ -68,7 +68,7 @@ class _Attempt(msgspec.Struct, frozen=True):
     retry_after_s: int | None = None
     error: UpstreamFailed | None = None
     billed: Billed | None = None
-    """The response, if the model did what it was asked."""
+    """The response, if the model has made an answer."""
 
 
 class Relay:
@@ -226,7 +226,7 @@ class Relay:
             of_client = answer.status in _OF_CLIENT and model.provider.passthrough_auth
             blame = Blame.CLIENT if of_client else Blame.MODEL
             return _Attempt(made, str(answer.status), blame=blame, retry_after_s=retry_after.seconds(answer))
-        if not answer.ok:
+        if not (answer.ok and request.asked.is_of_model):
             return _Attempt(made, None)
         account = Account(request.tenant or "", name, decision.route or "")
         billed = Billed(made, way.reader, account, request.route.session, dropped=asked is not request.asked)

@@ -31,6 +31,7 @@ _MOST_COMMAS = 500_000
 """Who sends more in what has to be translated sends values without end, which would take all memory."""
 _CACHING = "messages"
 """The API in which a client says where its prompt may be cached; the others cache by themselves."""
+_MADE_BY_MODELS = frozenset({"", "/compact"})
 _decode = msgspec.json.Decoder(Any).decode
 
 
@@ -139,6 +140,11 @@ class Asked:
             return self
         fields = {**self.fields, field: rest}
         return Asked(self.dialect, fields, suffix=self.suffix, method=self.method, noted=self._noted)
+
+    @property
+    def is_of_model(self) -> bool:
+        """Whether a model makes the answer; to count tokens, or to show an answer once more, costs nothing."""
+        return self.method == "POST" and self.suffix in _MADE_BY_MODELS
 
     def is_spoken_by(self, model: Model) -> bool:
         """Whether the model's provider speaks the client's API."""
