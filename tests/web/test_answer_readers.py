@@ -1,8 +1,11 @@
 """What is read of answers of the Messages and the Responses API, and of those that are translated."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any, cast
+
+import pytest
 
 from shared.domain.money import Usage
 from web.dialects import messages, responses
@@ -136,6 +139,29 @@ def test_what_is_no_json_is_an_error_in_the_clients_shape() -> None:
     assert said["request_id"] == "r"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error": {"message": "too long: 3 > 2", "type": None, "param": None, "code": 9, "innererror": {}}},
+        [{"error": {"message": "too long: 3 > 2", "status": "INVALID_ARGUMENT"}}],
+        {"message": "too long: 3 > 2", "type": "x", "param": {}},
+        {"detail": "too long: 3 > 2"},
+        {"error": "too long: 3 > 2"},
+    ],
+)
+def test_an_error_keeps_its_providers_words_in_whatever_shape_it_comes(said: Any) -> None:
+    told = json.loads(translating("chat", "messages").refused(400, json.dumps(said).encode()) or b"")
+
+    assert told["error"] == {"type": "invalid_request_error", "message": "too long: 3 > 2"}
+
+
+@pytest.mark.parametrize("said", [b"null", b"[]", b"[1]", b"{}", b'{"error": null}', b'{"message": {}}'])
+def test_an_error_without_words_is_told_by_its_status(said: bytes) -> None:
+    told = json.loads(translating("chat", "responses").refused(500, said) or b"")
+
+    assert told["error"]["message"] == "The provider answered 500"
+
+
 class Silent:
     """An answer whose provider is silent for a while after its first event."""
 
@@ -156,3 +182,19 @@ def test_a_messages_client_is_told_that_its_silent_provider_is_there() -> None:
     assert kinds.count("ping") == 1
     assert kinds.index("ping") < kinds.index("content_block_stop")
     assert kinds[-1] == "message_stop"
+
+
+class Busy:
+    """An answer whose provider says no more than that it is there."""
+
+    def heard(self, every_s: float) -> Iterator[bytes | None]:
+        for _ in range(3):
+            time.sleep(every_s)
+            yield b": keepalive\n\n"
+
+
+@pytest.mark.parametrize(("target", "sign"), [("messages", b"event: ping\n"), ("responses", b": ")])
+def test_what_a_provider_says_to_nobody_keeps_no_client_waiting(target: str, sign: bytes) -> None:
+    out = list(streams.events(cast(Answer, Busy()), translating("chat", target), ping_s=0.01))
+
+    assert [chunk.startswith(sign) for chunk in out[:3]] == [True] * 3

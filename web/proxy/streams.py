@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import time
 from collections.abc import Iterator
 
 from shared.errors import UpstreamFailed
@@ -13,19 +14,20 @@ log = logging.getLogger("plano.web")
 
 
 PING_S = 15.0
-"""After so much silence of a provider a client is sent a sign of life, where its API has one."""
+"""After so long without a byte for it a client is sent a sign of life, if its reader has one."""
 
 
 def events(answer: Answer, reader: AnswerReader, *, ping_s: float = PING_S) -> Iterator[bytes]:
     """The stream, line by line as it arrives; when it breaks off, the last event is an error."""
     lines = Lines()
+    sent_at = time.monotonic()
     try:
         for chunk in answer.chunks() if reader.silence is None else answer.heard(ping_s):
-            if chunk is None:
-                yield reader.silence or b""
-                continue
-            complete = b"".join(map(reader.line, lines.feed(chunk)))
+            complete = b"" if chunk is None else b"".join(map(reader.line, lines.feed(chunk)))
+            if not complete and reader.silence and (chunk is None or time.monotonic() - sent_at >= ping_s):
+                complete = reader.silence  # the provider may have sent what says nothing to this client
             if complete:
+                sent_at = time.monotonic()
                 yield complete
         rest = lines.rest()
         if rest:

@@ -12,21 +12,10 @@ from web.translation import pairs
 from web.translation.client_json import Object
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_any = msgspec.json.Decoder(Any).decode
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
-
-
-class _Error(msgspec.Struct):
-    message: str = ""
-    type: str = ""
-    param: str | None = None
-    code: Any = None
-
-
-class _Refusal(msgspec.Struct):
-    error: _Error | str = ""
-
-
-_refusal = msgspec.json.Decoder(_Refusal).decode
+_COMMENT = b": waiting for the provider\n\n"
+"""A sign of life in any event stream; clients leave it out, as the HTML standard has it for server-sent events."""
 
 
 class TranslatingReader:
@@ -49,7 +38,7 @@ class TranslatingReader:
         self._stream: pairs.Stream | None = None
         self._event: str | None = None
         self._data: list[bytes] = []
-        self.silence = _PING if target == "messages" else None
+        self.silence: bytes | None = _PING if target == "messages" else _COMMENT
         """What a client is sent while its provider is silent, so that it does not give up."""
 
     def whole(self, data: bytes) -> bytes:
@@ -89,17 +78,14 @@ class TranslatingReader:
 
     def refused(self, status: int, data: bytes) -> bytes | None:
         """A provider's error in the client's shape, in the provider's words: clients look for some of them."""
-        try:
-            told = _refusal(data).error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            told = ""
-        error = _Error(message=told) if isinstance(told, str) else told
+        error = _error_in(data)
+        code = error.get("code")
         info = ErrorInfo(
             status=status,
-            message=error.message or f"The provider answered {status}",
-            type=error.type or "upstream_error",
-            param=error.param,
-            code=None if error.code is None else str(error.code),
+            message=_text(error, "message") or _text(error, "detail") or f"The provider answered {status}",
+            type=_text(error, "type") or "upstream_error",
+            param=_text(error, "param"),
+            code=None if code is None else str(code),
         )
         return BY_NAME[self._target].error(info, self._request_id)
 
@@ -127,3 +113,21 @@ class TranslatingReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return b""
         return b"".join(self._translator.event(name, said))
+
+
+def _error_in(data: bytes) -> Object:
+    """The error in an answer: under `error` as OpenAI has it, in an array as Gemini, or at the top as others."""
+    try:
+        said = _decode_any(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    if isinstance(said, list) and said:
+        said = said[0]
+    if isinstance(said, dict):
+        said = said.get("error") or said
+    return said if isinstance(said, dict) else {"message": said}
+
+
+def _text(error: Object, name: str) -> str | None:
+    value = error.get(name)
+    return value if isinstance(value, str) else None
