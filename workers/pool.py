@@ -24,7 +24,6 @@ from rq.exceptions import DequeueTimeout
 from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
-from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
 from rq.worker import SimpleWorker
 from rq.worker_registration import register
@@ -35,6 +34,7 @@ from shared.messages import DecisionResult
 from shared.periodic import Periodic
 from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.decoding.unreadable import Unreadable
+from shared.store.jobs.job_data import JobData
 from shared.store.jobs.workers import HEARTBEAT_TTL_S
 from shared.store.queue import announce, hold, rq_queue
 from workers.queue.accepted_jobs import FUNCTIONS
@@ -105,7 +105,7 @@ class PoolWorker(SimpleWorker):
         super().__init__(
             [rq_queue(connection)],
             connection=connection,
-            serializer=JSONSerializer,
+            serializer=JobData,
             log_job_description=False,
             worker_ttl=HEARTBEAT_TTL_S,
         )
@@ -138,22 +138,22 @@ class PoolWorker(SimpleWorker):
         timeout: int | None,  # noqa: ARG002
         max_idle_time: int | None = None,  # noqa: ARG002
     ) -> tuple[Job, Queue] | None:
-        """The next job once there is room for it; None, which ends the worker, when it is to stop."""
-        while not self._stop.is_set():
+        """The next job once there is room for it; None, which ends the worker, once it is to stop and has none."""
+        while True:
             self._greenlets.wait_available()
+            if self._dequeued:
+                return self._dequeued.popleft(), self.queues[0]
+            if self._stop.is_set():
+                return None
             if self._breaker.is_open:  # RQ would try again, with longer and longer pauses, and log each try
                 self._stop.wait(AWAY_S)
                 continue
             try:
-                if not self._dequeued:
-                    self._dequeued.extend(self._intake.take(self._greenlets.free_count()))
-                if self._dequeued:
-                    return self._dequeued.popleft(), self.queues[0]
+                self._dequeued.extend(self._intake.take(self._greenlets.free_count()))
             except redis.ResponseError as error:
                 self._refused_by_redis(error)
             except (redis.ConnectionError, redis.TimeoutError, DequeueTimeout):
                 continue
-        return None
 
     def _refused_by_redis(self, error: redis.ResponseError) -> None:
         """Delete what is in the way of the queue; without such a thing wait, since Redis may refuse for long."""

@@ -3,13 +3,15 @@
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+import msgspec
+
 from shared.config.faults import UNREADABLE, Faults, Path, by_path, listed
 from shared.config.fields import url_fault
 from shared.config.limits_section import Limits
 from shared.config.providers import Served, unknown
 from shared.config.sections import FILE, OBSERVED, AccessKey, ConfigFile, MetricSource, RoutingPreference
 from shared.domain.catalog import Catalog
-from shared.domain.routes import Prefer, name_fault, prefer_fault
+from shared.domain.routes import MAX_CONFIG_BYTES, Prefer, name_fault, prefer_fault
 
 _CREDENTIALS = ("authorization", "x-provider-authorization", "proxy-authorization", "cookie")
 _SOURCES = {"cost": ("digitalocean", "models.dev", "litellm", FILE), "latency": ("prometheus", OBSERVED)}
@@ -39,6 +41,10 @@ def _check_routes(
         _check_models(route.models, path, catalog, faults)
         if fault := prefer_fault(Prefer(route.selection_policy.prefer), sources):
             faults.add((*path, "selection_policy", "prefer"), *fault.split("; ", 1))
+    size = len(msgspec.json.encode([(route.name, route.description, route.models) for route in routes.values()]))
+    if size > MAX_CONFIG_BYTES:
+        right = f"the router is sent {MAX_CONFIG_BYTES} bytes at most: shorten descriptions"
+        faults.add(("routing_preferences",), f"has {size} bytes as JSON", right)
 
 
 def _check_models(names: Iterable[str], path: Path, catalog: Catalog, faults: Faults) -> None:

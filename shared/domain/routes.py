@@ -12,6 +12,8 @@ from shared.errors import BadRequest
 
 MAX_INLINE_BYTES = 32 * 1024
 """The limit for a request's own routes, which travel through the queue and into the prompt."""
+MAX_CONFIG_BYTES = 48 * 1024
+"""The limit for the config's, as JSON: a job has room for them and for a conversation of 8 KiB."""
 
 NO_ROUTE = "other"
 """The router's answer when no route fits; no route may have this name."""

@@ -13,7 +13,6 @@ import redis
 from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.job import Job, JobStatus
-from rq.serializers import JSONSerializer
 
 from shared import messages
 from shared.domain.pins import Pin
@@ -23,12 +22,11 @@ from shared.messages import Announcement, DecisionRequest, DecisionResult, adopt
 from shared.periodic import Periodic
 from shared.store import keys
 from shared.store.jobs.expired_jobs import Backlog
+from shared.store.jobs.job_data import JobData
 from shared.store.jobs.results import Results, Waiter
 from shared.store.jobs.workers import LOOK_EVERY_S, Workers
 
 QUEUE = "plano"
-JOB_BYTES = 64 * 1024
-"""The most that a job may say, uncompressed. More is not queued, and workers refuse it."""
 REFRESH_LIMIT_S = 30
 """How long the refresh of one source may run; it may wait for a worker as long."""
 
@@ -51,8 +49,8 @@ class Pins(Protocol):
 
 
 def rq_queue(client: redis.Redis) -> Queue:
-    """The one queue, with JSON jobs: nothing is ever unpickled."""
-    return Queue(QUEUE, connection=client, serializer=JSONSerializer)
+    """The one queue."""
+    return Queue(QUEUE, connection=client, serializer=JobData)
 
 
 class DecisionQueue:

@@ -5,12 +5,15 @@ import time
 import zlib
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 from rq.job import Job
 
+from shared.domain.routes import Route
 from shared.errors import RouterDown, TooManyWaiting
 from shared.messages import DecisionResult
+from shared.store.jobs.job_data import JOB_BYTES
 from shared.store.queue import announce
 from tests.endpoints import Replica
 from tests.harness import wait_until
@@ -26,6 +29,7 @@ from tests.store.queueing import (
     settle_and_decide,
     taken,
 )
+from workers.queue.accepted_jobs import FIELDS, admitted
 
 
 def joined(replicas: list[Replica]) -> list[int]:
@@ -99,6 +103,28 @@ def test_the_budget_ends_the_wait_and_frees_the_id(store: redis.Redis, new_queue
 
     assert time.monotonic() - begin < 2
     assert store.exists(Job.key_for(job_of("s"))) == 0
+
+
+def test_what_the_limits_of_a_request_allow_fits_into_a_job(
+    store: redis.Redis, new_queue: NewQueue, ask: Ask
+) -> None:
+    """32 KiB of routes and 8 KiB of conversation, in letters of two bytes."""
+    route = Route("code", "я" * 16_000, ("openai/a",))
+    asked = ask(new_queue(), msgspec.structs.replace(order(text="ж" * 4_096), routes=(route,), inline=True))
+    wait_until(lambda: queued(store))
+
+    values: list[Any] = store.hmget(Job.key_for(job_of("s")), FIELDS)
+    admitted(values)
+    decide(store)
+
+    assert asked.result(5) == RESULT
+
+
+def test_what_does_not_fit_into_a_job_is_refused_at_once(new_queue: NewQueue) -> None:
+    route = Route("code", "x" * JOB_BYTES, ("openai/a",))
+
+    with pytest.raises(RouterDown, match="routes are too long"):
+        new_queue().ask(msgspec.structs.replace(order(), routes=(route,)), BUDGET_S)
 
 
 def test_whoever_joined_a_job_does_not_take_it_from_the_others(

@@ -1,5 +1,6 @@
 """Routes and the figures they are ranked by."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ routing_preferences:
     assert read(text).routes == (
         Route("code review", "reads code", ("openai/b", "openai/a")),
         Route("chat", "small talk", ("openai/b",)),
+    )
+
+
+def test_routes_have_to_fit_into_a_job(read: Read) -> None:
+    routes = [{"name": f"r{n}", "description": "текст" * 400, "models": ["openai/a"]} for n in range(14)]
+
+    assert faults(read, f"{PROVIDERS}routing_preferences: {json.dumps(routes)}\n") == (
+        "routing_preferences: has 56327 bytes as JSON; the router is sent 49152 bytes at most: shorten descriptions",
     )
 
 

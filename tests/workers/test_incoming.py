@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.messages import DECIDE, REFRESH_METRICS
-from shared.store.queue import JOB_BYTES
+from shared.store.jobs.job_data import JOB_BYTES
 from workers.queue.accepted_jobs import Refused, admitted
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from shared import messages
-from shared.store.queue import JOB_BYTES
+from shared.store.jobs.job_data import JOB_BYTES
 from workers import jobs
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
