@@ -32,3 +32,8 @@ class MemorySessionQuota:
             begun = self._begun[client]
         if begun > self._limit:
             refuse(self._limit, now)
+
+    def give_back(self, client: str) -> None:
+        """Count one less: it could not be pinned, and will be counted when it comes again."""
+        with self._lock:
+            self._begun[client] -= 1

@@ -1,13 +1,15 @@
 """Which model answers a request: the session's pin decides, else a new decision, which becomes the pin."""
 
+import contextlib
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from shared.domain import conversation
 from shared.domain.catalog import Catalog
+from shared.domain.conversation import Message
 from shared.domain.decisions import Decision, RouteRequest
 from shared.domain.money.switching import Budget
 from shared.domain.pins import Pin, candidates, used
@@ -16,7 +18,7 @@ from shared.errors import Away, NotAllowed, Overdue, Overloaded, RouterDown, Sto
 from shared.log_fields import fields
 from shared.messages import DecisionRequest, DecisionResult
 from shared.routing.draining import Successors
-from shared.routing.pin_changes import crosses, fitted, moved
+from shared.routing.pin_changes import crosses, end_of, fitted, moved, ttls_of, use_of
 from shared.routing.ports import Decisions, Pins, Policy, Quota, Recorder
 from shared.routing.redecision import WARM, budget_of, why_anew
 from shared.tracing import OFF, Tracing
@@ -165,27 +167,49 @@ class Affinity:
     ) -> Decision:
         """A new decision, which becomes the pin; in place of the `seen` one, if any."""
         request = request.fitting(request) if request.fitting else request
-        bound = request.turn if request.is_bound else None
         messages = (
             conversation.read(request.messages, request.conversation_field) if self._is_routed(request, seen) else []
         )
-        if request.session and (seen is None or request.anew):
-            self._quota.admit(request.client())
-        if not messages:
+        with self._counted(request, seen):
+            if messages:
+                return self._asked(request, messages, seen, budget, why)
             return self._own(request, seen, why) if budget is None or seen is None else self._kept(request, seen)
+
+    @contextlib.contextmanager
+    def _counted(self, request: RouteRequest, seen: Pin | None) -> Iterator[None]:
+        """Counts a session that begins, unless it cannot be pinned; raises TooManySessions."""
+        begins = request.session and (seen is None or request.anew)
+        if begins:
+            self._quota.admit(request.client())
+        try:
+            yield
+        except Away:
+            if begins:
+                self._quota.give_back(request.client())
+            raise
+
+    def _asked(
+        self,
+        request: RouteRequest,
+        messages: Sequence[Message],
+        seen: Pin | None,
+        budget: Budget | None,
+        why: str | None,
+    ) -> Decision:
+        """The decision of a worker."""
         with self._tracing.span("plano.decide", request.trace.traceparent, {}) as span:
             decision_request = DecisionRequest(
                 model_name=self._own_name(request, seen),
                 session=request.session,
                 ttl_s=self._policy.session_ttl_s,
-                ttls=self._ttls(request),
-                until=self._until(),
+                ttls=ttls_of(self._policy, request, self._own_name(request, None)),
+                until=end_of(self._policy),
                 seen=seen,
-                used_at=self._used_at(),
+                used_at=use_of(self._policy),
                 generation=request.turn.generation if request.turn and self._policy.redecides else None,
                 why=why,
                 budget=budget,
-                foreign_turns=bound.length if bound else 0,
+                foreign_turns=request.turn.length if request.turn and request.is_bound else 0,
                 routes=request.routes,
                 inline=request.inline,
                 messages=tuple(messages),
@@ -206,14 +230,14 @@ class Affinity:
         crossed = crosses(request, model_name, seen)
         if request.session is None:
             return Decision(models=(model_name,), crossed=crossed)
-        own_ttl_s = self._ttls(request).get(model_name)
+        own_ttl_s = ttls_of(self._policy, request, self._own_name(request, None)).get(model_name)
         foreign_turns = request.turn.length if request.turn and crossed else 0
         proposed = Pin(
             model_name=model_name,
             route_name=None,
-            until=self._until(),
+            until=end_of(self._policy),
             ttl_s=own_ttl_s,
-            used_at=self._used_at(),
+            used_at=use_of(self._policy),
             generation=request.turn.generation if request.turn and self._policy.redecides else None,
             foreign_turns=foreign_turns,
             left=seen.model_name if seen and seen.model_name != model_name else None,
@@ -241,24 +265,6 @@ class Affinity:
     def _kept(self, request: RouteRequest, pin: Pin) -> Decision:
         """The decision by the pin of a session that has nothing to route by."""
         return self._adopted(candidates(pin, self._routes), pin, request, pinned=True)
-
-    def _until(self) -> int | None:
-        """When a pin that is made now ends for good; None when use can renew it without end."""
-        max_age_s = self._policy.session_max_age_s
-        return int(time.time()) + max_age_s if max_age_s else None
-
-    def _used_at(self) -> int | None:
-        """What a pin that is made now says of its last use; None where nobody asks for it."""
-        return int(time.time()) if self._policy.redecides else None
-
-    def _ttls(self, request: RouteRequest) -> dict[str, int]:
-        """How long a pin to each model would live, where that is as long as the model's prompt cache."""
-        session = request.session
-        if session is None or request.windows is None or not (self._policy.ttl_of_cache or session.is_implicit):
-            return {}
-        own = (request.model.name, self._own_name(request, None))
-        models = (*own, *(name for route in request.routes for name in route.models))
-        return {name: request.windows(name) for name in models}
 
     def _settled_meanwhile(self, request: RouteRequest) -> Decision:
         """What the session's pin says after a wait in vain: the result may have been announced while nobody heard."""

@@ -1,4 +1,4 @@
-"""What a request changes in the pin of its session, and whether another model can read what the session holds."""
+"""What a request makes of the pin of its session, and whether another model can read what the session holds."""
 
 import time
 
@@ -6,6 +6,7 @@ import msgspec
 
 from shared.domain.decisions import RouteRequest
 from shared.domain.pins import UNKNOWN_TURNS, Pin, used
+from shared.routing.ports import Policy
 
 
 def moved(request: RouteRequest, pin: Pin, model: str, why: str) -> Pin:
@@ -46,3 +47,25 @@ def crosses(request: RouteRequest, model_name: str, seen: Pin | None) -> bool:
     if seen:
         return model_name != seen.model_name
     return model_name != request.model.name or not request.turn.is_readable_by(request.model)
+
+
+def end_of(policy: Policy) -> int | None:
+    """When a pin that is made now ends for good; None when use can renew it without end."""
+    return int(time.time()) + policy.session_max_age_s if policy.session_max_age_s else None
+
+
+def use_of(policy: Policy) -> int | None:
+    """What a pin that is made now says of its last use; None where nobody asks for it."""
+    return int(time.time()) if policy.redecides else None
+
+
+def ttls_of(policy: Policy, request: RouteRequest, own: str) -> dict[str, int]:
+    """How long a pin to each model would live, where that is as long as the model's prompt cache.
+
+    `own` is the model that serves where no route does.
+    """
+    session = request.session
+    if session is None or request.windows is None or not (policy.ttl_of_cache or session.is_implicit):
+        return {}
+    models = (request.model.name, own, *(name for route in request.routes for name in route.models))
+    return {name: request.windows(name) for name in models}

@@ -55,6 +55,9 @@ class Quota(Protocol):
     def admit(self, client: str) -> None:
         """Count a session that is about to be pinned; raises TooManySessions, or StoreDown."""
 
+    def give_back(self, client: str) -> None:
+        """Count one less: it could not be pinned, and will be counted when it comes again."""
+
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How long pins live, how long decisions may take, and what to do when something is away."""

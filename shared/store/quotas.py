@@ -1,11 +1,13 @@
 """How many sessions a client may begin in a minute, counted for all replicas together."""
 
+import contextlib
 import time
 from collections.abc import Callable
 
 import redis
 
 from shared.domain.quotas import MINUTE_S, refuse
+from shared.errors import StoreDown
 from shared.store import keys
 from shared.store.connection.store_client import WrongType
 from shared.store.decoding.unreadable import Unreadable
@@ -47,9 +49,15 @@ class SessionQuota:
         if begun > self._limit:
             refuse(self._limit, now)
 
-    def _counted(self, key: str) -> int:
+    def give_back(self, client: str) -> None:
+        """Count one less: it could not be pinned, and will be counted when it comes again."""
+        if self._limit:
+            with contextlib.suppress(StoreDown, WrongType):
+                self._counted(keys.sessions(client, int(self._clock() // MINUTE_S)), -1)
+
+    def _counted(self, key: str, more: int = 1) -> int:
         with self._redis.pipeline() as together:
-            together.incr(key)
+            together.incr(key, more)
             together.expire(key, _TTL_S)
             begun, _ = together.execute()
         return int(begun)

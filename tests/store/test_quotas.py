@@ -17,6 +17,8 @@ from tests.endpoints import endpoint_to
 class Quota(Protocol):
     def admit(self, client: str) -> None: ...
 
+    def give_back(self, client: str) -> None: ...
+
 
 NewQuota = Callable[[int], Quota]
 
@@ -69,6 +71,16 @@ def test_a_client_may_begin_so_many_sessions_a_minute(new_quota: NewQuota, clock
     then = admitted(quota, "acme", 5)
 
     assert (first, then) == (3, 3)
+
+
+def test_a_session_that_could_not_be_pinned_is_not_counted(new_quota: NewQuota) -> None:
+    quota = new_quota(2)
+
+    for _ in range(5):
+        quota.admit("acme")
+        quota.give_back("acme")
+
+    assert admitted(quota, "acme", 3) == 2
 
 
 def test_each_client_has_its_own(new_quota: NewQuota) -> None:

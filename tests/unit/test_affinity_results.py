@@ -51,6 +51,9 @@ class Saying:
     def admit(self, client: str) -> None:
         pass
 
+    def give_back(self, client: str) -> None:
+        pass
+
     def successor(self, request: RouteRequest, decision: Decision) -> str | None:  # noqa: ARG002
         return self._successor
 

@@ -16,6 +16,10 @@ version: v0.4.0
 model_providers: [{model: openai/gpt-4o-mini, base_url: "http://127.0.0.1:%d/v1", access_key: sk-openai}]
 limits: {sessions_per_minute: 3}
 """
+ROUTES = """
+routing_preferences: [{name: any, description: anything, models: [openai/gpt-4o-mini]}]
+routing: {decision_timeout_ms: 100}
+"""
 WITH_KEYS = """
 auth: {keys: [{name: one, key: k-one}, {name: two, key: k-two}]}
 """
@@ -30,6 +34,7 @@ def pools(
         "keyed": (config + WITH_KEYS, {}),
         "near": (config, {}),
         "far": (config, {"FORWARDED_ALLOW_IPS": "192.0.2.1"}),
+        "alone": (config + ROUTES, {}),
     }
     ports = {name: free_port() for name in sites}
     made = {name: Pool(tmp_path_factory.mktemp(name), text, server.url) for name, (text, _) in sites.items()}
@@ -37,13 +42,15 @@ def pools(
         running(made["keyed"]),
         running(made["near"]),
         running(made["far"]),
+        running(made["alone"]),
         closing(Gateway(ports["keyed"])) as keyed,
         closing(Gateway(ports["near"])) as near,
         closing(Gateway(ports["far"])) as far,
+        closing(Gateway(ports["alone"])) as alone,
     ):
         for name, (_, env) in sites.items():
             made[name].web(ports[name], **env)
-        yield {"keyed": keyed, "near": near, "far": far}
+        yield {"keyed": keyed, "near": near, "far": far, "alone": alone}
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +109,16 @@ def test_who_goes_beyond_it_is_told_when_to_come_again(pools: dict[str, Gateway]
     assert refused
     assert error_of(refused[0])["code"] == "too_many_sessions"
     assert int(refused[0].headers["retry-after"]) > 0
+
+
+def test_sessions_that_cannot_be_pinned_are_not_counted(pools: dict[str, Gateway], session: str) -> None:
+    """Without a worker each turn of a session would be one more that begins: an outage would end in refusals."""
+    answers = [
+        pools["alone"].ask("POST", DECISION, body(), x_model_affinity=f"{session}-{n}") for n in range(3 * LIMIT)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200] * 3 * LIMIT
+    assert {answer.headers["x-plano-degraded"] for answer in answers} <= {"queue", "router"}
 
 
 def test_only_a_trusted_proxy_names_the_client(pools: dict[str, Gateway], cache: redis.Redis, session: str) -> None:
