@@ -56,6 +56,7 @@ class PinStore:
         With `seen` it is one round trip more if that pin has expired meanwhile.
         """
         key = keys.affinity(session)
+        ttl_s = codec.left_s(pin, ttl_s, time.time())
         replaced = self._moved(session, seen, pin, ttl_s) if seen else None
         if replaced:
             return replaced

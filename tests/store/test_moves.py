@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from shared.domain.pins import Held, Pin
+from shared.domain.pins import Held, Pin, encode
 from shared.domain.sessions import IMPLICIT, Session
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
@@ -90,6 +90,20 @@ def test_a_sliding_pin_is_renewed_by_reading_it_but_not_past_its_end(
     assert found is not None
     assert found.model_name == "a"
     assert ttl_s - 2 <= store.ttl(KEY) <= ttl_s
+
+
+def test_a_pin_is_not_made_to_last_beyond_its_end(client: StoreClient, store: redis.Redis) -> None:
+    PinStore(client).settle(SESSION, pin("a", until=int(time.time()) + 20), TTL_S)
+
+    assert 18 <= store.ttl(KEY) <= 20
+
+
+def test_a_pin_whose_end_has_come_is_none(client: StoreClient, store: redis.Redis) -> None:
+    """However long its key would live."""
+    store.set(KEY, encode(pin("a", until=int(time.time()) - 1)), ex=TTL_S)
+
+    assert PinStore(client, renewed_ttl_s=TTL_S).get(SESSION) is None
+    assert not store.exists(KEY)
 
 
 def test_a_model_that_fails_sits_out_twice_as_long_each_time(client: StoreClient, store: redis.Redis) -> None:
