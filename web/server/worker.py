@@ -126,9 +126,9 @@ class Worker(GeventWorker):  # type: ignore[misc]
         except StopIteration:  # the connection ends with this request
             pass
         finally:
-            sock.end_answer()
             self._posts -= req.method == "POST"
             del self._serving[greenlet]
+            sock.end_answer()  # which may find that the client has gone
         if not _finish(req, sock, goes_on=goes_on):
             raise StopIteration
 
