@@ -15,12 +15,15 @@ import pytest
 import yaml
 
 from shared.config import load
+from shared.otlp import environment
 from shared.settings import Settings
 from tests.harness import ROOT
 
 KUBERNETES = ROOT / "deploy/kubernetes"
 OLDEST, NEWEST = "1.27", "1.33"
 COMPOSE = ("docker-compose.yml", "demos/session_affinity_redis/docker-compose.yml")
+OTLP_PORTS = {"grpc": "4317", "": "4318"}
+"""Where Jaeger takes each protocol; without a name it is HTTP that we speak."""
 SBIN = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin"
 NOT_OURS = re.compile(r"OTEL_\w+|\w+_(API_KEY|BASE_URL)|ROUTER_\w+")
 """Variables of OpenTelemetry, and those that a config file names."""
@@ -240,6 +243,18 @@ def test_compose_gives_the_pool_every_key_of_the_env_file() -> None:
 
     assert all(service["env_file"] == [{"path": ".env", "required": False}] for service in pool)
     assert all(service["environment"]["OPENAI_API_KEY"] is None for service in pool)  # the shell's own, if it has one
+
+
+@pytest.mark.parametrize("file", COMPOSE)
+def test_traces_go_to_the_port_of_jaeger_that_takes_their_protocol(file: str) -> None:
+    """Traces that are sent to the other port are lost without a word."""
+    services = yaml.safe_load((ROOT / file).read_text())["services"]
+
+    for service in (services[name] for name in ("web", "worker", "clock")):
+        env = {name: value or "" for name, value in service["environment"].items()}
+        (port,) = re.findall(r"http://jaeger:(\d+)", env["OTEL_EXPORTER_OTLP_ENDPOINT"])
+        assert port == OTLP_PORTS[environment.protocol("TRACES", env)]
+        assert port in services["jaeger"]["expose"]
 
 
 # --- balancers ------------------------------------------------------------------------------------------------------
