@@ -3,8 +3,8 @@
 import msgspec
 
 MINUTE_S = 60
-KEPT_S = 24 * 3600
-"""How long a minute is kept."""
+KEPT_S = 25 * 3600
+"""How long a minute is kept: a day, and the quarter of an hour by which the first point of its chart may be older."""
 
 
 class Sums(msgspec.Struct, kw_only=True):

@@ -21,7 +21,7 @@
 | plano:session:…                                      | hash    | sums of a session              | its pin + 24 h  |
 | plano:events:…                                       | list    | its newest events, as JSON     | its pin + 24 h  |
 | plano:top:<order>                                    | zset    | the 1,000 first sessions       | a pin + 24 h    |
-| plano:stats:<minute>                                 | hash    | what the pool did in a minute  | 24 h            |
+| plano:stats:<minute>                                 | hash    | what the pool did in a minute  | 25 h            |
 | plano:written                                        | string  | that somebody could write      | 30 s, renewed   |
 | plano:decided:<process>                              | channel | a job and its result, as JSON  | is no key       |
 

@@ -1,5 +1,6 @@
 """The operator's pages do all that they offer without JavaScript, and say what is wrong as a page."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -180,6 +181,40 @@ def test_a_switch_that_nobody_can_explain_is_told_first(
     assert "that no event explains" not in before
     assert "2 switches of a model that no event explains" in after
     assert "85.7 %" in after
+
+
+def test_charts_and_their_table_say_what_a_minute_is_like_and_the_sums_are_sums(
+    redis_server: RedisServer, store: redis.Redis, tmp_path: Path
+) -> None:
+    """The same load is the same line in the charts of the hour and of the day, whose points are 15 minutes."""
+    port = free_port()
+    store.flushall()
+    now = int(time.time() // 60)
+    minute = Sums(requests=30, pinned=15, decided=15, first_request_s=1.5, errors=3, degraded=6, cost_usd=0.5)
+    with (
+        running(Pool(tmp_path, CONFIG, redis_server.url, PLANO_ADMIN_TOKEN=TOKEN)) as pool,
+        connected(redis_server.url) as client,
+    ):
+        for each in range(now - 24 * 60 - 20, now + 2):
+            StatsStore(client).add(each, minute)
+        pool.web(port)
+        browser = Browser(f"http://127.0.0.1:{port}")
+        browser.log_in()
+        drawn = [browser.see(f"/admin/charts.json?span={span}").json() for span in ("hour", "day")]
+        pages = [browser.see(f"/admin/?span={span}").text for span in ("hour", "day")]
+
+    assert [
+        {name: set(values) for name, values in columns.items() if name != "at"} for columns in drawn
+    ] == 2 * [
+        {
+            "requests": {30}, "errors": {3}, "degraded": {6}, "cost_usd": {0.5}, "kept_usd": {0},
+            "pinned_percent": {50}, "first_request_ms": {100},
+        }
+    ]  # fmt: skip
+    assert [len(columns["at"]) for columns in drawn] == [60, 96]
+    for page in pages:
+        assert re.findall(r"<dt>Requests</dt><dd>([\d,]+)</dd>", page) == ["1,800", "43,200"]
+        assert set(re.findall(r'</th><td class="number">(.*?)</td>', page)) == {"30"}
 
 
 def _rows(browser: Browser) -> list[str]:

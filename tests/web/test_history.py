@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.domain.stats import Sums
+from shared.domain.stats import KEPT_S, MINUTE_S, Sums
 from web.ops.pool.history import DAY, HOUR, PoolHistory
 
 NOW = 1_000_000.0 * 60 + 30
@@ -51,3 +51,18 @@ def test_a_minute_that_is_over_is_read_once_and_the_last_ones_each_time() -> Non
     assert len(minutes.asked[0]) > DAY
     assert minutes.asked[1] == [999_998, 999_999, 1_000_000]
     assert later.hour.requests == 2 + 5 + 7
+
+
+def test_the_first_point_of_the_day_is_whole_however_late_it_is() -> None:
+    """It began a quarter of an hour more than a day ago; a minute is kept from when it was added to."""
+    now = (1_000_000 // 15 * 15 + 14) * MINUTE_S + 59.0
+    minutes = Minutes()
+    minutes.kept = {
+        minute: Sums(requests=1)
+        for minute in range(int(now - KEPT_S) // MINUTE_S, int(now) // MINUTE_S)
+        if minute * MINUTE_S > now - KEPT_S
+    }
+
+    found = PoolHistory(minutes, lambda: now).read(DAY)
+
+    assert {point.requests for point in found.points} == {15}

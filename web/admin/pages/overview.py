@@ -8,10 +8,11 @@ from flask.typing import ResponseReturnValue
 from web.admin.api.endpoint import from_query
 from web.admin.api.pool import Span
 from web.admin.pages.page import render
-from web.ops.pool.history import Period
+from web.ops.pool.history import STEPS, History
 from web.services import current_services
 
-_DRAWN = ("at", "requests", "pinned_percent", "first_request_ms", "errors", "degraded", "cost_usd", "kept_usd")
+_AS_THEY_ARE = ("at", "pinned_percent", "first_request_ms")
+_COUNTED = ("requests", "errors", "degraded", "cost_usd", "kept_usd")
 
 
 def install(bp: Blueprint) -> None:
@@ -25,15 +26,22 @@ def overview() -> ResponseReturnValue:
     asked: Span = from_query(request, Span)
     found = current_services().history.read(asked.minutes)
     _, health = current_services().health.report()
-    return render("overview.html", hour=found.hour, day=found.day, rows=found.points, span=asked.span, health=health)
+    rows = figures(found, asked)
+    return render("overview.html", hour=found.hour, day=found.day, rows=rows, span=asked.span, health=health)
 
 
 def charts() -> ResponseReturnValue:
     """The figures of the charts, a list for each."""
     asked: Span = from_query(request, Span)
-    return columns(current_services().history.read(asked.minutes).points)
+    rows = figures(current_services().history.read(asked.minutes), asked)
+    return {name: [row[name] for row in rows] for name in _AS_THEY_ARE + _COUNTED}
 
 
-def columns(points: tuple[Period, ...]) -> dict[str, list[Any]]:
-    """The points as one list for each figure."""
-    return {name: [getattr(point, name) for point in points] for name in _DRAWN}
+def figures(found: History, asked: Span) -> list[dict[str, Any]]:
+    """The figures of each point; what is counted is a minute's, however many minutes the point is."""
+    minutes = STEPS[asked.minutes]
+    return [
+        {name: getattr(point, name) for name in _AS_THEY_ARE}
+        | {name: getattr(point, name) / minutes for name in _COUNTED}
+        for point in found.points
+    ]

@@ -15,7 +15,7 @@ from web.admin.login import Operator
 from web.admin.pages import shown
 from web.dialects.errors import info_of
 
-_FILTERS = (shown.usd, shown.ago, shown.number, span, clock)
+_FILTERS = (shown.usd, shown.ago, shown.number, shown.rate, span, clock)
 
 
 def pages() -> Blueprint:

@@ -19,6 +19,11 @@ def number(count: float) -> str:
     return f"{count:,.0f}"
 
 
+def rate(count: float) -> str:
+    """`12,345` or `0.27`."""
+    return f"{count:,.2f}".rstrip("0").rstrip(".")
+
+
 def ago(at: float) -> str:
     """`3 min ago`."""
     return f"{span(time.time() - at)} ago"
