@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.latency import Sample
 from shared.domain.money import Prices, Usage
-from shared.domain.money.savings import Account
+from shared.domain.money.savings import Account, Amounts
 from shared.domain.ranking import Snapshot
 from shared.errors import StoreDown
 from web.dialects import chat
@@ -30,7 +30,8 @@ class Counted:
         self.dropped = 0
 
     def used(self, model: str, tenant: str, tokens: Mapping[str, int]) -> None:
-        self.tokens[model, tenant] = {kind: count for kind, count in tokens.items() if count}
+        counted = self.tokens.setdefault((model, tenant), {})
+        counted |= {kind: counted.get(kind, 0) + count for kind, count in tokens.items() if count}
 
     def spent(self, model: str, tenant: str, usd: float) -> None:
         self.usd[model, tenant] = self.usd.get((model, tenant), 0) + usd
@@ -75,6 +76,16 @@ class Shared:
         if self._away:
             raise StoreDown("away")
         self.heard.append(dict(samples))
+
+
+class Hours:
+    """What the pool was told that answers cost."""
+
+    def __init__(self) -> None:
+        self.sums: dict[Account, Amounts] = {}
+
+    def add(self, hour: int, sums: Mapping[Account, Amounts]) -> None:  # noqa: ARG002 - one is enough
+        self.sums |= sums
 
 
 def usage(prompt: Any, output: Any, cached: Any = None) -> Usage | None:
@@ -178,6 +189,22 @@ def test_models_that_clients_name_are_counted_up_to_a_limit(counted: Counted) ->
 
     assert len(counted.tokens) == MOST_NAMES + 1
     assert len(shared.heard[0]) == MOST_NAMES
+
+
+def test_models_past_the_limit_are_priced_by_themselves_and_counted_together(counted: Counted) -> None:
+    ledger = Hours()
+    recorder = recorder_of(counted, ledger=ledger)
+    for n in range(MOST_NAMES):
+        recorder.answered(Account("", f"wild/{n}", ""), 0.1, usage(1, 1))
+    for model in ("a/x", "b/y", "wild/unpriced"):
+        recorder.answered(Account("team", model, ""), 0.1, usage(1000, 100))
+
+    recorder.publish()
+
+    usd = (1000 * 2 + 100 * 8 + 1000 * 3 + 100 * 15) / 1e6
+    assert counted.tokens["other", "team"] == {"input": 3000, "output": 300}
+    assert counted.usd == {("other", "team"): pytest.approx(usd)}
+    assert ledger.sums[Account("team", "other", "")].cost == pytest.approx(usd)
 
 
 def test_waits_are_collected_and_told_at_once(counted: Counted) -> None:

@@ -90,7 +90,8 @@ class UsageRecorder:
         self._tenants = _Names(tenants)
         self._routes = _Names(routes)
         self._samples: dict[str, Sample] = {}
-        self._counts: dict[Account, Usage] = {}
+        self._counts: dict[tuple[Account, str], Usage] = {}
+        """By account and by the model whose prices hold: models without a counter of their own share an account."""
         self._listed: Mapping[str, Prices] = {}
         self._known: dict[str, Prices | None] = {}
         """What has been looked up in the list since the last second."""
@@ -108,8 +109,8 @@ class UsageRecorder:
             self._budgets.answered(session, account.model, usage, self._prices(account.model))
         if self._records and session and usage:
             self._records.used(session, account.model, usage)
-        account = self._bounded(account)
-        name = account.model
+        counted = self._bounded(account)
+        name = counted.model
         if first_byte_s is not None:
             self._metrics.first_byte(name, first_byte_s)
         if self._latencies and first_byte_s is not None and name != OTHER:
@@ -117,8 +118,9 @@ class UsageRecorder:
             sample.total += first_byte_s
             sample.count += 1
         if usage is not None:
-            before = self._counts.get(account)
-            self._counts[account] = before.plus(usage) if before else usage
+            key = counted, account.model
+            before = self._counts.get(key)
+            self._counts[key] = before.plus(usage) if before else usage
 
     def moved(self, account: Account, move: Move, usage: Usage, warm: int) -> None:
         """Record that an answer did not come from the model that was left, whose cache held `warm` tokens."""
@@ -145,8 +147,8 @@ class UsageRecorder:
         samples, self._samples = self._samples, {}
         counts, self._counts = self._counts, {}
         self._listed, self._known = self._measured.snapshot().prices, {}
-        for account, tokens in counts.items():
-            self._count(account, tokens)
+        for (account, model), tokens in counts.items():
+            self._count(account, tokens, self._prices(model))
         self._savings.flush()
         if self._budgets:
             self._budgets.flush()
@@ -156,9 +158,8 @@ class UsageRecorder:
             except StoreDown as error:
                 log.debug("what was measured in a second is lost: %s", error)
 
-    def _count(self, account: Account, tokens: Usage) -> None:
+    def _count(self, account: Account, tokens: Usage, prices: Prices | None) -> None:
         self._metrics.used(account.model, account.tenant, msgspec.structs.asdict(tokens))
-        prices = self._prices(account.model)
         if prices is None:
             return
         paid, saved = cost(tokens, prices), kept(tokens, prices)
