@@ -31,7 +31,7 @@ _OVERVIEW = Row(
         ),
         Panel(
             title="Degraded",
-            says="The share of requests that were decided while Redis, the queue or the router was away.",
+            says="The share of answers that were given, or refused, while Redis, the queue or the router was away.",
             kind=Kind.NUMBER,
             unit=Unit.SHARE,
             width=4,
@@ -73,8 +73,8 @@ _REQUESTS = Row(
             queries=(Query('sum by (by) (rate(plano_decisions_total{job="$job"}[$__rate_interval]))', "{{by}}"),),
         ),
         Panel(
-            title="Decided while something was away",
-            says="Each of them was served by its own model, and not pinned.",
+            title="Requests while something was away",
+            says="Each of them was served by its own model and not pinned, or refused where on_outage is reject.",
             unit=Unit.PER_SECOND,
             stacked=True,
             queries=(Query('sum by (part) (rate(plano_degraded_total{job="$job"}[$__rate_interval]))', "{{part}}"),),
