@@ -1,5 +1,7 @@
 """What the pool has done, minute by minute."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 MINUTE_S = 60
@@ -11,7 +13,7 @@ class Sums(msgspec.Struct, kw_only=True):
     """What happened in a minute, or in several; a process adds to its own until it hands them over."""
 
     requests: int = 0
-    """Those that were decided or refused: every request of a client for an answer or a decision."""
+    """Every request of a client for an answer or a decision, also those that need no decision."""
     pinned: int = 0
     """Those that a pin decided."""
     decided: int = 0
@@ -27,3 +29,12 @@ class Sums(msgspec.Struct, kw_only=True):
     cost_usd: float = 0.0
     kept_usd: float = 0.0
     lost_usd: float = 0.0
+
+
+def pinned_share(minutes: Iterable[Sums]) -> float | None:
+    """Which share of the requests that needed a decision had it from a pin; None when there were none."""
+    pinned = needed = 0
+    for each in minutes:
+        pinned += each.pinned
+        needed += each.pinned + each.decided + each.degraded
+    return pinned / needed if needed else None

@@ -53,6 +53,16 @@ def test_every_page_is_there_in_both_modes(browser: Browser, page: str) -> None:
     assert browser.see(page).status_code == 200
 
 
+def test_what_is_not_kept_is_not_shown_as_nothing(browser: Browser) -> None:
+    """One process without a Redis sums nothing up: zeros would say that it serves nobody."""
+    page = browser.see("/admin/?span=day").text
+    is_memory = "there is no queue" in browser.see("/admin/queue").text
+
+    assert ("nothing is summed up" in page, "<dt>Requests</dt>" in page, 'id="charts"' in page) == (
+        is_memory, not is_memory, not is_memory,
+    )  # fmt: skip
+
+
 def test_a_session_is_moved_held_released_and_unpinned_by_forms(address: str, browser: Browser) -> None:
     page = "/admin/session?id=a%2Fb&tenant=acme"
     Api(address).post("/session/pin", id="a/b", tenant="acme", model="a")
@@ -175,7 +185,7 @@ def test_a_switch_that_nobody_can_explain_is_told_first(
         browser = Browser(f"http://127.0.0.1:{port}")
         browser.log_in()
         before = browser.see("/admin/").text
-        StatsStore(client).add(int(time.time() // 60), Sums(requests=7, pinned=6, unexplained=2))
+        StatsStore(client).add(int(time.time() // 60), Sums(requests=9, pinned=6, decided=1, unexplained=2))
         after = browser.see("/admin/").text
 
     assert "that no event explains" not in before
@@ -190,7 +200,7 @@ def test_charts_and_their_table_say_what_a_minute_is_like_and_the_sums_are_sums(
     port = free_port()
     store.flushall()
     now = int(time.time() // 60)
-    minute = Sums(requests=30, pinned=15, decided=15, first_request_s=1.5, errors=3, degraded=6, cost_usd=0.5)
+    minute = Sums(requests=30, pinned=15, decided=9, first_request_s=1.125, errors=3, degraded=6, cost_usd=0.5)
     with (
         running(Pool(tmp_path, CONFIG, redis_server.url, PLANO_ADMIN_TOKEN=TOKEN)) as pool,
         connected(redis_server.url) as client,
@@ -208,7 +218,7 @@ def test_charts_and_their_table_say_what_a_minute_is_like_and_the_sums_are_sums(
     ] == 2 * [
         {
             "requests": {30}, "errors": {3}, "degraded": {6}, "cost_usd": {0.5}, "kept_usd": {0},
-            "pinned_percent": {50}, "first_request_ms": {100},
+            "pinned_percent": {50}, "first_request_ms": {125},
         }
     ]  # fmt: skip
     assert [len(columns["at"]) for columns in drawn] == [60, 96]

@@ -21,10 +21,11 @@ class Minutes:
 
 
 def test_the_hour_and_the_day_are_summed_and_a_share_of_nothing_is_none() -> None:
+    """The share that a pin served is one of those that were to be decided: four of the requests were not."""
     minutes = Minutes()
     minutes.kept = {
-        1_000_000: Sums(requests=10, pinned=9, decided=1, first_request_s=0.2, cost_usd=1.5),
-        1_000_000 - 30: Sums(requests=10, pinned=6, decided=3, first_request_s=0.2),
+        1_000_000: Sums(requests=14, pinned=9, decided=1, first_request_s=0.2, cost_usd=1.5),
+        1_000_000 - 30: Sums(requests=10, pinned=6, decided=3, degraded=1, first_request_s=0.2),
         1_000_000 - 90: Sums(requests=100, errors=2),
         1_000_000 - DAY: Sums(requests=1000),
     }
@@ -32,8 +33,8 @@ def test_the_hour_and_the_day_are_summed_and_a_share_of_nothing_is_none() -> Non
     found = PoolHistory(minutes, lambda: NOW).read(HOUR)
     nothing = PoolHistory(None, lambda: NOW).read(DAY)
 
-    assert (found.hour.requests, found.hour.pinned_percent, found.hour.first_request_ms) == (20, 75.0, 100.0)
-    assert (found.day.requests, found.day.errors, found.day.cost_usd) == (120, 2, 1.5)
+    assert (found.hour.requests, found.hour.pinned_percent, found.hour.first_request_ms) == (24, 75.0, 100.0)
+    assert (found.day.requests, found.day.errors, found.day.cost_usd) == (124, 2, 1.5)
     assert [point.requests for point in found.points] == [0] * 30 + [10] + [0] * 29
     assert (nothing.day.requests, nothing.day.pinned_percent, len(nothing.points)) == (0, None, 96)
 

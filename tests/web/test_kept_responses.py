@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import openai
 import pytest
@@ -175,3 +176,30 @@ def test_embeddings_and_older_completions_are_passed_to_their_models_provider(
     assert text.choices[0].text == "m heard: once"
     assert [request.path for request in provider.requests] == ["/v1/embeddings", "/v1/completions"]
     assert not cache.exists(f"plano:affinity:t-one:{session}")
+
+
+def test_each_request_is_counted_once_whichever_endpoint_it_asks(
+    outside: Outside, redis_server: RedisServer, store: redis.Redis, tmp_path: Path
+) -> None:
+    """The one that fails is counted, too: there are never more errors than requests."""
+    port = free_port()
+    with running(Pool(tmp_path, config(outside), redis_server.url)) as pool, closing(Gateway(port)) as web:
+        pool.web(port)
+        kept = ask(web, "responses", "of-responses/m").json()["id"]
+        answers = [
+            ask(web, "responses", "of-responses/m", previous_response_id=kept),
+            web.ask("GET", f"/v1/responses/{kept}"),
+            web.ask("DELETE", f"/v1/responses/{kept}"),
+            web.ask("POST", "/v1/messages/count_tokens", asking("messages", "of-messages/m")),
+            web.ask("POST", "/v1/messages/count_tokens", asking("messages", "of-chat/m")),  # estimated
+            web.ask("POST", "/v1/embeddings", json.dumps({"model": "of-chat/m", "input": "x"}).encode()),
+            web.ask("POST", "/v1/completions", json.dumps({"model": "of-chat/m", "prompt": "x"}).encode()),
+            web.ask("POST", "/routing/v1/chat/completions", asking("chat", "of-chat/m")),
+            ask(web, "chat", "of-chat/m"),
+            ask(web, "chat", "of-chat/failing"),
+        ]
+    minutes = [store.hgetall(key) for key in store.scan_iter("plano:stats:*")]  # it has handed over what it counted
+
+    assert [answer.ok for answer in answers] == [True] * 9 + [False]
+    assert sum(int(minute.get(b"requests", 0)) for minute in minutes) == 11
+    assert sum(int(minute.get(b"errors", 0)) for minute in minutes) == 1

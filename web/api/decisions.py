@@ -40,7 +40,9 @@ def decide_response() -> ResponseReturnValue:
 def _decided(dialect: Dialect) -> ReadyResponse:
     asked = client_request.read(request.environ, dialect)
     decision = deciding.decide(asked.route)
-    current_services().records.served(asked.route.session, decision, decision.models[0], time.time())
+    services = current_services()
+    services.stats.asked()
+    services.records.served(asked.route.session, decision, decision.models[0], time.time())
     return _answer(asked.route, decision)
 
 

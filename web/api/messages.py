@@ -30,6 +30,7 @@ def count() -> ResponseReturnValue:
     decision = services.affinity.standing(asked.route)
     if asked.asked.is_spoken_by(services.config.catalog.get(decision.models[0])):
         return services.relay.answer(asked, decision)
+    services.stats.asked()
     content = body.encode({"input_tokens": estimate.tokens(asked.asked.decoded())})
     headers = [
         *decision_headers(decision),

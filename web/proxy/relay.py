@@ -105,6 +105,7 @@ class Relay:
         Raises UpstreamUnreachable or UpstreamTimeout when no candidate answered at all. Raises Overdue when there is
         no answer one second after listeners.timeout, which is a fault of ours.
         """
+        self._stats.asked()
         limit_s = self._config.listener.timeout_s + _SPARE_S
         with gevent.Timeout(limit_s, Overdue(f"no answer within {limit_s:.1f} s")):
             return self._answer(request, decision)

@@ -15,7 +15,7 @@ from shared.cli.arguments import CONFIG, reason, view
 from shared.cli.operator import models, sessions
 from shared.cli.operator.arguments import REDIS_URL, Span, exit_codes
 from shared.domain.records import Order
-from shared.domain.stats import MINUTE_S, Sums
+from shared.domain.stats import MINUTE_S, Sums, pinned_share
 from shared.errors import Away
 from shared.operations.build import Operations
 from shared.operations.pool import PoolState
@@ -98,7 +98,7 @@ def _stats(minutes: Sequence[Sums]) -> str:
     first_ms = 1000 * sum(each.first_request_s for each in minutes) / decided if decided else 0.0
     return (
         f"in the last {_MINUTES} minutes: {requests} requests ({requests / (_MINUTES * MINUTE_S):.1f} a second), "
-        f"{sum(each.pinned for each in minutes) / requests:.0%} pinned, {first_ms:.0f} ms a first decision, "
+        f"{pinned_share(minutes) or 0:.0%} pinned, {first_ms:.0f} ms a first decision, "
         f"{sum(each.errors for each in minutes)} errors, {sum(each.degraded for each in minutes)} degraded, "
         f"US$ {sum(each.cost_usd for each in minutes):.4f} paid, "
         f"{sum(each.kept_usd for each in minutes):.4f} kept"

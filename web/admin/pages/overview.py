@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from web.admin.api.endpoint import from_query
 from web.admin.api.pool import Span
-from web.admin.pages.page import render
+from web.admin.pages.page import alone, render
 from web.ops.pool.history import STEPS, History
 from web.services import current_services
 
@@ -26,8 +26,8 @@ def overview() -> ResponseReturnValue:
     asked: Span = from_query(request, Span)
     found = current_services().history.read(asked.minutes)
     _, health = current_services().health.report()
-    rows = figures(found, asked)
-    return render("overview.html", hour=found.hour, day=found.day, rows=rows, span=asked.span, health=health)
+    sums = {"hour": found.hour, "day": found.day, "rows": figures(found, asked)}
+    return render("overview.html", **sums, span=asked.span, health=health, alone=alone())
 
 
 def charts() -> ResponseReturnValue:

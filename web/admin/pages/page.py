@@ -14,6 +14,7 @@ from web.admin.headers import secured
 from web.admin.login import Operator
 from web.admin.pages import shown
 from web.dialects.errors import info_of
+from web.services import current_services
 
 _FILTERS = (shown.usd, shown.ago, shown.number, shown.rate, span, clock)
 
@@ -38,6 +39,11 @@ def current_operator() -> Operator | None:
     """Who is logged in; None only before the login was looked at."""
     found: Operator | None = g.get("operator")
     return found
+
+
+def alone() -> bool:
+    """Whether this process is the whole pool, and keeps what it knows in its memory."""
+    return current_services().config.routing.session_cache.type == "memory"
 
 
 def who() -> str:

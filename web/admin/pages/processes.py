@@ -6,8 +6,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from web.admin.operations import operations
-from web.admin.pages.page import render
-from web.services import current_services
+from web.admin.pages.page import alone, render
 
 
 def install(bp: Blueprint) -> None:
@@ -19,15 +18,10 @@ def install(bp: Blueprint) -> None:
 def replicas() -> ResponseReturnValue:
     """The web processes; a config that differs from most stands out."""
     state = operations().pool.state()
-    return render("replicas.html", replicas=state.replicas, configs=state.configs, now=time.time(), alone=_alone())
+    return render("replicas.html", replicas=state.replicas, configs=state.configs, now=time.time(), alone=alone())
 
 
 def queue() -> ResponseReturnValue:
     """The workers, and what waits for them."""
     state = operations().pool.state()
-    return render("queue.html", queue=state.queue, workers=state.workers, now=time.time(), alone=_alone())
-
-
-def _alone() -> bool:
-    """Whether this process is the whole pool."""
-    return current_services().config.routing.session_cache.type == "memory"
+    return render("queue.html", queue=state.queue, workers=state.workers, now=time.time(), alone=alone())

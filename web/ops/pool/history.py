@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from shared.domain.stats import MINUTE_S, Sums
+from shared.domain.stats import MINUTE_S, Sums, pinned_share
 
 HOUR, DAY = 60, 24 * 60
 """In minutes."""
@@ -40,7 +40,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     kept_usd: float
     lost_usd: float
     pinned_percent: float | None
-    """Of all requests; None: there were none."""
+    """Of the requests that needed a decision; None: there were none."""
     first_request_ms: float | None
     """How long a decision took, on average; None: there was none."""
 
@@ -93,9 +93,10 @@ def _period(found: Mapping[int, Sums], begin: int, lasts: int) -> Period:
     every = [found[minute] for minute in range(begin, begin + lasts) if minute in found]
     totals = {name: sum(getattr(each, name) for each in every) for name in _SUMMED}
     first_s = sum(each.first_request_s for each in every)
+    share = pinned_share(every)
     return Period(
         at=begin * MINUTE_S,
-        pinned_percent=100 * totals["pinned"] / totals["requests"] if totals["requests"] else None,
+        pinned_percent=None if share is None else 100 * share,
         first_request_ms=1000 * first_s / totals["decided"] if totals["decided"] else None,
         **totals,
     )

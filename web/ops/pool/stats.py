@@ -28,10 +28,13 @@ class PoolStats:
         self._clock = clock
         self._sums = Sums()
 
+    def asked(self) -> None:
+        """Count a request for an answer or a decision."""
+        self._sums.requests += 1
+
     def decided(self, decision: Decision, took_s: float) -> None:
-        """Count a request, and how long its decision took if one was made."""
+        """Count what decided a request, and how long that took if no pin did."""
         sums = self._sums
-        sums.requests += 1
         if decision.pinned:
             sums.pinned += 1
         elif decision.degraded:
@@ -41,8 +44,8 @@ class PoolStats:
             sums.first_request_s += took_s
 
     def refused(self) -> None:
-        """Count a request that was not decided because a part of the pool was away."""
-        self._sums.requests += 1
+        """Count a request that gets no answer because a part of the pool is away."""
+        self.asked()
         self._sums.degraded += 1
         self._sums.errors += 1
 
