@@ -17,7 +17,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Scheme, host and path, no trailing slash: `https://api.openai.com/v1`."""
     interface: str
     apis: tuple[str, ...] = ("chat",)
-    """The APIs it speaks, by the names of the dialects; the first is the best for what has to be translated."""
+    """The APIs it speaks, by the names of the dialects; the first is the best for most of what is translated."""
     prompt_caching: bool = True
     """Whether what is translated for it has `cache_control`, and chat is translated where it has a better API."""
     access_key: str | None = None

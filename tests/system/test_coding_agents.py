@@ -33,6 +33,7 @@ model_providers:
   - {{model: of-messages/m, base_url: "{url}", provider_interface: anthropic, apis: [messages], access_key: k}}
   - {{model: of-messages/other, base_url: "{url}", provider_interface: anthropic, apis: [messages], access_key: k}}
   - {{model: of-responses/m, base_url: "{url}", provider_interface: openai, apis: [responses], access_key: k}}
+  - {{model: of-both/m, base_url: "{url}", provider_interface: openai, apis: [chat, responses], access_key: k}}
 """
 RUNS_WITHIN_S = 240
 
@@ -133,6 +134,7 @@ def session_of(pin: str) -> str:
     [
         ("claude", "of-messages/m"),
         ("claude", "of-chat/m"),
+        ("claude", "of-both/m"),
         ("codex", "of-responses/m"),
         ("codex", "of-messages/m"),
         ("opencode", "of-chat/m"),

@@ -19,6 +19,8 @@ model_providers:
      apis: [messages], access_key: k-messages}
   - {model: of-responses/m, base_url: "http://127.0.0.1:%(provider)d/v1", provider_interface: openai,
      apis: [responses], access_key: k-responses}
+  - {model: of-both/m, base_url: "http://127.0.0.1:%(provider)d/v1", provider_interface: openai,
+     apis: [chat, responses], access_key: k-both}
   - {model: of-chat/small, base_url: "http://127.0.0.1:%(provider)d/v1", provider_interface: openai}
   - {model: of-chat/failing, base_url: "http://127.0.0.1:%(down)d/v1", provider_interface: openai}
   - {model: own/m, base_url: "http://127.0.0.1:%(provider)d/v1", provider_interface: anthropic,

@@ -17,6 +17,7 @@ from tests.web.gateway import Gateway, Outside, Webs
 
 APIS = ("chat", "messages", "responses")
 UUID = "5f0c7c1e-2f7d-4f1e-9a55-3c1df0f3a002"
+TOOL = {"name": "now", "input_schema": {"type": "object", "properties": {}}}
 WEB_SEARCH = {"messages": {"type": "web_search_20250305", "name": "web_search"}, "responses": {"type": "web_search"}}
 
 
@@ -154,6 +155,35 @@ def test_another_api_is_translated_and_says_so(web: Gateway, provider: Provider)
     assert request.path == PATHS["chat"]
     assert request.header("authorization") == "Bearer k-chat"
     assert request.header("anthropic-beta") is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        ({"tools": [TOOL], "output_config": {"effort": "high"}}, "responses"),
+        ({"output_config": {"effort": "high"}}, "chat"),
+        ({"tools": [TOOL], "stop_sequences": ["END"]}, "chat"),
+    ],
+    ids=["with tools", "without tools", "what only chat can say"],
+)
+def test_tools_and_thinking_reach_openai_where_its_models_take_both(
+    web: Gateway, provider: Provider, fields: dict[str, Any], asked: str
+) -> None:
+    """Its newer models refuse functions with an effort in chat, and say that Responses is the API for that."""
+    answer = ask(web, "messages", "of-both/m", **fields)
+
+    (request,) = provider.requests
+    assert answer.headers["x-plano-translated"] == f"messages>{asked}"
+    assert request.path == PATHS[asked]
+    assert answer.json()["type"] == "message"
+
+
+def test_a_request_that_neither_api_can_say_is_refused_before_it_is_sent(web: Gateway, provider: Provider) -> None:
+    answer = ask(web, "messages", "of-both/m", tools=[WEB_SEARCH["messages"]])
+
+    assert answer.status_code == 400
+    assert "web_search" in told(answer)["message"]
+    assert provider.calls == 0
 
 
 def test_a_providers_error_keeps_its_bytes_or_its_words(web: Gateway, provider: Provider) -> None:

@@ -1,6 +1,7 @@
 """How a candidate is asked: in the client's own API where its provider speaks it, else in another one."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -32,6 +33,8 @@ _MOST_COMMAS = 500_000
 _CACHING = "messages"
 """The API in which a client says where its prompt may be cached; the others cache by themselves."""
 _MADE_BY_MODELS = frozenset({"", "/compact"})
+_TOOLS = "responses"
+"""The API in which OpenAI's models take all that a client of the Messages API says of tools and thinking."""
 _decode = msgspec.json.Decoder(Any).decode
 
 
@@ -48,13 +51,13 @@ def fitting(request: RouteRequest, asked: "Asked", catalog: Catalog) -> RouteReq
     Where a route is ranked, those whose providers speak the client's API stand first: that counts where the ranking
     ties. The request's own model, if it cannot, is replaced by the first one that can.
     """
-    faults: dict[str, BadRequest | None] = {}
+    faults: dict[tuple[str, ...], BadRequest | None] = {}
 
     def fault(model: Model) -> BadRequest | None:
-        api = "" if asked.is_spoken_by(model) else model.provider.apis[0]
-        if api not in faults:
-            faults[api] = asked.fault(model)
-        return faults[api]
+        apis = () if asked.is_spoken_by(model) else asked.targets(model)
+        if apis not in faults:
+            faults[apis] = asked.fault(model)
+        return faults[apis]
 
     def ordered(route: Route) -> Route:
         able = [model for model in map(catalog.get, route.models) if fault(model) is None]
@@ -124,10 +127,10 @@ class Asked:
                 fields = {**{name: msgspec.Raw(body.encode(value)) for name, value in told.items()}, **fields}
             content = dialect.upstream_body(fields, model) if fields else b""
             return Way(dialect, content, reader)
-        source, target = dialect.name, model.provider.apis[0]
-        translated = {**told, **(self._in(target, model) if cached is None else cached)}
+        source = dialect.name
+        target, translated = self._translated(model) if cached is None else (_CACHING, cached)
         reader = TranslatingReader(target, source, self.decoded(), model_name, pinned=pinned, request_id=request_id)
-        return Way(BY_NAME[target], body.encode(translated), reader, f"{source}>{target}")
+        return Way(BY_NAME[target], body.encode({**told, **translated}), reader, f"{source}>{target}")
 
     def without_reasoning(self, first: int | None = None) -> "Asked":
         """The same without what only the model that made it can read, in the first turns or in all.
@@ -151,12 +154,22 @@ class Asked:
         name = self.dialect.name
         return name in model.provider.apis or name not in BY_NAME
 
+    def targets(self, model: Model) -> tuple[str, ...]:
+        """The APIs that the request is translated to for the model's provider, in the order in which they are tried.
+
+        OpenAI's models from gpt-5.4 on refuse functions together with an effort in chat: Responses takes both.
+        """
+        apis = model.provider.apis
+        if self.dialect.name == "messages" and "tools" in self.fields and _TOOLS in apis:
+            return tuple(dict.fromkeys((_TOOLS, *apis)))
+        return apis[:1]
+
     def fault(self, model: Model) -> BadRequest | None:
         """Why the model cannot take this request; None when it can."""
         if self.is_spoken_by(model):
             return None
         try:
-            self._in(model.provider.apis[0], model)
+            self._translated(model)
         except BadRequest as fault:
             return fault
         return None
@@ -175,6 +188,14 @@ class Asked:
             return self._in(_CACHING, model)
         except BadRequest:
             return None
+
+    def _translated(self, model: Model) -> tuple[str, dict[str, Any]]:
+        """The first API in which all of the request can be said, and the request in it; raises BadRequest."""
+        *better, last = self.targets(model)
+        for target in better:
+            with suppress(Untranslatable):
+                return target, self._in(target, model)
+        return last, self._in(last, model)
 
     def _in(self, target: str, model: Model) -> dict[str, Any]:
         """The request in another API; raises BadRequest."""

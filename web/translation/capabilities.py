@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from shared.domain.catalog import Model
+
 Version = tuple[int, int]
 
 # What Claudes take is as Anthropic's documentation has it in November 2026: its pages on thinking, on system messages
@@ -18,6 +20,11 @@ _THINKS_UNASKED: Version = (5, 0)
 """The first Claude that thinks where a request does not say so; Opus 5.5 and Fable 5 refuse `thinking: disabled`."""
 _SYSTEM_TURNS: Version = (4, 8)
 """The first Claude that takes messages of role `system`."""
+
+_WITHOUT_EFFORT = re.compile(r"(?:^|[/:])(?:chatgpt-4|gpt-4|gpt-3)")
+"""The models of OpenAI that do not reason, and refuse `reasoning_effort`, as its API reference has them."""
+_NEW_LIMIT = frozenset({"openai", "azure_openai"})
+"""Whose chat takes `max_completion_tokens`; the others may know `max_tokens` only."""
 
 
 class Features(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,12 +44,14 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a Messages request may hold `temperature` and `top_p`."""
     system_turns: bool = True
     """Whether a Messages request may hold a message of role `system`; else it becomes text of the user's turn."""
+    effort: bool = True
+    """Whether a chat or Responses request may say how much the model shall think."""
     file_urls: bool = False
     """Whether a chat request may name a file by its URL: true where it goes on to an API that can."""
 
 
 def features_of(model_id: str, *, prompt_caching: bool = True) -> Features:
-    """The features of a Claude by its name at the provider; a name without a version counts as the newest."""
+    """What a model takes by its name at the provider; a Claude without a version counts as the newest."""
     found = _VERSION.search(model_id)
     version = (int(found[1]), int(found[2] or 0)) if found else None
     return Features(
@@ -51,4 +60,15 @@ def features_of(model_id: str, *, prompt_caching: bool = True) -> Features:
         thinks_unasked=not version or version >= _THINKS_UNASKED,
         sampling=bool(version and version < _WITHOUT_SAMPLING),
         system_turns=not version or version >= _SYSTEM_TURNS,
+        effort=not _WITHOUT_EFFORT.search(model_id),
+    )
+
+
+def chat_features_of(model: Model, *, onwards: bool = False) -> Features:
+    """What a chat request for the model may hold; `onwards`: it is on its way to another API."""
+    is_new = onwards or model.provider.name in _NEW_LIMIT
+    return Features(
+        max_tokens_field="max_completion_tokens" if is_new else "max_tokens",
+        effort=not _WITHOUT_EFFORT.search(model.id),
+        file_urls=onwards,
     )

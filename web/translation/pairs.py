@@ -8,7 +8,7 @@ from shared.domain.catalog import Model
 from shared.domain.money import Usage
 from web.dialects.errors import ErrorInfo
 from web.translation import messages_chat, responses_chat
-from web.translation.capabilities import Features, features_of
+from web.translation.capabilities import chat_features_of, features_of
 from web.translation.client_json import Object
 
 CHAT = "chat"
@@ -17,26 +17,17 @@ DONE = b"[DONE]"
 _DATA = b"data:"
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _PAIRS: dict[str, Any] = {"messages": messages_chat, "responses": responses_chat}
-_NEW_LIMIT = frozenset({"openai", "azure_openai"})
-"""Whose chat takes `max_completion_tokens`; the others may know `max_tokens` only."""
 _WITH_USAGE: Object = {"stream_options": {"include_usage": True}}
 """What a stream on its way through chat has to hold: how much was used."""
 
 
 def request(body: Object, source: str, target: str, model: Model) -> Object:
     """A client's request in the target's API; raises BadRequest, and Untranslatable where it has no counterpart."""
-    chat = body if source == CHAT else _PAIRS[source].to_chat(body, _of_chat(model, target))
+    features = chat_features_of(model, onwards=target != CHAT)
+    chat = body if source == CHAT else _PAIRS[source].to_chat(body, features)
     features = features_of(model.id, prompt_caching=model.provider.prompt_caching)
     translated: Object = chat if target == CHAT else _PAIRS[target].from_chat(chat, features)
     return {**translated, "model": model.id}
-
-
-def _of_chat(model: Model, target: str) -> Features:
-    is_new = model.provider.name in _NEW_LIMIT or target != CHAT
-    return Features(
-        max_tokens_field="max_completion_tokens" if is_new else "max_tokens",
-        file_urls=target != CHAT,
-    )
 
 
 def answer(body: Object, source: str, target: str, asked: Object) -> Object:

@@ -11,8 +11,8 @@ it, and becomes a thinking block without a signature; what Gemini hangs on a cal
 image in a tool's result follows in a user message.
 
 Dropped: signatures, redacted thinking, `cache_control` towards chat, Claude Code's attribution block, a `user_id` of
-more than 64 characters, `thinking: disabled`, and hints that the other side lacks (`top_k`, `seed`, penalties,
-`logprobs`, `service_tier`, `context_management`).
+more than 64 characters, `thinking: disabled`, effort for models that do not reason, and hints that the other side
+lacks (`top_k`, `seed`, penalties, `logprobs`, `service_tier`, `context_management`).
 
 Refused as Untranslatable: tools and blocks that only Anthropic's servers run, files by id, audio, `n` above one, JSON
 mode without a schema, custom tools of chat.

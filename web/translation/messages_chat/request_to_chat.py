@@ -35,7 +35,9 @@ def _translated(body: Object, features: Features) -> Object:
     chat[features.max_tokens_field] = _max_tokens(body)
     chat |= tools.to_chat(body)
     chat |= chat_format(body)
-    chat |= given(stop=body.get("stop_sequences") or None, reasoning_effort=effort_of(body), user=_user(body))
+    chat |= given(stop=body.get("stop_sequences") or None, user=_user(body))
+    if features.effort:
+        chat |= given(reasoning_effort=effort_of(body))
     if body.get("stream"):
         chat |= {"stream": True, "stream_options": {"include_usage": True}}
     return chat

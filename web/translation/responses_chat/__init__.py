@@ -13,14 +13,15 @@ Towards chat:
   become functions; their calls come back as the client declared them.
 * Images and files in a tool's result follow in a user message.
 * Dropped: encrypted reasoning, past searches of the web, what OpenAI alone knows (`store`, `prompt_cache_key`,
-  `service_tier`, `metadata`, `text.verbosity`, `truncation`, …), and Codex' offer of a web search without access to
-  the web.
+  `service_tier`, `metadata`, `text.verbosity`, `truncation`, …), effort for models that do not reason, and Codex'
+  offer of a web search without access to the web.
 * Refused: any other server-side tool, files by their address unless they go on to Messages, images by their id,
   `previous_response_id` and whatever else is stored at OpenAI.
 
 Towards Responses:
 * The system message at the beginning becomes `instructions`; nothing is stored unless `store` is true.
-* Dropped: `seed`, `logit_bias`, penalties, `prediction`, `name` of a message, and reasoning of past turns.
+* Dropped: `seed`, `logit_bias`, penalties, `prediction`, `name` of a message, effort for models that do not reason,
+  and reasoning of past turns.
 * Refused: `stop`, `n` above 1, audio, and the old `functions`.
 """
 

@@ -39,7 +39,7 @@ def to_chat(body: Object, features: Features) -> Object:
         chat[features.max_tokens_field] = body["max_output_tokens"]
     if body.get("stream"):
         chat["stream_options"] = {"include_usage": True}
-    return chat | _tools_to_chat(body) | _how_to_chat(body) | _logprobs_to_chat(body)
+    return chat | _tools_to_chat(body) | _how_to_chat(body, features) | _logprobs_to_chat(body)
 
 
 def _tools_to_chat(body: Object) -> Object:
@@ -50,7 +50,7 @@ def _tools_to_chat(body: Object) -> Object:
     return {"tools": tools, **given(tool_choice=choice, parallel_tool_calls=body.get("parallel_tool_calls"))}
 
 
-def _how_to_chat(body: Object) -> Object:
+def _how_to_chat(body: Object, features: Features) -> Object:
     """How much the model thinks, and the form of what it says; the last update among the input's items counts."""
     effort = mapping(body.get("reasoning") or {}, "reasoning").get("effort")
     form = mapping(body.get("text") or {}, "text").get("format")
@@ -59,7 +59,7 @@ def _how_to_chat(body: Object) -> Object:
         if item.get("type") == "configuration_update":
             effort = mapping(item.get("reasoning") or {}, f"input[{place}].reasoning").get("effort") or effort
             form = mapping(item.get("text") or {}, f"input[{place}].text").get("format") or form
-    return given(reasoning_effort=effort, response_format=_format_to_chat(form))
+    return given(reasoning_effort=effort if features.effort else None, response_format=_format_to_chat(form))
 
 
 def _format_to_chat(form: Any) -> Object | None:
@@ -78,7 +78,7 @@ def _logprobs_to_chat(body: Object) -> Object:
     return {}
 
 
-def from_chat(body: Object, features: Features) -> Object:  # noqa: ARG001 - the same for every pair of APIs
+def from_chat(body: Object, features: Features) -> Object:
     """A chat request as one of the Responses API; raises BadRequest where that cannot say the same."""
     _refuse(body, _NOWHERE_FROM_CHAT, "the Responses API has nothing of that kind; leave it out")
     if body.get("n") not in (None, 1):
@@ -89,7 +89,7 @@ def from_chat(body: Object, features: Features) -> Object:  # noqa: ARG001 - the
     if isinstance(most, int):
         responses["max_output_tokens"] = max(most, _LEAST_OUTPUT)
     responses["store"] = body.get("store") is True  # chat keeps nothing unless it is asked to, Responses does
-    return responses | _tools_from_chat(body) | _how_from_chat(body) | _logprobs_from_chat(body)
+    return responses | _tools_from_chat(body) | _how_from_chat(body, features) | _logprobs_from_chat(body)
 
 
 def _tools_from_chat(body: Object) -> Object:
@@ -100,8 +100,8 @@ def _tools_from_chat(body: Object) -> Object:
     return {"tools": tools, **given(tool_choice=choice, parallel_tool_calls=body.get("parallel_tool_calls"))}
 
 
-def _how_from_chat(body: Object) -> Object:
-    effort = body.get("reasoning_effort")
+def _how_from_chat(body: Object, features: Features) -> Object:
+    effort = body.get("reasoning_effort") if features.effort else None
     said = given(format=_format_from_chat(body.get("response_format")), verbosity=body.get("verbosity"))
     return given(reasoning={"effort": effort} if effort else None, text=said or None)
 
