@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from shared.domain.catalog import Model
+from shared.domain.catalog import Model, Provider
 
 Version = tuple[int, int]
 
@@ -25,6 +25,11 @@ _WITHOUT_EFFORT = re.compile(r"(?:^|[/:])(?:chatgpt-4|gpt-4|gpt-3)")
 """The models of OpenAI that do not reason, and refuse `reasoning_effort`, as its API reference has them."""
 _NEW_LIMIT = frozenset({"openai", "azure_openai"})
 """Whose chat takes `max_completion_tokens`; the others may know `max_tokens` only."""
+_REFUSE_REASONING = frozenset({"azure_openai", "cerebras", "gemini", "groq", "mistral", "together_ai", "xai"})
+"""Who refuses `reasoning_content` in a message, or has no such field, as these providers' API references have it.
+
+OpenAI is one of them, too; its interface is that of vLLM, SGLang and others, which have the field.
+"""
 
 
 class Features(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +51,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a Messages request may hold a message of role `system`; else it becomes text of the user's turn."""
     effort: bool = True
     """Whether a chat or Responses request may say how much the model shall think."""
+    reasoning_content: bool = True
+    """Whether a chat request may hold the reasoning of past turns; some providers want it back in a tool loop."""
     file_urls: bool = False
     """Whether a chat request may name a file by its URL: true where it goes on to an API that can."""
 
@@ -70,5 +77,10 @@ def chat_features_of(model: Model, *, onwards: bool = False) -> Features:
     return Features(
         max_tokens_field="max_completion_tokens" if is_new else "max_tokens",
         effort=not _WITHOUT_EFFORT.search(model.id),
+        reasoning_content=_has_reasoning_content(model.provider),
         file_urls=onwards,
     )
+
+
+def _has_reasoning_content(provider: Provider) -> bool:
+    return provider.name != "openai" and _REFUSE_REASONING.isdisjoint((provider.name, provider.interface))

@@ -7,8 +7,8 @@ refusals, why an answer ended, counts of tokens.
 
 Kept by convention, where chat has no field: a result that is an error begins with a line `Error:`; the stop sequence
 that was hit is `stop_reason` of the choice, as vLLM has it; text of reasoning is `reasoning_content`, as DeepSeek has
-it, and becomes a thinking block without a signature; what Gemini hangs on a call is a redacted block of ours; an
-image in a tool's result follows in a user message.
+it, becomes a thinking block without a signature, and goes back to providers that know the field; what Gemini hangs on
+a call is a redacted block of ours; an image in a tool's result follows in a user message.
 
 Dropped: signatures, redacted thinking, `cache_control` towards chat, Claude Code's attribution block, a `user_id` of
 more than 64 characters, `thinking: disabled`, effort for models that do not reason, and hints that the other side

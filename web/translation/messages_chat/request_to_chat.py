@@ -82,7 +82,7 @@ def _conversation(body: Object, features: Features) -> list[Object]:
             case "user":
                 messages += _user_turn(blocks, path, features)
             case "assistant":
-                messages += _assistant_turn(blocks, path)
+                messages += _assistant_turn(blocks, path, features)
             case "system":
                 messages.append(_system_message(blocks, path))
             case role:
@@ -126,7 +126,7 @@ def _tool_message(block: Object, path: str, features: Features) -> tuple[Object,
     return {"role": "tool", "tool_call_id": call_id, "content": content_of(texts)}, media
 
 
-def _assistant_turn(blocks: list[Object], path: str) -> list[Object]:
+def _assistant_turn(blocks: list[Object], path: str, features: Features) -> list[Object]:
     """One message, or none where nothing of it is left."""
     said, thoughts = "", ""
     calls: list[Object] = []
@@ -148,7 +148,7 @@ def _assistant_turn(blocks: list[Object], path: str) -> list[Object]:
     if not said and not calls:
         return []
     message: Object = {"role": "assistant", "content": said or None}
-    if thoughts:
+    if thoughts and features.reasoning_content:
         message["reasoning_content"] = thoughts
     if calls:
         message["tool_calls"] = calls

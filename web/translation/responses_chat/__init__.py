@@ -4,8 +4,8 @@ Kept, both ways: text, images, files, system and developer messages wherever the
 `strict`, the choice among tools, parallel calls, ids of calls, refusals, structured output, `max_output_tokens` ⇄
 `max_completion_tokens`, `reasoning.effort` ⇄ `reasoning_effort`, `user`, log probabilities, how an answer ended, and
 `usage` with cached and reasoning tokens; web citations of whole answers. Readable reasoning of an answer is
-`reasoning_content` in chat and a summary in Responses; it goes back to the chat provider with the next request, and
-so does what Gemini hangs on a call.
+`reasoning_content` in chat and a summary in Responses; it goes back to a chat provider that knows the field with the
+next request, and so does what Gemini hangs on a call.
 
 Towards chat:
 * `developer` becomes `system`, which every provider knows.

@@ -38,7 +38,7 @@ class _Conversation:
     """Messages of chat. Results of tools stand right after the message with their calls, whatever came between."""
 
     def __init__(self, features: Features) -> None:
-        self._file_urls = features.file_urls
+        self._features = features
         self._groups: list[list[Object]] = []
         """Each message with the results of its calls."""
         self._group_of: dict[str, list[Object]] = {}
@@ -111,10 +111,12 @@ class _Conversation:
 
     def reasoning(self, item: Object, param: str) -> None:
         """Reasoning that a chat provider made: some want it back within a tool loop. Other reasoning is dropped."""
-        if carried_reasoning.is_foreign(item):
+        if not carried_reasoning.is_foreign(item):
+            return
+        self._carried = carried_reasoning.carried(item)
+        if self._features.reasoning_content:
             summary = objects(item.get("summary") or [], f"{param}.summary")
             self._thoughts += [text(part.get("text"), f"{param}.summary") for part in summary]
-            self._carried = carried_reasoning.carried(item)
 
     def output(self, item: Object, param: str) -> None:
         """The result of a call."""
@@ -155,7 +157,7 @@ class _Conversation:
             self._groups.append([{"role": "user", "content": shown}])
 
     def _content(self, item: Object, name: str, param: str) -> str | list[Object]:
-        return content_to_chat(item.get(name), f"{param}.{name}", file_urls=self._file_urls)
+        return content_to_chat(item.get(name), f"{param}.{name}", file_urls=self._features.file_urls)
 
 
 _READERS: dict[str, Callable[[_Conversation, Object, str], None]] = {
