@@ -27,7 +27,7 @@ words = st.text('abcäß€ \n"\\', min_size=1, max_size=12)
 names = st.sampled_from(["Read", "Bash", "get_weather"])
 scalars = st.none() | st.booleans() | st.integers(-9, 9) | words
 inputs = st.dictionaries(st.sampled_from("abc"), scalars | st.lists(scalars, max_size=2), max_size=3)
-texts = st.builds(lambda text: {"type": "text", "text": text}, words)
+texts = st.builds(lambda text: {"type": "text", "text": text}, words.filter(str.strip))
 images = st.sampled_from(
     [
         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}},
@@ -93,6 +93,10 @@ tooling: st.SearchStrategy[Message] = st.just({}) | st.builds(
 )
 efforts = st.sampled_from(["low", "medium", "high", "xhigh", "max"])
 outputs = optional(effort=efforts, format=st.just({"type": "json_schema", "schema": schema}))
+sampling: st.SearchStrategy[Message] = st.sampled_from(
+    [{}, {"temperature": 0}, {"temperature": 0.5}, {"top_p": 0.1}, {"top_p": 1}]
+)
+sampling_beside_thinking: st.SearchStrategy[Message] = st.sampled_from([{}, {"top_p": 0.95}, {"top_p": 1}])
 
 
 @st.composite
@@ -102,8 +106,6 @@ def requests(draw: st.DrawFn) -> Message:
         optional(
             system=st.lists(texts, min_size=1, max_size=3),
             stop_sequences=st.lists(words, min_size=1, max_size=3),
-            temperature=st.sampled_from([0, 0.5, 1]),
-            top_p=st.sampled_from([0.1, 1]),
             metadata=words.map(lambda user: {"user_id": user}),
             stream=st.just(value=True),
         )
@@ -114,7 +116,7 @@ def requests(draw: st.DrawFn) -> Message:
         request["output_config"] = output
     if "effort" in output and request.get("tool_choice", {}).get("type") not in {"any", "tool"}:
         request["thinking"] = {"type": "adaptive"}
-    return request
+    return request | draw(sampling_beside_thinking if "thinking" in request else sampling)
 
 
 @settings(max_examples=150, deadline=None)

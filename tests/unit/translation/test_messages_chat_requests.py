@@ -139,6 +139,50 @@ def test_a_budget_is_left_out_where_the_api_would_refuse_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({"temperature": 0.2}, {"temperature": 0.2}),
+        ({"temperature": 1.4}, {"temperature": 1}),
+        ({"top_p": 0.5}, {"top_p": 0.5}),
+        ({"temperature": 0.2, "top_p": 0.5}, {"temperature": 0.2}),
+        ({"temperature": None, "top_p": 0.5}, {"top_p": 0.5}),
+        ({"temperature": 0.2, "top_p": 0.98, "reasoning_effort": "high"}, {"top_p": 0.98}),
+        ({"temperature": 0.2, "top_p": 0.5, "reasoning_effort": "high"}, {}),
+        ({"temperature": 0.2, "reasoning_effort": "none"}, {"temperature": 0.2}),
+        ({"temperature": 0.2, "reasoning_effort": "high", "max_tokens": 1500}, {"temperature": 0.2}),
+    ],
+)
+def test_sampling_is_said_as_a_claude_before_4_7_takes_it(asked: dict[str, Any], sent: dict[str, Any]) -> None:
+    """Of the two it takes one; while it thinks, only a `top_p` near 1. With little room it does not think."""
+    request = from_chat(chat_request(**asked), features_of("claude-sonnet-4-5"))
+
+    assert {name: request[name] for name in ("temperature", "top_p") if name in request} == sent
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\n\t", [{"type": "text", "text": "\n"}]])
+def test_a_text_without_a_character_to_see_is_left_out(blank: Any) -> None:
+    """Anthropic refuses it, empty or not."""
+    call = {"id": "c", "type": "function", "function": {"name": "now", "arguments": "{}"}}
+    turns = [
+        {"role": "system", "content": blank},
+        user("Hi"),
+        {"role": "assistant", "content": blank, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": blank},
+        assistant(blank),
+        user(blank),
+    ]
+
+    request = from_chat(chat_request(*turns), PLAIN)
+
+    assert "system" not in request
+    assert [message["content"] for message in request["messages"]] == [
+        [{"type": "text", "text": "Hi"}],
+        [{"type": "tool_use", "id": "c", "name": "now", "input": {}}],
+        [{"type": "tool_result", "tool_use_id": "c"}],
+    ]
+
+
+@pytest.mark.parametrize(
     ("model", "said"),
     [
         ("claude-opus-4-5", {}),

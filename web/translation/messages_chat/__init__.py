@@ -11,8 +11,9 @@ it, becomes a thinking block without a signature, and goes back to providers tha
 a call is a redacted block of ours; an image in a tool's result follows in a user message.
 
 Dropped: signatures, redacted thinking, `cache_control` towards chat, Claude Code's attribution block, a `user_id` of
-more than 64 characters, `thinking: disabled`, effort for models that do not reason, and hints that the other side
-lacks (`top_k`, `seed`, penalties, `logprobs`, `service_tier`, `context_management`).
+more than 64 characters, `thinking: disabled`, effort for models that do not reason, blank texts towards Messages and
+what a Claude refuses of `temperature` and `top_p`, and hints that the other side lacks (`top_k`, `seed`, penalties,
+`logprobs`, `service_tier`, `context_management`).
 
 Refused as Untranslatable: tools and blocks that only Anthropic's servers run, files by id, audio, `n` above one, JSON
 mode without a schema, custom tools of chat.

@@ -115,7 +115,7 @@ def _data_url(source: Object, path: str) -> str:
 
 
 def message_blocks(part: Object, path: str) -> list[Object]:
-    """A part as blocks, none for an empty text; raises Untranslatable when the Messages API has none for it."""
+    """A part as blocks, none for a blank text; raises Untranslatable when the Messages API has none for it."""
     match part.get("type"):
         case "text" | "refusal" as kind:
             block = text_part(text_in(part, kind, path))
@@ -129,7 +129,7 @@ def message_blocks(part: Object, path: str) -> list[Object]:
                 "send text, images or files",
                 param=path,
             )
-    if block.get("text") == "":
+    if "text" in block and not block["text"].strip():  # the API refuses it, empty or not
         return []
     if len(part) > _PLAIN:
         _mark_as(block, part)

@@ -13,6 +13,8 @@ from web.translation.untranslatable import Untranslatable
 
 _HOTTEST = 1
 """The highest temperature of the Messages API; chat's is 2."""
+_LEAST_TOP_P = 0.95
+"""The lowest `top_p` that a Claude takes while it thinks."""
 
 
 def from_chat(body: Object, features: Features) -> Object:
@@ -35,10 +37,11 @@ def _translated(body: Object, features: Features) -> Object:
         messages=turns.done(),
         stop_sequences=_stops(body.get("stop")),
         stream=body.get("stream"),
-        **(_sampling(body) if features.sampling else {}),
     )
     request |= tools.from_chat(body)
     request |= _thinking_and_format(body, request, features)
+    if features.sampling:
+        request |= _sampling(body, thinks="thinking" in request)
     user = body.get("user") or body.get("safety_identifier")
     if user:
         request["metadata"] = {"user_id": user}
@@ -69,9 +72,12 @@ def _stops(stop: Any) -> list[str] | None:
     return [stop] if isinstance(stop, str) else (stop or None)
 
 
-def _sampling(body: Object) -> Object:
-    heat = body.get("temperature")
-    return {"temperature": min(heat, _HOTTEST) if isinstance(heat, int | float) else None, "top_p": body.get("top_p")}
+def _sampling(body: Object, *, thinks: bool) -> Object:
+    """`temperature` or `top_p`: Claude 4.5 and 4.6 refuse both in one request, and most of either beside thinking."""
+    heat, top_p = body.get("temperature"), body.get("top_p")
+    if thinks:
+        return {"top_p": top_p} if isinstance(top_p, int | float) and top_p >= _LEAST_TOP_P else {}
+    return {"temperature": min(heat, _HOTTEST)} if isinstance(heat, int | float) else given(top_p=top_p)
 
 
 def _thinking_and_format(body: Object, request: Object, features: Features) -> Object:
@@ -99,7 +105,7 @@ def _add(turns: "_Turns", message: Object, path: str) -> None:
 def _blocks(message: Object, path: str) -> list[Object]:
     content = message.get("content")
     if isinstance(content, str):
-        return [text_part(content)] if content else []
+        return [text_part(content)] if content.strip() else []
     where = f"{path}.content"
     parts = blocks_of(content, where, nullable=True)
     return [block for n, part in enumerate(parts) for block in message_blocks(part, f"{where}[{n}]")]
@@ -124,7 +130,7 @@ def _result_block(message: Object, path: str) -> Object:
     if blocks and str(blocks[0].get("text")).startswith(ERROR_LINE):
         result["is_error"] = True
         rest = blocks[0]["text"].removeprefix(ERROR_LINE)
-        blocks = [text_part(rest), *blocks[1:]] if rest else blocks[1:]
+        blocks = [text_part(rest), *blocks[1:]] if rest.strip() else blocks[1:]
     if blocks:
         result["content"] = blocks
     return result
