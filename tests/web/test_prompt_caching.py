@@ -98,11 +98,34 @@ def test_the_operator_can_have_chat_passed_on_as_it_came(web: Gateway, provider:
     assert "x-plano-translated" not in answer.headers
 
 
-def test_what_only_chat_can_say_is_passed_on_as_it_came(web: Gateway, provider: Provider) -> None:
-    answer = ask(web, "chat", "anthropic/m", messages=TURNS, response_format={"type": "json_object"})
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"response_format": {"type": "json_object"}},
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}},
+        {"top_k": 5},
+    ],
+    ids=lambda field: next(iter(field)),
+)
+def test_what_only_chat_can_say_is_passed_on_as_it_came(
+    web: Gateway, provider: Provider, field: dict[str, Any]
+) -> None:
+    """Anthropic's chat takes fields of its own; `anthropic-beta` comes along with them."""
+    body = json.dumps({"model": "anthropic/m", "messages": TURNS, **field}).encode()
 
+    answer = web.ask("POST", "/v1/chat/completions", body, anthropic_beta="b-1")
+
+    path, sent = asked(provider)
     assert answer.status_code == 200
-    assert asked(provider)[0] == "/v1/chat/completions"
+    assert path == "/v1/chat/completions"
+    assert sent == {"model": "m", "messages": TURNS, **field}
+    assert provider.requests[0].header("anthropic-beta") == "b-1"
+
+
+def test_what_the_other_api_does_without_keeps_no_prompt_from_its_cache(web: Gateway, provider: Provider) -> None:
+    ask(web, "chat", "anthropic/m", messages=TURNS, seed=7, session_id="s", stream_options={"include_usage": True})
+
+    assert asked(provider)[0] == "/v1/messages"
 
 
 def test_a_clients_own_credential_goes_where_it_was_meant_to_go(web: Gateway, provider: Provider) -> None:

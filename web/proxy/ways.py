@@ -16,7 +16,7 @@ from web.dialects.by_path import BY_NAME
 from web.dialects.dialect import AnswerReader, Dialect
 from web.dialects.fields import body, reasoning
 from web.dialects.fields.body import Fields
-from web.translation import pairs
+from web.translation import messages_chat, pairs
 from web.translation.answer_translator import TranslatingReader
 from web.translation.untranslatable import Untranslatable
 
@@ -177,12 +177,14 @@ class Asked:
     def _cached(self, model: Model) -> dict[str, Any] | None:
         """A chat request as its provider caches the prompt of: in the Messages API, where that is its best one.
 
-        None where there is nothing to gain by it, and where chat says something that the other API cannot. Anthropic
-        ignores `cache_control` in chat, and says so in its page about compatibility with OpenAI's SDK.
+        None where there is nothing to gain by it, and where chat says something that the other API cannot, or has a
+        field that only the provider can know, such as `thinking`. Anthropic ignores `cache_control` in chat, and says
+        so in its page about compatibility with OpenAI's SDK.
         """
         provider = model.provider
         is_better = provider.prompt_caching and provider.apis[0] == _CACHING and not provider.passthrough_auth
-        if self.dialect.name != pairs.CHAT or not is_better or not self.is_spoken_by(model):
+        is_spoken = self.dialect.name == pairs.CHAT and self.is_spoken_by(model)
+        if not is_better or not is_spoken or not messages_chat.KNOWN.issuperset(self.fields):
             return None
         try:
             return self._in(_CACHING, model)

@@ -21,12 +21,13 @@ mode without a schema, custom tools of chat.
 
 from web.translation.messages_chat import carried_reasoning
 from web.translation.messages_chat.answer import answer_from_chat, answer_to_chat
-from web.translation.messages_chat.request_from_chat import from_chat
+from web.translation.messages_chat.request_from_chat import KNOWN, from_chat
 from web.translation.messages_chat.request_to_chat import to_chat
 from web.translation.messages_chat.streams.to_chat import StreamToChat
 from web.translation.messages_chat.streams.to_messages import StreamFromChat
 
 __all__ = [
+    "KNOWN",
     "StreamFromChat",
     "StreamToChat",
     "answer_from_chat",

@@ -11,6 +11,58 @@ from web.translation.messages_chat.reasoning import message_format, thinking_of
 from web.translation.messages_chat.request_to_chat import ERROR_LINE
 from web.translation.untranslatable import Untranslatable
 
+SAID = frozenset(
+    {
+        "functions",
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
+        "modalities",
+        "model",
+        "n",
+        "parallel_tool_calls",
+        "reasoning_effort",
+        "response_format",
+        "safety_identifier",
+        "stop",
+        "stream",
+        "temperature",
+        "tool_choice",
+        "tools",
+        "top_p",
+        "user",
+        "web_search_options",
+    }
+)
+"""The fields of a chat request that the Messages request says, or for which it is refused."""
+DROPPED = frozenset(
+    {
+        "audio",
+        "frequency_penalty",
+        "function_call",
+        "litellm_session_id",
+        "logit_bias",
+        "logprobs",
+        "metadata",
+        "moderation",
+        "prediction",
+        "presence_penalty",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "seed",
+        "service_tier",
+        "session_id",
+        "store",
+        "stream_options",
+        "top_logprobs",
+        "verbosity",
+    }
+)
+"""Those that are left out on purpose: Anthropic's own chat ignores them, too, or they are meant for the gateway."""
+KNOWN = SAID | DROPPED
+"""All fields of which it is known what becomes of them; a provider's chat may have others."""
+
 _HOTTEST = 1
 """The highest temperature of the Messages API; chat's is 2."""
 _LEAST_TOP_P = 0.95
