@@ -92,7 +92,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     route: str | None = None
     client: str = ""
     pin_ttl_s: int = 0
-    """How long its pin lives after a use, where that is its own matter."""
+    """How long its pin lives from now on, where that is its own matter; nothing shortens what is kept of it."""
     turns: int = 0
     input: int = 0
     cached: int = 0

@@ -42,8 +42,8 @@ class Records(Protocol):
     def events(self, session: Session) -> list[Event]:
         """What has happened to a session, the oldest first."""
 
-    def note(self, session: Session, event: Event) -> None:
-        """Add an event of an operator."""
+    def note(self, session: Session, event: Event, pin_ttl_s: int = 0) -> None:
+        """Add an event of an operator, who has left the session a pin that lives for so long; 0: none."""
 
     def top(self, order: Order, offset: int = 0, count: int = 100) -> list[tuple[Session, Record]]:
         """The sessions that come first in an order."""

@@ -155,8 +155,9 @@ class SessionOperations:
         held = self._pins.peek(_key(session))
         seen = held.pin if held else None
         pin = edited(seen, name, ttl_s if self._renews else None, time.time())
-        self._pins.put(_key(session), pin, ttl_s or pin.ttl_s or self._ttl_s)
-        self._note(session, by, "pin", model=name, left=seen)
+        lives_s = ttl_s or pin.ttl_s or self._ttl_s
+        self._pins.put(_key(session), pin, lives_s)
+        self._note(session, by, "pin", model=name, left=seen, pin_ttl_s=lives_s)
         return self._state(session)
 
     def unpin(self, session: Session, by: Operator) -> None:
@@ -182,12 +183,15 @@ class SessionOperations:
             if found.pin.held is held:
                 return self._state(session)
             if self._pins.replace(_key(session), found.pin, msgspec.structs.replace(found.pin, held=held)):
-                self._note(session, by, "hold" if held else "release", model=found.pin.model_name, left=found.pin)
+                what, name = "hold" if held else "release", found.pin.model_name
+                self._note(session, by, what, model=name, left=found.pin, pin_ttl_s=found.ttl_s)
                 return self._state(session)
         raise _no_pin(session)
 
-    def _note(self, session: Session, by: Operator, what: str, *, model: str, left: Pin | None) -> None:
-        """Keep what an operator has done, and log it."""
+    def _note(
+        self, session: Session, by: Operator, what: str, *, model: str, left: Pin | None, pin_ttl_s: int = 0
+    ) -> None:
+        """Log what an operator has done, and keep it as long as a record of a pin that has so many seconds left."""
         log.info(
             "session edited",
             extra=fields(session=session.id, tenant=session.tenant, what=what, to=model, who=by.who, why=by.why),
@@ -203,7 +207,7 @@ class SessionOperations:
                 who=by.who,
                 facts={"reason": by.why} if by.why else {},
             )
-            self._records.note(session, event)
+            self._records.note(session, event, pin_ttl_s)
 
     def _state(self, session: Session) -> SessionState:
         record = self._records.known([session])[0] if self._records else None

@@ -33,12 +33,12 @@ model_aliases: {clever: {target: acme/b}}
 routing_preferences:
   - {name: code, description: d, models: [acme/a, acme/b, house/c]}
 """
-TTL_S = 600
+TTL_S, KEPT_S = 600, 86400
 
 
 def records(client: StoreClient) -> RecordStore:
     """The records of a pool."""
-    return RecordStore(client, session_ttl_s=TTL_S, kept_s=86400)
+    return RecordStore(client, session_ttl_s=TTL_S, kept_s=KEPT_S)
 
 
 def load_config(path: Path, routing: str = "") -> Config:

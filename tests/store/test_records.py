@@ -116,6 +116,18 @@ def test_record_events_and_lists_end_a_day_after_the_pin(records: RecordStore, s
     assert {store.ttl(keys.top(order)) for order in Order} == {TTL_S + KEPT_S}
 
 
+@pytest.mark.parametrize("note", [USED, Note(at=NOW + 1, output=1), Note(at=0, events=(MOVED,))])
+def test_nothing_that_is_added_shortens_the_life_of_a_record(
+    records: RecordStore, store: redis.Redis, note: Note
+) -> None:
+    """An answer's tokens may come a second after the use that says how long its pin lives."""
+    records.add({SESSION: msgspec.structs.replace(USED, pin_ttl_s=7200, events=(MOVED,))})
+
+    records.add({SESSION: note})
+
+    assert store.ttl(keys.record(SESSION)) == store.ttl(keys.events(SESSION)) == 7200 + KEPT_S
+
+
 def test_a_session_takes_two_kilobytes_at_most_and_a_turn_nothing(records: RecordStore, store: redis.Redis) -> None:
     def taken() -> int:
         held = [store.memory_usage(key, samples=0) or 0 for key in (keys.record(SESSION), keys.events(SESSION))]

@@ -17,9 +17,10 @@ from shared.operations.sessions import Filter, SessionOperations
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
 from shared.store.pin_view import PinView
-from tests.store.operating import TTL_S, ids, operating, pin_of, used
+from tests.store.operating import KEPT_S, TTL_S, ids, operating, pin_of, used
 
 ANN = Operator("ann", "it was slow")
+WEEK_S = 7 * 86400
 ONE, TWO, THREE = Session("one", "acme"), Session("two"), Session("three", "acme", ("main",))
 
 
@@ -164,6 +165,35 @@ def test_a_session_without_a_pin_can_be_given_one_for_its_own_time(
 
     assert pin_of(store, Session("new")) == b'{"model_name":"acme/a","route_name":null}'
     assert 4000 < store.ttl("plano:affinity:new") <= 5000
+
+
+def test_what_is_kept_of_a_session_outlives_the_pin_that_an_operator_gave_it(
+    client: StoreClient, sessions: SessionOperations, store: redis.Redis
+) -> None:
+    """Neither a use nor another change shortens that; what began after the pin lives as long."""
+    new, kept = Session("new"), (keys.record(Session("new")), keys.events(Session("new")))
+    sessions.pin(new, "acme/a", ANN, ttl_s=WEEK_S)
+    pinned_s = store.ttl(keys.events(new))
+
+    used(client, new, "acme/a", pinned=False)
+    used_s = [store.ttl(key) for key in kept]
+    for change in (sessions.hold, sessions.release, sessions.unpin):
+        change(new, ANN)
+
+    least = WEEK_S + KEPT_S - 60
+    assert (pinned_s > least, [each > least for each in used_s]) == (True, [True, True])
+    assert [store.ttl(key) > least for key in kept] == [True, True]
+
+
+def test_what_was_lost_of_a_session_is_kept_anew_for_as_long_as_its_pin_has_left(
+    sessions: SessionOperations, store: redis.Redis
+) -> None:
+    sessions.pin(ONE, "acme/a", ANN, ttl_s=WEEK_S)
+    store.delete(keys.events(ONE))
+
+    sessions.hold(ONE, ANN)
+
+    assert WEEK_S + KEPT_S - 60 < store.ttl(keys.events(ONE)) <= WEEK_S + KEPT_S
 
 
 def test_where_use_renews_pins_it_renews_them_for_that_time(

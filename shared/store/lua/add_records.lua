@@ -2,8 +2,9 @@
 -- KEYS[1] the sessions by last use   KEYS[2] by cost   KEYS[3] by what caches kept
 -- then for each session KEYS[n] its record   KEYS[n+1] its events
 -- ARGV[1] ttl of the lists in seconds   ARGV[2] how many sessions a list has   ARGV[3] how many events a session has
--- ARGV[4] how many bytes they have   ARGV[5] a JSON array, in it for each session: its name, ttl in seconds, time of
---   use (0: it was not used), {model, route, client}, what is added to each of FIELDS, {event, …}
+-- ARGV[4] how many bytes they have   ARGV[5] a JSON array, in it for each session: its name, ttl in seconds (its record
+--   and events both live for the longest that they were ever given), time of use (0: it was not used),
+--   {model, route, client}, what is added to each of FIELDS, {event, …}
 -- Returns for each session the model that had served it before, or an empty string.
 -- A script because one round trip does for a hundred sessions what would be a dozen commands for each, and because
 -- the lists are ordered by sums that only Redis knows. What is no hash or list of ours begins anew.
@@ -83,8 +84,9 @@ for n, note in ipairs(cjson.decode(ARGV[5])) do
   if #lines > 0 then
     renewed(append, events, lines)
   end
-  redis.call("EXPIRE", record, ttl_s)
-  redis.call("EXPIRE", events, ttl_s)
+  local longest_s = math.max(ttl_s, redis.call("TTL", record), redis.call("TTL", events))
+  redis.call("EXPIRE", record, longest_s)
+  redis.call("EXPIRE", events, longest_s)
 end
 for place = 1, 3 do
   redis.call("ZREMRANGEBYRANK", KEYS[place], 0, -tonumber(ARGV[2]) - 1)

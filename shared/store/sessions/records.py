@@ -35,7 +35,10 @@ class RecordStore:
         unreadable: Unreadable | None = None,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        """A record ends `kept_s` seconds after the pin would that its session's last use has made or renewed."""
+        """A record ends `kept_s` seconds after the pin would that lives longest of those that notes tell of.
+
+        A note tells of the pin that a use has made or renewed, or that an operator has put there.
+        """
         self._redis = client
         self._session_ttl_s = session_ttl_s
         self._kept_s = kept_s
@@ -59,9 +62,9 @@ class RecordStore:
         answers: Any = self._add(every, [list_ttl_s, LISTED, MOST_EVENTS, MOST_BYTES, wire.encode_notes(told)])
         return {session: model.decode("utf-8", "replace") for session, model in zip(notes, answers, strict=True)}
 
-    def note(self, session: Session, event: Event) -> None:
-        """Note what an operator has done; that is no use of the session."""
-        self.add({session: Note(at=0, model=event.model, events=(event,))})
+    def note(self, session: Session, event: Event, pin_ttl_s: int = 0) -> None:
+        """Note what an operator has done, who left a pin for `pin_ttl_s` seconds; that is no use of the session."""
+        self.add({session: Note(at=0, model=event.model, pin_ttl_s=pin_ttl_s, events=(event,))})
 
     def read(self, session: Session) -> Record | None:
         """What is kept of a session, or None."""
