@@ -167,6 +167,16 @@ class SessionOperations:
             raise _no_pin(session)
         self._note(session, by, "unpin", model="", left=held.pin)
 
+    def remove(self, key: bytes, by: Operator) -> None:
+        """Remove whatever stands under a key of pins, which is unpinning where a session has it; raises NoPin."""
+        session, shown = keys.session_of(key.decode("latin-1")), key.decode("utf-8", "backslashreplace")
+        if session:
+            self.unpin(session, by)
+            return
+        if not self._pins.remove(key):
+            raise NoPin(f"There is no pin at {shown}")
+        log.info("pin removed", extra=fields(key=shown, who=by.who, why=by.why))
+
     def hold(self, session: Session, by: Operator) -> SessionState:
         """Hold a session at its model until its pin ends: nothing moves it; raises NoPin when it has none."""
         return self._turned(session, by, held=True)

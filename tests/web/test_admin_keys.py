@@ -8,20 +8,29 @@ import pytest
 import redis
 
 from tests.fakes.ports import free_port
-from tests.harness import Pool, RedisServer, running
+from tests.harness import Pool, Process, RedisServer, running
 from tests.web.operators import CONFIG, TOKEN, Api
 
 PIN = '{"model_name":"openai/a","route_name":null}'
 
 
 @pytest.fixture(scope="module")
-def api(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A web process with an admin token."""
+def serving(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Process]]:
+    """The port of a web process with an admin token, and the process."""
     port = free_port()
     folder = Path(tmp_path_factory.mktemp("admin-keys"))
     with running(Pool(folder, CONFIG, redis_server.url, PLANO_ADMIN_TOKEN=TOKEN)) as pool:
-        pool.web(port)
-        yield Api(f"http://127.0.0.1:{port}")
+        yield port, pool.web(port)
+
+
+@pytest.fixture
+def api(serving: tuple[int, Process]) -> Api:
+    return Api(f"http://127.0.0.1:{serving[0]}")
+
+
+@pytest.fixture
+def web(serving: tuple[int, Process]) -> Process:
+    return serving[1]
 
 
 def rows(api: Api) -> list[dict[str, Any]]:
@@ -50,6 +59,41 @@ def test_keys_that_are_no_text_and_values_that_are_no_pin_are_listed_shown_and_r
     assert [answer.json()["key"] for answer in shown] == [row["key"] for row in found]
     assert [answer.status_code for answer in removed] == [204] * 6
     assert store.keys("plano:affinity:*") == []
+
+
+@pytest.mark.parametrize(
+    ("key", "id_", "left"), [("plano:affinity:acme:s", "s", "openai/a"), ("plano:affinity:acme:odd", "odd", None)]
+)
+def test_a_session_whose_key_is_removed_has_an_event_with_who_and_why(
+    api: Api, web: Process, store: redis.Redis, key: str, id_: str, left: str | None
+) -> None:
+    """Its pin ends as by `/session/unpin`, whether it could be read or not."""
+    store.set(key, PIN if left else "no pin", ex=60)
+
+    removed = api.call("DELETE", f"/pin?key={key}&why=a+test", headers={"X-Plano-Operator": "ada"})
+    (event,) = api.get("/session", id=id_, tenant="acme").json()["events"]
+
+    assert (removed.status_code, store.exists(key)) == (204, 0)
+    assert (event["what"], event["why"], event["who"], event.get("left")) == ("edited", "unpin", "ada", left)
+    assert event["facts"] == {"reason": "a test"}
+    assert f'session edited session={id_} tenant=acme what=unpin to=- who=ada why="a test"' in web.text()
+
+
+def test_who_removes_the_key_of_no_session_is_logged(api: Api, web: Process, store: redis.Redis) -> None:
+    store.set(b"plano:affinity:\xff\n", PIN, ex=60)
+
+    removed = api.call("DELETE", "/pin?key=plano:affinity:%FF%0A&why=odd", headers={"X-Plano-Operator": "ada"})
+
+    assert (removed.status_code, store.keys("plano:*")) == (204, [])
+    assert r"pin removed key=plano:affinity:\xff? who=ada why=odd" in web.text()
+
+
+@pytest.mark.parametrize("key", ["plano:affinity:nobody", "plano:affinity:%FF"])
+def test_where_nothing_stands_nothing_is_removed_and_nothing_is_kept(api: Api, store: redis.Redis, key: str) -> None:
+    answer = api.call("DELETE", f"/pin?key={key}")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_pin")
+    assert store.keys("plano:events:*") == []
 
 
 @pytest.mark.parametrize(

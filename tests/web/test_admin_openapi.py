@@ -37,6 +37,17 @@ def test_the_document_is_valid_and_is_served(address: str) -> None:
     assert len(served.json()["paths"]) > 10
 
 
+def test_whatever_changes_something_takes_who_asks() -> None:
+    operations = [(method, each) for path in document(ENDPOINTS)["paths"].values() for method, each in path.items()]
+
+    takes = {
+        (method, any(given["name"] == "X-Plano-Operator" for given in each["parameters"]))
+        for method, each in operations
+    }
+
+    assert takes == {("get", False), ("post", True), ("delete", True)}
+
+
 @schema.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_input_is_answered_as_is_declared(case: schemathesis.Case[Any], address: str) -> None:

@@ -36,6 +36,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """Whether its input is a body."""
         return self.method == "POST"
 
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something; it then takes who asks."""
+        return self.method != "GET"
+
     def view(self) -> Response:
         """Answer a request; raises BadRequest for input that is not of the declared form."""
         taken = from_body(request, self.takes) if self.takes_body else from_query(request, self.takes)

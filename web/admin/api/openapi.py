@@ -63,12 +63,12 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint, schema_of: Mapping[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
-    operation: dict[str, Any] = {"operationId": endpoint.name, "summary": endpoint.does}
+    parameters = [_OPERATOR] if endpoint.changes else []
+    operation: dict[str, Any] = {"operationId": endpoint.name, "summary": endpoint.does, "parameters": parameters}
     if endpoint.takes_body:
-        operation["parameters"] = [_OPERATOR]
         operation["requestBody"] = {"required": True, "content": _json(schema_of[repr(endpoint.takes)])}
     else:
-        operation["parameters"] = list(_parameters(schemas[endpoint.takes.__name__]))
+        parameters += _parameters(schemas[endpoint.takes.__name__])
     operation["responses"] = _responses(endpoint, schema_of)
     return operation
 

@@ -10,6 +10,8 @@ from shared.domain.pins import Held, Pin
 from shared.errors import BadRequest, NoPin
 from shared.store import keys
 from web.admin.api.endpoint import Endpoint
+from web.admin.api.sessions import Why, by
+from web.admin.operations import operations
 from web.services import current_services
 
 
@@ -27,6 +29,12 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         str,
         msgspec.Meta(pattern="^plano:affinity:", description="It begins with plano:affinity:, and may be any bytes."),
     ]
+
+
+class Removed(Key, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Names a key, and says why what stands there is removed."""
+
+    why: Why = ""
 
 
 class PinRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,10 +72,8 @@ def _show(_: Key) -> PinRow:
     return _row(held)
 
 
-def _remove(_: Key) -> None:
-    key = _key()
-    if not current_services().pins.remove(key):
-        raise NoPin(f"There is no pin at {_text(key)}")
+def _remove(asked: Removed) -> None:
+    operations().sessions.remove(_key(), by(asked.why))
 
 
 def _row(held: Held) -> PinRow:
@@ -103,7 +109,7 @@ ENDPOINTS = (
         does="What stands under one of these keys.",
     ),
     Endpoint(
-        method="DELETE", path="/pin", name="remove_pin_at_key", takes=Key, answers=None, ask=_remove,
-        does="Remove whatever stands there.",
+        method="DELETE", path="/pin", name="remove_pin_at_key", takes=Removed, answers=None, ask=_remove,
+        does="Remove whatever stands there; a session's pin is ended as by /session/unpin.",
     ),
 )  # fmt: skip
