@@ -164,7 +164,8 @@ def test_a_body_that_is_none_is_refused(api: Api, content: bytes) -> None:
 @pytest.mark.parametrize(
     "query",
     ["count=0", "count=201", "count=x", "count=1e3", "count=" + "9" * 3000, "after=-1", "order=name", "every=perhaps",
-     "count=1&count=2", "nonsense=1", "model=openai/unknown"],
+     "count=1&count=2", "nonsense=1", "model=openai/unknown", "count=%ED%A0%80", "order=%ED%A0%80", "every=%ED%A0%80",
+     "%ED%A0%80=1", "%ED%A0%80=1&%ED%A0%80=1"],
 )  # fmt: skip
 def test_queries_are_checked(api: Api, query: str) -> None:
     answer = api.call("GET", f"/sessions?{query}")
@@ -217,3 +218,22 @@ def test_a_session_with_markup_in_its_name_is_text_on_every_page(address: str, a
         assert not any(tag in text for tag in ("<script>", "<b>", "<i>", "<u>"))
     assert shown.status_code == 200
     assert "&lt;i&gt;why" in shown.text
+
+
+def test_a_session_whose_name_is_no_text_is_shown_with_a_question_mark(
+    address: str, api: Api, store: redis.Redis
+) -> None:
+    """Whoever else writes to this Redis may have named it; it made every page that lists it a 500."""
+    half = "%ED%A0%80"
+    store.set(f"plano:affinity:{half}:{half}~{half}", PIN, ex=60)
+    browser = Browser(address)
+    browser.log_in()
+
+    (row,) = api.get("/sessions", every="true").json()["sessions"]
+    listed = browser.see("/admin/sessions?every=true")
+    shown = browser.see(f"/admin/session?id={half}&tenant={half}&lane={half}")
+
+    assert (row["id"], row["tenant"], row["lane"]) == ("?", "?", ["?"])
+    assert (listed.status_code, shown.status_code) == (200, 200)
+    assert "?~?</code>" in listed.text
+    assert "?~?</code>" in shown.text

@@ -1,6 +1,7 @@
 """The operator reaches every key that a pin may have, whatever bytes it has and whatever stands there."""
 
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,31 @@ def test_a_session_whose_key_is_removed_has_an_event_with_who_and_why(
     assert (event["what"], event["why"], event["who"], event.get("left")) == ("edited", "unpin", "ada", left)
     assert event["facts"] == {"reason": "a test"}
     assert f'session edited session={id_} tenant=acme what=unpin to=- who=ada why="a test"' in web.text()
+
+
+def test_a_query_may_be_written_in_any_way(api: Api, store: redis.Redis) -> None:
+    """`requests` would write it as everybody does."""
+    store.set("plano:affinity:s", PIN, ex=60)
+    http = HTTPConnection(api.address.removeprefix("http://"), timeout=30)
+
+    statuses = []
+    for method in ("GET", "DELETE"):
+        http.request(method, "/admin/api/v1/pin?&%6Bey=plano%3aaffinity:%73", headers=api.headers)
+        with http.getresponse() as answer:
+            statuses.append(answer.status)
+            answer.read()
+    http.close()
+
+    assert (statuses, store.exists("plano:affinity:s")) == ([200, 204], 0)
+
+
+def test_half_a_character_in_a_reason_is_kept_as_a_question_mark(api: Api, store: redis.Redis) -> None:
+    store.set("plano:affinity:s", PIN, ex=60)
+
+    removed = api.call("DELETE", "/pin?key=plano:affinity:s&why=%ED%A0%80")
+
+    assert removed.status_code == 204
+    assert api.get("/session", id="s").json()["events"][0]["facts"] == {"reason": "?"}
 
 
 def test_who_removes_the_key_of_no_session_is_logged(api: Api, web: Process, store: redis.Redis) -> None:

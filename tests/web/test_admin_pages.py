@@ -26,6 +26,8 @@ PAGES = [
     "/admin/replicas",
     "/admin/queue",
 ]
+HALF = "%ED%A0%80"
+"""Half of a surrogate pair, which no UTF-8 can hold."""
 
 
 @pytest.fixture(scope="module", params=["redis", "memory"])
@@ -113,6 +115,13 @@ def test_a_sessions_whole_id_finds_it_and_a_part_of_it_too(address: str, browser
         ("/admin/sessions?model=openai/unknown", 404, "openai/unknown"),
         ("/admin/sessions?count=x", 400, "Expected"),
         ("/admin/?span=week", 400, "Invalid"),
+        *(
+            (f"/admin/{page}", 400, "a character that is none")
+            for page in (f"?span={HALF}", f"sessions?count={HALF}")
+        ),
+        (f"/admin/sessions?{HALF}=1", 400, "unknown field"),
+        (f"/admin/sessions?model={HALF}", 404, "ud800"),
+        (f"/admin/session?id={HALF}", 404, "ud800"),
     ],
 )
 def test_what_is_wrong_is_said_as_a_page(browser: Browser, path: str, status: int, words: str) -> None:
@@ -123,6 +132,17 @@ def test_what_is_wrong_is_said_as_a_page(browser: Browser, path: str, status: in
     assert words in answer.text
     assert "<b>" not in answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("query", [f"text={HALF}", f"tenant={HALF}", f"every=true&text={HALF}"])
+def test_half_a_character_is_looked_for_as_any_text(address: str, browser: Browser, query: str) -> None:
+    """The links of the page ask for the same again."""
+    Api(address).post("/session/pin", id="s", model="a")
+
+    shown = browser.see(f"/admin/sessions?{query}")
+
+    assert (shown.status_code, "No session is found here." in shown.text) == (200, True)
+    assert "every" in query or query in shown.text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """An endpoint of the operator's API, declared once: its view and its part of the OpenAPI document come from it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Annotated, Any, get_args, get_origin
 from urllib.parse import unquote_to_bytes
@@ -60,8 +60,15 @@ def from_body(asked: Request, kind: type[msgspec.Struct]) -> Any:
 
 def from_query(asked: Request, kind: type[msgspec.Struct]) -> Any:
     """The query as a value; raises BadRequest."""
-    parts = (part.partition(b"=") for part in asked.query_string.split(b"&") if part)
-    return _converted([(_text(name), _text(value)) for name, _, value in parts], kind)
+    return _converted([(name.decode("utf-8", "replace"), _text(value)) for name, value in query_pairs(asked)], kind)
+
+
+def query_pairs(asked: Request) -> Iterator[tuple[bytes, bytes]]:
+    """The names and values of the query, in the bytes that they stand for."""
+    for part in asked.query_string.replace(b"+", b" ").split(b"&"):
+        if part:
+            name, _, value = map(unquote_to_bytes, part.partition(b"="))
+            yield name, value
 
 
 def from_form(asked: Request, kind: type[msgspec.Struct]) -> Any:
@@ -84,6 +91,8 @@ def _converted(pairs: Iterable[tuple[str, str]], kind: type[msgspec.Struct]) -> 
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _refused(error) from None
+    except UnicodeEncodeError:
+        raise BadRequest("The input has a character that is none: half of a surrogate pair") from None
 
 
 def _refused(error: Exception) -> BadRequest:
@@ -99,9 +108,13 @@ def _is_list(kind: Any) -> bool:
     return get_origin(get_args(kind)[0] if get_origin(kind) is Annotated else kind) is tuple
 
 
-def _text(raw: bytes) -> str:
+def plain(text: str) -> str:
+    """The text with a question mark in place of each character that no UTF-8 can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _text(written: bytes) -> str:
     """Text as clients may name a session: UTF-8, else Latin-1, as in a header."""
-    written = unquote_to_bytes(raw.replace(b"+", b" "))
     try:
         return written.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

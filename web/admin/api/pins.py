@@ -1,7 +1,6 @@
 """Whatever stands under the keys of pins, readable or not, in the operator's API."""
 
 from typing import Annotated
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 from flask import request
@@ -9,7 +8,7 @@ from flask import request
 from shared.domain.pins import Held, Pin
 from shared.errors import BadRequest, NoPin
 from shared.store import keys
-from web.admin.api.endpoint import Endpoint
+from web.admin.api.endpoint import Endpoint, query_pairs
 from web.admin.api.sessions import Why, by
 from web.admin.operations import operations
 from web.services import current_services
@@ -92,8 +91,7 @@ def _text(key: bytes) -> str:
 
 def _key() -> bytes:
     """The key that the query names, byte for byte; raises BadRequest."""
-    written = next(part[4:] for part in request.query_string.split(b"&") if part.startswith(b"key="))
-    key = unquote_to_bytes(written.replace(b"+", b" "))
+    key = dict(query_pairs(request))[b"key"]
     if not key.startswith(keys.AFFINITY.encode()):
         raise BadRequest(f"A key of a pin begins with {keys.AFFINITY}", param="key")
     return key

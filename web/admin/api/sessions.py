@@ -9,7 +9,7 @@ from flask import request
 from shared.domain.records import Event, Order, Record
 from shared.operations.operator import Operator
 from shared.operations.sessions import Filter, Page, SessionState, Timeline
-from web.admin.api.endpoint import Endpoint
+from web.admin.api.endpoint import Endpoint, plain
 from web.admin.login import MOST_NAME
 from web.admin.operations import operations
 from web.admin.session_input import Named
@@ -89,9 +89,9 @@ def row(state: SessionState) -> SessionRow:
     """A session as it is answered."""
     session, pin, record = state.session, state.pin, state.record
     return SessionRow(
-        id=_plain(session.id),
-        tenant=session.tenant and _plain(session.tenant),
-        lane=tuple(map(_plain, session.lane)),
+        id=plain(session.id),
+        tenant=session.tenant and plain(session.tenant),
+        lane=tuple(map(plain, session.lane)),
         model=state.model,
         route=pin.route_name if pin else record.route if record else None,
         pinned=pin is not None,
@@ -113,12 +113,7 @@ def found(wanted: Wanted) -> Page:
 
 def by(why: str) -> Operator:
     """Who asks by the API, and why."""
-    return Operator(request.headers.get("X-Plano-Operator", "").strip()[:MOST_NAME] or "api", why)
-
-
-def _plain(text: str) -> str:
-    """The text without what no UTF-8 can hold."""
-    return text.encode("utf-8", "replace").decode()
+    return Operator(request.headers.get("X-Plano-Operator", "").strip()[:MOST_NAME] or "api", plain(why))
 
 
 def _list(wanted: Wanted) -> SessionPage:

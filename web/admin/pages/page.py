@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from shared.errors import FormExpired, PlanoError
 from shared.operations.words import clock, span
+from web.admin.api.endpoint import plain
 from web.admin.entrance import operator
 from web.admin.headers import secured
 from web.admin.login import Operator
@@ -31,8 +32,8 @@ def pages() -> Blueprint:
 
 
 def render(template: str, **values: Any) -> str:
-    """A page in its frame."""
-    return render_template(template, operator=current_operator(), here=request.path, **values)
+    """A page in its frame, in plain text whatever a session is called or a query looks for."""
+    return plain(render_template(template, operator=current_operator(), here=request.path, **values))
 
 
 def current_operator() -> Operator | None:

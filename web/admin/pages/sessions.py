@@ -89,4 +89,4 @@ def _at(wanted: Wanted, after: int) -> str:
     """The list with the same choice, from another place on."""
     chosen = msgspec.to_builtins(msgspec.structs.replace(wanted, after=after))
     given = {name: "true" if value is True else value for name, value in chosen.items() if value}
-    return f"/admin/sessions?{urlencode(given)}"
+    return "/admin/sessions?" + urlencode(given, errors="surrogatepass")
