@@ -130,12 +130,9 @@ class SessionOperations:
                 break
         return Page(sessions=tuple(found), after=cursor)
 
-    def find(self, session: Session) -> SessionState:
-        """One session; raises NoSession when nothing is known of it."""
-        state = self._state(session)
-        if state.pin is None and state.record is None:
-            raise NoSession(f"Nothing is known of {_named(session)}")
-        return state
+    def known(self, sessions: Sequence[Session]) -> list[SessionState]:
+        """Those of the sessions of which something is known."""
+        return [state for state in self._states(sessions) if state.pin or state.record]
 
     def timeline(self, session: Session) -> Timeline:
         """One session and what has happened to it; raises NoSession when nothing is known of it."""
@@ -220,8 +217,14 @@ class SessionOperations:
             self._records.note(session, event, pin_ttl_s)
 
     def _state(self, session: Session) -> SessionState:
-        record = self._records.known([session])[0] if self._records else None
-        return self._pinned([(session, record)])[0]
+        return self._states([session])[0]
+
+    def _states(self, sessions: Sequence[Session]) -> list[SessionState]:
+        return self._pinned(list(zip(sessions, self._recorded(sessions), strict=True)))
+
+    def _recorded(self, sessions: Sequence[Session]) -> Sequence[Record | None]:
+        """What is kept of each of the sessions."""
+        return self._records.known(sessions) if self._records else [None] * len(sessions)
 
     def _looked(self, cursor: int, match: str, wanted: Filter) -> tuple[int, list[SessionState]]:
         """The wanted sessions among the next keys: of records where those that have ended count, else of pins."""
@@ -232,8 +235,7 @@ class SessionOperations:
         every = ((keys.session_of(held.key.decode("latin-1")), held) for held in found)
         states = [SessionState(session=session, pin=held.pin, ttl_s=held.ttl_s) for session, held in every if session]
         taken = [state for state in states if wanted.takes(state)]
-        records = self._records.known([state.session for state in taken]) if self._records else [None] * len(taken)
-        rows = zip(taken, records, strict=True)
+        rows = zip(taken, self._recorded([state.session for state in taken]), strict=True)
         return after, [msgspec.structs.replace(state, record=record) for state, record in rows]
 
     def _pinned(self, known: Sequence[tuple[Session, Record | None]]) -> list[SessionState]:

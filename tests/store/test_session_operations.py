@@ -127,10 +127,23 @@ def test_without_records_there_are_the_pins(client: StoreClient, tmp_path: Path)
     assert sessions.pin(ONE, "acme/b", ANN).model == "acme/b"
 
 
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize("recorded", [True, False])
+def test_of_some_sessions_those_come_of_which_something_is_known(
+    client: StoreClient, tmp_path: Path, recorded: bool
+) -> None:
+    used(client, Session("gone"), "acme/a", pinned=False)
+    sessions = operating(client, tmp_path, recorded=recorded).sessions
+
+    states = sessions.known([THREE, Session("gone"), Session("three", "acme"), TWO])
+
+    assert ids(states) == (["three", "gone", "two"] if recorded else ["three", "two"])
+    assert [state.pin is None for state in states] == ([False, True, False] if recorded else [False, False])
+
+
 def test_of_a_session_that_nobody_knows_nothing_can_be_said(sessions: SessionOperations) -> None:
-    for ask in (sessions.find, sessions.timeline):
-        with pytest.raises(NoSession, match="Nothing is known of the session 'none' of the tenant 'acme'"):
-            ask(Session("none", "acme"))
+    with pytest.raises(NoSession, match="Nothing is known of the session 'none' of the tenant 'acme'"):
+        sessions.timeline(Session("none", "acme"))
     for change in (sessions.unpin, sessions.hold, sessions.release):
         with pytest.raises(NoPin, match="There is no pin of the session 'three', thread 'x/y'"):
             change(Session("three", None, ("x", "y")), ANN)
@@ -249,7 +262,7 @@ def test_a_pin_that_is_ended_is_gone_and_its_record_stays(sessions: SessionOpera
     sessions.unpin(ONE, ANN)
 
     assert pin_of(store, ONE) is None
-    found = sessions.find(ONE)
+    found = sessions.timeline(ONE).state
     assert (found.pin, found.ttl_s, found.model) == (None, None, "acme/a")
     last = sessions.timeline(ONE).events[-1]
     assert (last.what, last.model, last.left, last.why) == (What.EDITED, "", "acme/a", "unpin")

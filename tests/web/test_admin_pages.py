@@ -105,6 +105,29 @@ def test_a_sessions_whole_id_finds_it_and_a_part_of_it_too(address: str, browser
     assert "No session is found here." in none
 
 
+@pytest.mark.parametrize("tenant", ["", "acme"])
+@pytest.mark.parametrize("lane", [[], ["openai/a"], ["openai/b"]])
+def test_a_whole_id_is_found_wherever_its_session_comes_in_the_order(
+    address: str, browser: Browser, tenant: str, lane: list[str]
+) -> None:
+    """A session that no request has used is in no order; an agent's has the model that it asks for behind its id."""
+    Api(address).post("/session/pin", id="one", tenant=tenant, lane=lane, model="a")
+
+    shown = browser.see(f"/admin/sessions?text=one&tenant={tenant}").text
+
+    assert shown.count("~".join(["one", *lane]) + "</code>") == 1
+
+
+def test_a_list_without_the_session_leads_to_the_search_of_all(browser: Browser) -> None:
+    first = browser.see("/admin/sessions?text=some%26one&tenant=acme&order=cost").text
+    every = browser.see("/admin/sessions?text=someone&every=true").text
+
+    assert (
+        'href="/admin/sessions?order=cost&amp;tenant=acme&amp;text=some%26one&amp;every=true&amp;count=50"' in first
+    )
+    assert ("Search all sessions" in first, "Search all sessions" in every) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [

@@ -7,8 +7,8 @@ import msgspec
 from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
 
+from shared.domain import routes
 from shared.domain.sessions import Session
-from shared.errors import NoSession
 from shared.operations.operator import Operator
 from shared.operations.sessions import SessionState
 from shared.operations.words import figures, sentence
@@ -17,6 +17,7 @@ from web.admin.api.sessions import Changed, Pinned, Wanted, found
 from web.admin.operations import model_names, operations
 from web.admin.pages.page import render, who
 from web.admin.session_input import Named, query_of
+from web.services import current_services
 
 _BUTTONS = ("unpin", "hold", "release")
 
@@ -36,14 +37,15 @@ def install(bp: Blueprint) -> None:
 def listed() -> ResponseReturnValue:
     """A page of the list."""
     wanted: Wanted = from_query(request, Wanted)
-    page, named = found(wanted), _named_so(wanted)
+    page, named = found(wanted), {state.session: state for state in _named_so(wanted)}
     return render(
         "sessions.html",
-        found=(*named, *(state for state in page.sessions if state not in named)),
+        found=(*named.values(), *(state for state in page.sessions if state.session not in named)),
         wanted=wanted,
         models=model_names(),
         next=_at(wanted, page.after) if page.after else "",
         first=_at(wanted, 0),
+        every=_at(msgspec.structs.replace(wanted, every=True), 0),
         here_url=_at(wanted, wanted.after),
         live=not wanted.every,
     )
@@ -70,15 +72,16 @@ def changed(verb: str) -> ResponseReturnValue:
     return _back(asked)
 
 
-def _named_so(wanted: Wanted) -> tuple[SessionState, ...]:
-    """The session whose whole id was asked for, wherever it comes in the order; it is found at once."""
-    if not wanted.text.strip() or wanted.after or wanted.model:
-        return ()
-    try:
-        named = operations().sessions.find(Session(wanted.text.strip(), wanted.tenant or None))
-    except NoSession:
-        return ()
-    return (named,)
+def _named_so(wanted: Wanted) -> list[SessionState]:
+    """The sessions whose whole id was asked for, wherever they come in the order; they are found at once.
+
+    That of an agent has the model that it asks for behind its id. One that has a thread, too, takes a search.
+    """
+    name, config = wanted.text.strip(), current_services().config
+    if not name or wanted.after or wanted.model:
+        return []
+    lanes = ((), *((model,) for model in routes.model_names(config.catalog, config.routes)))
+    return operations().sessions.known([Session(name, wanted.tenant or None, lane) for lane in lanes])
 
 
 def _back(named: Named) -> ResponseReturnValue:
