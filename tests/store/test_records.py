@@ -9,9 +9,12 @@ import redis
 
 from shared.domain.records import Event, Note, Order, Record, What
 from shared.domain.sessions import Session
+from shared.errors import StoreDown
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
 from shared.store.sessions.records import LISTED, MOST_EVENTS, RecordStore
+from tests.harness import RedisServer
+from tests.store.conftest import NewEndpoint
 
 SESSION = Session("demo", "acme", ("main:~%",))
 NOW = 1_764_000_000.0
@@ -273,3 +276,17 @@ def test_unreadable_events_are_left_out(records: RecordStore, store: redis.Redis
     store.rpush(keys.events(SESSION), b"\xff", b"{}", b'[1,"exploded","a/b"]', b"[]", b"[" * 9000)
 
     assert records.events(SESSION) == [MOVED]
+
+
+def test_a_redis_without_memory_keeps_what_it_has(own_server: RedisServer, new_endpoint: NewEndpoint) -> None:
+    records = RecordStore(new_endpoint(own_server.url).client(StoreDown), session_ttl_s=TTL_S, kept_s=KEPT_S)
+    records.add({SESSION: msgspec.structs.replace(USED, events=(MOVED,))})
+    known = records.read(SESSION), records.events(SESSION)
+
+    with own_server.client() as own:
+        own.config_set("maxmemory", 1)
+        with pytest.raises(StoreDown):
+            records.add({SESSION: msgspec.structs.replace(USED, events=(MOVED,))})
+        own.config_set("maxmemory", 0)
+
+    assert (records.read(SESSION), records.events(SESSION)) == known

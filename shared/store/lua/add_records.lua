@@ -67,10 +67,15 @@ local function count(key, name, at, words, added)
   return model or ""
 end
 
+-- Another error, such as that Redis is out of memory, ends the script: to delete would lose what is there.
 local function renewed(change, key, ...)
   local done, answer = pcall(change, key, ...)
   if done then
     return answer
+  end
+  local why = type(answer) == "table" and answer.err or answer
+  if not string.find(tostring(why), "WRONGTYPE", 1, true) then
+    error(answer, 0)
   end
   redis.call("DEL", key)
   return change(key, ...)
