@@ -1,5 +1,6 @@
 """A small pool of redis-py's connections, with their limits. Only this module uses redis-py's private names."""
 
+import contextlib
 import select
 import socket
 import threading
@@ -8,7 +9,7 @@ from collections import deque
 from typing import Any, cast
 
 import redis
-from gevent import monkey
+from gevent import Timeout, monkey
 from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
 from redis.retry import Retry
@@ -122,7 +123,8 @@ class FairPool(redis.ConnectionPool):
         while not connection.ready:
             connection.socket_timeout = self._silence_s  # of each step, the handshake of TLS included
             try:
-                connection.connect()
+                with _limit(until - time.monotonic()):
+                    connection.connect()
             except redis.TimeoutError:
                 # Try again: the time-out may be due to this process, if it was busy.
                 if self.breaker.is_open or time.monotonic() >= until:
@@ -244,6 +246,13 @@ def pool(url: str, breaker: Breaker, *, connections: int, silence_s: float, veri
     if url.startswith("rediss:") and not verify_tls:
         options |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     return FairPool.from_url(url, breaker=breaker, silence_s=silence_s, max_connections=connections, **options)
+
+
+def _limit(seconds: float) -> contextlib.AbstractContextManager[object]:
+    """Limits what no time-out of a socket does: looking up a name. Only greenlets can be called back from that."""
+    if not monkey.is_module_patched("socket"):
+        return contextlib.nullcontext()
+    return Timeout(seconds, redis.TimeoutError("Redis was not reached in time"))
 
 
 def _set_timeout(connection: AbstractConnection, seconds: float) -> None:

@@ -237,3 +237,16 @@ def test_a_connection_in_the_making_is_given_up_when_redis_is_silent(scheme: str
         waited_s = time.monotonic() - begin
         endpoint.stop()
     assert waited_s < BACKSTOP_S - 0.5
+
+
+def without_names(url: str) -> float:
+    """How long a question waits whose Redis nobody can find, because the name server is silent."""
+    socket.getaddrinfo = lambda *_args, **_more: time.sleep(60)  # type: ignore[assignment]
+    begin = time.monotonic()
+    with serving(url) as endpoint, pytest.raises(StoreDown):
+        endpoint.client(StoreDown).get("k")
+    return time.monotonic() - begin
+
+
+def test_a_silent_name_server_keeps_nobody_waiting_for_long() -> None:
+    assert in_greenlets(without_names, "redis://redis.example:6379") < 2 * BACKSTOP_S
