@@ -148,8 +148,7 @@ class FairPool(redis.ConnectionPool):
                 waiter.woken.release()
             else:
                 del self._busy[connection]
-                # Those that are connected come first.
-                self._idle.insert(len(self._idle) if connection.is_connected else 0, connection)
+                self._idle.append(connection)
 
     def spare_connection(self) -> _Connection:
         """A connection beside those of the pool, which the caller alone uses."""

@@ -52,21 +52,6 @@ def test_one_refused_connection_is_no_outage_and_two_in_a_row_are_one(
     assert (after_one, after_two) == (False, True)
 
 
-def test_a_redis_that_takes_no_more_clients_is_not_away(own_server: RedisServer, unwatched: RedisEndpoint) -> None:
-    """Who has a connection goes on with it, also behind others who have none."""
-    client, standing = unwatched.client(StoreDown), unwatched.pool.get_connection()
-    with own_server.client() as own:
-        own.config_set("maxclients", own.info("clients")["connected_clients"])
-        for _ in range(3):
-            fail(unwatched)
-        unwatched.pool.release(standing)
-
-        answers = [client.get("k") for _ in range(2)]
-
-    assert answers == [None, None]
-    assert not unwatched.breaker.is_open
-
-
 def test_an_answer_in_between_means_that_they_were_not_in_a_row(
     own_server: RedisServer, unwatched: RedisEndpoint
 ) -> None:

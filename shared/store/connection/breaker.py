@@ -1,6 +1,5 @@
 """A circuit breaker: while Redis is known to be away, no request asks it."""
 
-import errno
 import logging
 import math
 import threading
@@ -20,8 +19,6 @@ REFUSALS = (READONLY, "OOM", NOPERM, "MISCONF", "NOREPLICAS")
 """How the answers of a Redis begin, within a script or not, that does not take a write; Redis 7.4 and before."""
 
 _SHOWN_CHARS = 160
-_TOO_MANY = "max number of clients reached"
-_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS})
 
 
 class CircuitOpen(redis.ConnectionError):
@@ -94,9 +91,7 @@ class Breaker:
         self._failures = 0
 
     def failed(self, error: Exception) -> None:
-        """Note that a connection was refused or closed, unless there is only no room for one more."""
-        if _is_full(error):
-            return
+        """Note that a connection was refused or closed."""
         self._failures += 1
         if self._failures >= FAILURES_TO_OPEN:
             self.open(type(error).__name__)
@@ -119,8 +114,3 @@ class Breaker:
                 return
             self.is_open = False
         log.warning("%s is back", self._name)
-
-
-def _is_full(error: Exception) -> bool:
-    """Whether Redis takes no more clients, or this machine opens no more sockets."""
-    return _TOO_MANY in str(error) or getattr(error.__context__, "errno", None) in _NO_ROOM
