@@ -38,6 +38,7 @@ def pools(
     }
     ports = {name: free_port() for name in sites}
     made = {name: Pool(tmp_path_factory.mktemp(name), text, server.url) for name, (text, _) in sites.items()}
+    made["alone"] = Pool(tmp_path_factory.mktemp("alone"), sites["alone"][0], f"{server.url}?db=5")  # has no worker
     with (
         running(made["keyed"]),
         running(made["near"]),
