@@ -36,4 +36,5 @@ class MemorySessionQuota:
     def give_back(self, client: str) -> None:
         """Count one less: it could not be pinned, and will be counted when it comes again."""
         with self._lock:
-            self._begun[client] -= 1
+            if self._begun.get(client):
+                self._begun[client] -= 1

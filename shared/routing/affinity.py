@@ -172,7 +172,7 @@ class Affinity:
         )
         with self._counted(request, seen):
             if messages:
-                return self._asked(request, messages, seen, budget, why)
+                return self._by_worker(request, messages, seen, budget, why)
             return self._own(request, seen, why) if budget is None or seen is None else self._kept(request, seen)
 
     @contextlib.contextmanager
@@ -188,7 +188,7 @@ class Affinity:
                 self._quota.give_back(request.client())
             raise
 
-    def _asked(
+    def _by_worker(
         self,
         request: RouteRequest,
         messages: Sequence[Message],

@@ -15,6 +15,7 @@ big_line        has one line of 2 MiB: its second event, padded
 split           comes in pieces of seven bytes
 """
 
+import functools
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -56,15 +57,17 @@ class Fault:
         """Whether it can happen to this answer at all."""
         return self.kind not in (_WHOLE_ONLY if answer.streamed else _STREAMED_ONLY)
 
-    def deliver(self, answer: Answer, exchange: Exchange, gates: "Gates", *, pause_s: float) -> None:
-        """Send the answer, with the fault."""
+    def deliver(
+        self, answer: Answer, exchange: Exchange, hang: Callable[[Exchange], None], *, pause_s: float
+    ) -> None:
+        """Send the answer, with the fault; `hang` lets it hang."""
         if self.kind == "close":
             exchange.cut()
             return
         if self.kind == "slow":
             exchange.wait(self.seconds)
         elif self.kind == "hang":
-            gates.wait(exchange)
+            hang(exchange)
         else:
             answer = _SPOILT[self.kind](answer, self)
         exchange.send(answer, pause_s=pause_s)
@@ -105,20 +108,29 @@ class Gates:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._closed: set[socket.socket] = set()
+        self._released = 0
 
     @property
     def waiting(self) -> int:
         """How many answers wait."""
         return len(self._closed)
 
-    def wait(self, exchange: Exchange) -> None:
-        """Wait until released; raises ConnectionError when the client leaves."""
+    def ahead(self) -> Callable[[Exchange], None]:
+        """A wait until the next release, over at once if that came before it.
+
+        It raises ConnectionError when the client leaves.
+        """
+        return functools.partial(self._wait, self._released)
+
+    def _wait(self, released: int, exchange: Exchange) -> None:
         with self._gate() as gate:
-            exchange.wait(None, gate)
+            if self._released == released:
+                exchange.wait(None, gate)
 
     def release(self) -> None:
         """Let every waiting answer go."""
         with self._lock:
+            self._released += 1
             for gate in self._closed:
                 gate.sendall(b"!")
 

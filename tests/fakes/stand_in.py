@@ -156,9 +156,10 @@ class StandIn(abc.ABC):
             answer = self.respond(request)
             if self.delay:
                 exchange.wait(self.delay)
+            hang = self._gates.ahead()
             fault = self._faults.take(request.model, answer)
             if fault:
-                fault.deliver(answer, exchange, self._gates, pause_s=self.pause)
+                fault.deliver(answer, exchange, hang, pause_s=self.pause)
             else:
                 self.delivered(answer)
                 exchange.send(answer, pause_s=self.pause)

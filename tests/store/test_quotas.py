@@ -123,3 +123,11 @@ def test_when_redis_is_away_that_is_said() -> None:
 
     with pytest.raises(StoreDown):
         quota.admit("acme")
+
+
+def test_without_a_limit_nothing_is_kept_of_clients() -> None:
+    quota = MemorySessionQuota(0)
+
+    quota.give_back("acme")
+
+    assert not quota._begun

@@ -14,10 +14,11 @@ import openai
 import pytest
 import requests
 
-from tests.fakes.faults import BIG_LINE_BYTES
+from tests.fakes.faults import BIG_LINE_BYTES, Gates
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.speech import KEPT, ODD
+from tests.fakes.wire import Exchange
 
 WEATHER: Any = {
     "type": "function",
@@ -207,6 +208,20 @@ def test_hang_lasts_until_released(provider: Provider) -> None:
         provider.release()
 
     assert [answer.result().status_code for answer in answers] == [200, 200]
+
+
+def test_a_release_that_comes_just_before_the_wait_is_not_missed() -> None:
+    """Or a request hangs for good that was told to while all others were let go."""
+    gates = Gates()
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        wait = gates.ahead()
+        gates.release()
+        late = pool.submit(wait, Exchange(ours))
+        try:
+            late.result(timeout=5)
+        finally:
+            gates.release()
 
 
 def test_a_hanging_request_does_not_hold_up_the_end() -> None:

@@ -1,9 +1,9 @@
 -- Read a pin, renew its ttl, but never beyond the time at which it ends for good, and note that it was used.
 -- KEYS[1] pin   ARGV[1] ttl in seconds; 0: only a pin that says its own is renewed
--- Returns the pin as it was, or nothing, also when its time has ended. A script because the pin itself says how long it lives after each use (`ttl_s`),
--- when it ends for good (`until`, in seconds since the epoch) and when it was used last (`used_at`, which is replaced),
--- and because reading and renewing must be one step: a late renewal could lengthen another pin, and of several requests
--- that find a pin long unused only the first one may.
+-- Returns the pin as it was, or nothing, also when its time has ended. A script because the pin itself says how long it
+-- lives after each use (`ttl_s`), when it ends for good (`until`, in seconds since the epoch) and when it was used last
+-- (`used_at`, which is replaced), and because reading and renewing must be one step: a late renewal could lengthen
+-- another pin, and of several requests that find a pin long unused only the first one may.
 local value = redis.call("GET", KEYS[1])
 if not value then
   return false

@@ -87,9 +87,12 @@ class RecordStore:
         return sorted(found, key=lambda event: event.at)
 
     def began(self) -> float:
-        """When Redis was started, in seconds since the epoch; what it did not write to a disk it has lost then."""
+        """A moment after Redis was started, in seconds since the epoch; what is on no disk it has lost then.
+
+        It tells whole seconds: the start was up to two seconds before.
+        """
         told: Any = self._redis.info("server")
-        return time.time() - float(told["uptime_in_seconds"])
+        return time.time() - float(told["uptime_in_seconds"]) + 1
 
     def top(self, order: Order, offset: int = 0, count: int = AT_ONCE) -> list[tuple[Session, Record]]:
         """Those of the first 1,000 sessions of an order; fewer where a record has ended."""
