@@ -1,8 +1,10 @@
 """The way to a Redis that counts how often somebody asks and waits for an answer."""
 
 import contextlib
+import multiprocessing
 import socket
 import threading
+from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +35,22 @@ class TurnCounter:
 
     def __init__(self, target: Path) -> None:
         """`target` is the path of a unix socket."""
-        self.open = self.most = 0
-        """How many connections there are, and the most that there were at once."""
+        self._open = self._most = 0
         self._target = target
         self._turns: list[list[Command]] = []
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
+
+    def url(self) -> str:
+        """Where this Redis is reached."""
+        return f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def most(self) -> int:
+        """The most connections that there were at once."""
+        return self._most
 
     def close(self) -> None:
         """End every connection."""
@@ -75,8 +83,8 @@ class TurnCounter:
 
     def _ask(self, client: socket.socket, server: socket.socket, connection: "_Connection") -> None:
         with self._lock:
-            self.open += 1
-            self.most = max(self.most, self.open)
+            self._open += 1
+            self._most = max(self._most, self._open)
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
                 with self._lock:
@@ -87,7 +95,7 @@ class TurnCounter:
                     connection.turn += connection.commands(data)
                 server.sendall(data)
         with self._lock:
-            self.open -= 1
+            self._open -= 1
         with contextlib.suppress(OSError):
             server.shutdown(socket.SHUT_RDWR)
 
@@ -98,6 +106,16 @@ class TurnCounter:
                 client.sendall(data)
         with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_RDWR)
+
+
+class Counters(BaseManager):
+    """The process of turn counters: beside hundreds of threads one is late, and Redis seems silent."""
+
+    def __init__(self) -> None:
+        super().__init__(ctx=multiprocessing.get_context("spawn"))
+
+
+Counters.register("TurnCounter", TurnCounter)
 
 
 class _Connection:
