@@ -1,5 +1,8 @@
 """A provider's whole answer reaches the client as it is, but for the model's name."""
 
+import time
+from email.utils import parsedate_to_datetime
+
 import pytest
 
 from tests.fakes.provider import Provider
@@ -24,6 +27,14 @@ def test_an_answer_without_usage_and_of_no_known_kind_is_passed_on(web: Gateway,
     answer = web.chat()
 
     assert answer.content == b'{"model":"openai/gpt-4o-mini","choices":[],"x":1e2}'
+
+
+def test_an_answer_has_the_second_in_which_it_was_given(web: Gateway) -> None:
+    for _ in range(2):
+        began = int(time.time())
+        answer = web.chat()
+        assert began <= parsedate_to_datetime(answer.headers["Date"]).timestamp() <= time.time()
+        time.sleep(1)
 
 
 @pytest.mark.parametrize("said", [b"[1, 2]", b"no JSON", b"", b'"text"', b'{"no": "model"', b'{"model": '])

@@ -39,7 +39,7 @@ def tight(outside: Outside, server: RedisServer, tmp_path_factory: pytest.TempPa
     config = CONFIG % {"provider": outside.provider.port, "limits": limits}
     with running(Pool(tmp_path_factory.mktemp("tight"), config, server.url)) as pool:
         port = free_port()
-        pool.web(port)
+        pool.web(port, GUNICORN_CMD_ARGS="--keep-alive 2")
         with closing(Gateway(port)) as gateway:
             yield gateway
 
@@ -122,6 +122,14 @@ def test_a_connection_that_says_nothing_is_closed(tight: Gateway) -> None:
     """`limits.head_timeout` is a second here."""
     with tight.connected() as silent:
         assert silent.recv(1) == b""
+
+
+def test_a_connection_without_a_next_request_is_closed(tight: Gateway) -> None:
+    """After two seconds here."""
+    with tight.connected() as idle:
+        idle.sendall(LIVEZ)
+        assert idle.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        assert idle.recv(1) == b""
 
 
 def test_idle_connections_make_room(crowd: Gateway, crowded: Process, stack: ExitStack) -> None:

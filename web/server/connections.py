@@ -29,7 +29,8 @@ class Connections:
         """`most` is how many the process may have."""
         self._usual = most - max(int(most * _SPARE), 1)
         self._open: dict[Any, Client] = {}
-        self._idle: dict[Client, None] = {}  # those that are idle longest come first
+        self._idle: dict[Client, float] = {}
+        """Since when each is idle; those that are idle longest come first."""
         self._ended = 0
         self._said_at = -_SAY_EVERY_S
 
@@ -54,11 +55,17 @@ class Connections:
 
     def begin_idle(self, client: Client) -> None:
         """Note that a connection waits for its next request."""
-        self._idle[client] = None
+        self._idle[client] = time.monotonic()
 
     def end_idle(self, client: Client) -> None:
         """Note that a connection has its next request, or ends."""
         self._idle.pop(client, None)
+
+    def end_idle_for(self, seconds: float) -> None:
+        """End the connections that have waited so long for their next request."""
+        until = time.monotonic() - seconds
+        while self._idle and next(iter(self._idle.values())) <= until:
+            self._end_longest_idle()
 
     def end_all_idle(self) -> None:
         """End every connection that waits for its next request."""
