@@ -9,39 +9,40 @@ from shared.config.sections import HALF_LIFE_S, OBSERVED, MetricSource
 from shared.domain.money.savings import HOUR_S
 from shared.domain.ranking import Kind
 from shared.domain.routes import model_names
+from shared.env_settings import Settings
 from shared.errors import ConfigError, QueueDown, StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.deciding import DecisionsInPlace
 from shared.memory.drains import MemoryDrains
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
-from shared.memory.quotas import MemorySessionQuota
+from shared.memory.pool_stats import MemoryStats
 from shared.memory.response_models import MemoryResponses
+from shared.memory.session_rate_limit import MemorySessionRateLimit
 from shared.operations.build import Operations, operations
 from shared.periodic import Periodic
 from shared.process_objects import BuildInPlace, ClockBase, NoMetrics, ViewBase, WebBase, WorkerBase
 from shared.routing.build import build_affinity, build_failover
 from shared.routing.ports import Recorder
-from shared.settings import Settings
 from shared.store.connection.endpoint import RedisEndpoint
-from shared.store.connection.of_pool import endpoints
 from shared.store.connection.store_client import TRY_EVERY_S, StoreClient
+from shared.store.connection.topology import endpoints
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.decoding.unreadable import Unreadable
 from shared.store.drains import LOOK_EVERY_S, DrainStore, RecentDrains
 from shared.store.jobs.queue_view import QueueView
 from shared.store.jobs.results import Results
 from shared.store.metrics.latency import LatencyStore
+from shared.store.metrics.pool_stats import StatsStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
-from shared.store.money.budgets import BudgetStore
 from shared.store.money.savings import SavingsStore
-from shared.store.pin_view import PinView
+from shared.store.money.switch_budgets import BudgetStore
+from shared.store.pin_admin import PinView
 from shared.store.pins import PinStore
 from shared.store.queue import QUEUE, DecisionQueue, RefreshQueue
-from shared.store.quotas import SessionQuota
 from shared.store.response_models import ResponseStore
+from shared.store.session_rate_limit import SessionRateLimit
 from shared.store.sessions.records import RecordStore
-from shared.store.sessions.stats import StatsStore
 from shared.store.web_replicas import Replicas
 from shared.tracing import Tracing
 
@@ -77,7 +78,7 @@ def web(
     results = Results(queue_endpoint.subscription_pool(), unreadable)
     queue_endpoint.detector.also_watch(results.anybody_waits)
     decisions = DecisionQueue(queue_redis, results, pins, limit=config.limits.waiting_decisions)
-    quota = SessionQuota(pins_redis, config.limits.sessions_per_minute, unreadable=unreadable)
+    rate_limit = SessionRateLimit(pins_redis, config.limits.sessions_per_minute, unreadable=unreadable)
     drains = RecentDrains(DrainStore(pins_redis, unreadable), model_names(config.catalog, config.routes))
     failover = build_failover(config, CooldownStore(pins_redis, unreadable), pins, drains)
     return WebBase(
@@ -87,7 +88,7 @@ def web(
             config,
             pins=pins,
             decisions=decisions,
-            quota=quota,
+            rate_limit=rate_limit,
             successors=failover,
             recorder=recorder,
             traces=traces,
@@ -200,7 +201,8 @@ def _memory_web(
     recent_drains = RecentDrains(drains, model_names(config.catalog, config.routes))
     made = build(config, pins, cooldowns, recent_drains, latencies, traces, settings.outgoing)
     failover = build_failover(config, cooldowns, pins, recent_drains)
-    quota = MemorySessionQuota(config.limits.sessions_per_minute)
+    rate_limit = MemorySessionRateLimit(config.limits.sessions_per_minute)
+    stats = MemoryStats()
     decisions = DecisionsInPlace(made.decide, limit=config.limits.waiting_decisions)
     return WebBase(
         settings=settings,
@@ -209,7 +211,7 @@ def _memory_web(
             config,
             pins=pins,
             decisions=decisions,
-            quota=quota,
+            rate_limit=rate_limit,
             successors=failover,
             recorder=recorder,
             traces=traces,
@@ -226,8 +228,10 @@ def _memory_web(
         ledger=None,
         budgets=None,
         records=None,
-        stats=None,
-        operations=operations(config, pins=pins, metrics=made.metrics, cooldowns=cooldowns, drains=drains),
+        stats=stats,
+        operations=operations(
+            config, pins=pins, metrics=made.metrics, cooldowns=cooldowns, drains=drains, stats=stats
+        ),
         tracing=traces,
     )
 

@@ -10,28 +10,29 @@ from shared.domain.latency import Sample
 from shared.domain.money.savings import Account, Amounts
 from shared.domain.pins import Held, Pin
 from shared.domain.ranking import EMPTY, Snapshot
+from shared.env_settings import Settings
+from shared.job_messages import DecisionRequest, DecisionResult
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
-from shared.messages import DecisionRequest, DecisionResult
+from shared.memory.pool_stats import MemoryStats
 from shared.operations.build import Operations
 from shared.outgoing import Outgoing
 from shared.routing.affinity import Affinity
 from shared.routing.failover import Failover
 from shared.routing.ports import Decisions
-from shared.settings import Settings
 from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.drains import DrainStore, RecentDrains
 from shared.store.metrics.latency import LatencyStore
+from shared.store.metrics.pool_stats import StatsStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
-from shared.store.money.budgets import BudgetStore
 from shared.store.money.savings import SavingsStore
+from shared.store.money.switch_budgets import BudgetStore
 from shared.store.pins import PinStore
 from shared.store.queue import RefreshQueue
 from shared.store.sessions.records import RecordStore
-from shared.store.sessions.stats import StatsStore
 from shared.store.web_replicas import Replicas
 from shared.tracing import Tracing
 
@@ -118,8 +119,7 @@ class WebBase(msgspec.Struct, frozen=True, kw_only=True):
     """None: nothing is priced, or there is no Redis to keep it."""
     records: RecordStore | None
     """None: nothing is kept of sessions; in memory mode, too."""
-    stats: StatsStore | None
-    """None in memory mode."""
+    stats: StatsStore | MemoryStats
     operations: Operations
 
 

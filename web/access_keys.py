@@ -9,7 +9,7 @@ from shared.config.sections import AccessKey
 from shared.domain.sessions import identifier
 from shared.errors import BadRequest, Denied, TenantRefused
 from web.client_address import ClientAddress
-from web.dialects.fields.named import API_KEY
+from web.dialects.fields.common_fields import API_KEY
 
 PROVIDER_AUTHORIZATION = "X-Provider-Authorization"
 """Where a client sends its own credential for a provider with passthrough_auth."""

@@ -7,10 +7,10 @@ from flask import Flask, Request, Response
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
 
-from web.admin import entrance
+from web.admin import public_paths
 from web.admin.api import views as admin_api
 from web.admin.pages import views as admin_pages
-from web.api import chat, decisions, errors, greetings, messages, models, passed, probes, responses
+from web.api import chat, decisions, errors, greetings, messages, models, passthrough, probes, responses
 from web.ops import tracing
 from web.proxy.ready_response import ReadyResponse
 from web.services import EXTENSION, Services
@@ -44,10 +44,10 @@ def create_app(services: Services) -> Flask:
     errors.install(app)
     if services.tracing.on:
         tracing.install(app, services.tracing)
-    for endpoint in (chat, messages, responses, passed, decisions, greetings, models, probes):
+    for endpoint in (chat, messages, responses, passthrough, decisions, greetings, models, probes):
         app.register_blueprint(endpoint.bp)
     if services.settings.admin_token:
-        for part in (entrance, admin_api, admin_pages):
+        for part in (public_paths, admin_api, admin_pages):
             app.register_blueprint(part.bp)
     return app
 

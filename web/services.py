@@ -7,6 +7,7 @@ import msgspec
 from flask import current_app
 
 from shared.config import Config
+from shared.env_settings import Settings
 from shared.operations.build import Operations
 from shared.otlp import metrics as otlp
 from shared.otlp.metrics import OtlpMetrics
@@ -14,14 +15,12 @@ from shared.periodic import Periodic
 from shared.process_objects import AdminPins, Background, Responses, WebBase
 from shared.routing.affinity import Affinity
 from shared.routing.failover import LOOK_EVERY_S, Failover
-from shared.settings import Settings
 from shared.tracing import Tracing
 from web.access_keys import Access
 from web.client_address import ClientAddress
 from web.dialects.fields.implicit import ImplicitSessions
 from web.dialects.fields.sessions import Sources
 from web.ops import heartbeat, metrics, usage
-from web.ops.budgets import SessionBudgets
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
 from web.ops.pool import state
@@ -30,13 +29,14 @@ from web.ops.pool.state import PoolState
 from web.ops.pool.stats import PoolStats
 from web.ops.savings import Savings
 from web.ops.sessions.records import SessionRecords
-from web.ops.sessions.watch import SwitchWatch
+from web.ops.sessions.switch_watch import SwitchWatch
+from web.ops.switch_budgets import SessionBudgets
 from web.ops.usage import UsageRecorder
 from web.proxy.cache_keys import CacheKeys, shared_secret
-from web.proxy.exchanges import Exchanges
 from web.proxy.providers import upstream
 from web.proxy.providers.upstream import Upstream
 from web.proxy.relay import Relay
+from web.proxy.upstream_telemetry import Exchanges
 from web.server import freed_memory
 
 EXTENSION = "plano"
@@ -86,7 +86,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             metrics,
             base.prices,
             base.latencies,
-            Savings(metrics, base.ledger, stats=stats),
+            Savings(metrics, base.ledger, stats),
             budgets=SessionBudgets(base.budgets) if base.budgets else None,
             records=records,
             routes=[route.name for route in config.routes],

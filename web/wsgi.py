@@ -4,8 +4,8 @@ import os
 from pkgutil import resolve_name
 
 from shared import bootstrap
+from shared.env_settings import Settings
 from shared.otlp.metrics import build as metrics_over_otlp
-from shared.settings import Settings
 from web.app import create_app
 from web.ops import metrics
 from web.services import Services

@@ -11,8 +11,8 @@ from shared import bootstrap, logs
 from shared.config import Config
 from shared.config.sections import MetricSource
 from shared.domain.ranking import Snapshot
+from shared.env_settings import Settings
 from shared.errors import ConfigError, QueueDown
-from shared.settings import Settings
 from shared.store.queue import RefreshQueue
 from workers.metrics.schedule import TICK_S, Schedule
 

@@ -17,7 +17,7 @@ from shared.domain.ranking import EMPTY, Row, Snapshot, Standing, explain, facts
 from shared.domain.routes import NO_ROUTE, Prefer, Route
 from shared.domain.sessions import Session
 from shared.errors import Away, StoreDown
-from shared.messages import DecisionRequest, DecisionResult, adopted
+from shared.job_messages import DecisionRequest, DecisionResult, adopted
 from shared.outgoing import Outgoing
 from shared.routing.draining import Drained, NoneDrained
 from shared.tracing import OFF, Tracing

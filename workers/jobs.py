@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from shared.domain.ranking import Kind
+from shared.job_messages import DecisionRequest
 from shared.log_fields import REQUEST_ID
-from shared.messages import DecisionRequest
 from workers.services import WorkerServices
 
 

@@ -28,9 +28,9 @@ from rq.timeouts import JobTimeoutException
 from rq.worker import SimpleWorker
 from rq.worker_registration import register
 
-from shared import messages
+from shared import job_messages
 from shared.errors import RouterDown
-from shared.messages import DecisionResult
+from shared.job_messages import DecisionResult
 from shared.periodic import Periodic
 from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.decoding.unreadable import Unreadable
@@ -196,7 +196,7 @@ class PoolWorker(SimpleWorker):
         """Run the job; when it fails, announce that to whoever waits for its result."""
         cast(PooledJob, job).services = self._services
         done = bool(super().perform_job(job, queue))
-        if not done and job.func_name == messages.DECIDE:
+        if not done and job.func_name == job_messages.DECIDE:
             announce(self.connection, job, DecisionResult(fault=RouterDown.part))
         return done
 
@@ -213,7 +213,7 @@ class PoolWorker(SimpleWorker):
             self.increment_successful_job_count(pipeline=pipeline)
             pipeline.delete(job.key)
             self.cleanup_execution(job, pipeline=pipeline)
-            if job.func_name == messages.DECIDE:
+            if job.func_name == job_messages.DECIDE:
                 result = msgspec.convert(job._result, DecisionResult)  # noqa: SLF001 - return_value() would ask Redis
                 if result.pin:
                     hold(pipeline, job)

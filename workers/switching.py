@@ -8,7 +8,7 @@ from shared.domain.money import Prices
 from shared.domain.money.switching import Budget, Ledger, Price, switch_usd
 from shared.domain.pins import Pin, candidates
 from shared.domain.sessions import Session
-from shared.messages import DecisionRequest, DecisionResult, adopted
+from shared.job_messages import DecisionRequest, DecisionResult, adopted
 
 
 class Budgets(Protocol):

@@ -2,8 +2,8 @@
 
 import click
 
-from shared.cli import check, connect, explain, redis, savings, schema, up
-from shared.cli.operator import changes, models, session, sessions, top
+from shared.cli import check, connect, explain, redis_cli, savings, schema, up
+from shared.cli.operator import models, pins, session, sessions, top
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -12,13 +12,13 @@ def main() -> None:
     """An LLM gateway that keeps each session on one model."""
 
 
-for module in (check, connect, explain, redis, savings, schema, session, sessions, top, up):
+for module in (check, connect, explain, redis_cli, savings, schema, session, sessions, top, up):
     main.add_command(module.command)
 for command in (
-    changes.pin,
-    changes.unpin,
-    changes.hold,
-    changes.release,
+    pins.pin,
+    pins.unpin,
+    pins.hold,
+    pins.release,
     models.models,
     models.drain,
     models.undrain,

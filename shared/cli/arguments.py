@@ -10,9 +10,9 @@ import click
 
 from shared import bootstrap
 from shared.cli.local_pool.pool_register import running_pool
+from shared.env_settings import Settings
 from shared.errors import Away, ConfigError
 from shared.process_objects import ViewBase
-from shared.settings import Settings
 
 CONFIG = click.argument("config", required=False, type=click.Path(path_type=Path))
 """Which config file, where not the usual one."""

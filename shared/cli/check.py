@@ -8,8 +8,8 @@ import click
 
 from shared.cli.arguments import CONFIG
 from shared.config import load
+from shared.env_settings import Settings
 from shared.errors import ConfigError
-from shared.settings import Settings
 from shared.store.connection.acl import acl
 
 

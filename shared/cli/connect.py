@@ -15,12 +15,12 @@ import click
 import msgspec
 import requests
 
-from shared.cli import settings_files
+from shared.cli import client_settings_files
 from shared.cli.arguments import fail
 from shared.cli.client_setups import CLIENTS, KEY, Client, Gateway
 from shared.cli.local_pool.pool_register import running_pool
+from shared.env_settings import Settings
 from shared.errors import ConfigError
-from shared.settings import Settings
 
 _USUAL = "http://localhost:12000"
 _LIST_S, _ANSWER_S = 10, 120
@@ -121,7 +121,7 @@ def _show(client: Client, gateway: Gateway) -> None:
     elif client.file:
         path = client.file(os.environ)
         click.echo(f"# {client.title}: in {path}")
-        click.echo(settings_files.shown(path, client.settings(gateway)))
+        click.echo(client_settings_files.shown(path, client.settings(gateway)))
     click.echo()
 
 
@@ -134,12 +134,12 @@ def _write(client: Client, gateway: Gateway) -> None:
     if client.file is None:
         raise ConfigError([f"--write: {client.title} have no settings file; set the variables above"])
     path = client.file(os.environ)
-    old, new = settings_files.changed(path, client.settings(gateway))
+    old, new = client_settings_files.changed(path, client.settings(gateway))
     if old == new:
         click.echo(f"{path} says so already\n")
         return
-    copy = settings_files.write(path, new)
-    for line in settings_files.difference(path, old, new):
+    copy = client_settings_files.write(path, new)
+    for line in client_settings_files.difference(path, old, new):
         click.echo(line.replace(json.dumps(gateway.key), f'"${KEY}"') if gateway.key else line)
     click.echo(f"\n{path} is written" + (f"; what it was is in {copy}\n" if copy else "\n"))
 

@@ -14,8 +14,8 @@ from shared.cli.tables import table
 from shared.config.sections import MetricSource, max_ages_s
 from shared.domain.pins import Pin
 from shared.domain.ranking import KIND_OF, Kind, Row, explain
-from shared.domain.records import LASTING
 from shared.domain.routes import Route
+from shared.domain.session_records import LASTING
 from shared.domain.sessions import Session
 from shared.errors import ConfigError
 from shared.log_fields import printable

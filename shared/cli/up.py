@@ -21,8 +21,8 @@ from shared.cli.local_pool.pool_register import RunningPool, announced
 from shared.cli.local_pool.processes import Processes, leave_on_signals
 from shared.config import Config, load
 from shared.config.fields import without_credentials
+from shared.env_settings import Settings
 from shared.errors import ConfigError, StoreDown
-from shared.settings import Settings
 
 READY_WITHIN_S = 60.0
 _AT_THE_END = {"GRACEFUL_TIMEOUT": "3", "DRAIN_DELAY": "0"}

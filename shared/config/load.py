@@ -11,7 +11,7 @@ from shared.config.check import check, doubts
 from shared.config.faults import Faults
 from shared.config.limits_section import Limits
 from shared.config.providers import Served, serve
-from shared.config.reading import document, environment, unsupported
+from shared.config.reading import document, environment, ignored_settings
 from shared.config.reading.migrate import migrate
 from shared.config.reading.parse import read
 from shared.config.routing_section import Router, Routing
@@ -57,7 +57,7 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
     faults = Faults()
     data = document.content(path)
     tree = document.parse(data, str(path), faults)
-    ignored = unsupported.take_out(tree)
+    ignored = ignored_settings.take_out(tree)
     warnings = migrate(tree, faults)
     if not tree.get("model_providers"):
         faults.add(("model_providers",), "is empty", "name at least one model, such as openai/gpt-4o-mini")

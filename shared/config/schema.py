@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from shared.config.reading.ignored_settings import IGNORED
 from shared.config.reading.migrate import FORMER
-from shared.config.reading.unsupported import IGNORED
 from shared.config.sections import ConfigFile
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{?[A-Za-z_]", "description": "A variable, $NAME or ${NAME}."}

@@ -7,7 +7,7 @@ from concurrent.futures import TimeoutError as BudgetSpent
 
 from shared.domain.sessions import Session
 from shared.errors import RouterDown, TooManyWaiting
-from shared.messages import DecisionRequest, DecisionResult
+from shared.job_messages import DecisionRequest, DecisionResult
 
 
 class DecisionsInPlace:

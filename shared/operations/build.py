@@ -5,10 +5,9 @@ import msgspec
 from shared.config import Config
 from shared.operations.models import ModelOperations
 from shared.operations.pool import PoolOperations
-from shared.operations.ports import Cooldowns, Drains, Heartbeats, Metrics, Pins, Records
+from shared.operations.ports import Cooldowns, Drains, Heartbeats, Metrics, Minutes, Pins, Records
 from shared.operations.sessions import SessionOperations
 from shared.store.jobs.queue_view import QueueView
-from shared.store.sessions.stats import StatsStore
 
 
 class Operations(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,8 +16,8 @@ class Operations(msgspec.Struct, frozen=True, kw_only=True):
     sessions: SessionOperations
     models: ModelOperations
     pool: PoolOperations
-    stats: StatsStore | None
-    """What the pool did in each minute; None in memory mode."""
+    stats: Minutes
+    """What the pool did in each minute."""
 
 
 def operations(
@@ -28,8 +27,8 @@ def operations(
     metrics: Metrics,
     cooldowns: Cooldowns,
     drains: Drains,
+    stats: Minutes,
     records: Records | None = None,
-    stats: StatsStore | None = None,
     replicas: Heartbeats | None = None,
     queue: QueueView | None = None,
 ) -> Operations:

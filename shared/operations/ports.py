@@ -6,8 +6,9 @@ from typing import Protocol
 from shared.domain.availability.cooldowns import Cooldown
 from shared.domain.availability.drains import Drain
 from shared.domain.pins import Held, Pin
+from shared.domain.pool_stats import Sums
 from shared.domain.ranking import Snapshot
-from shared.domain.records import Event, Order, Record
+from shared.domain.session_records import Event, Order, Record
 from shared.domain.sessions import Session
 
 
@@ -31,6 +32,13 @@ class Pins(Protocol):
 
     def remove(self, key: bytes) -> bool:
         """Remove whatever stands there; return whether there was something."""
+
+
+class Minutes(Protocol):
+    """Keeps what the pool did in each minute."""
+
+    def read(self, minutes: Sequence[int]) -> dict[int, Sums]:
+        """What happened in those of the minutes in which anything did."""
 
 
 class Records(Protocol):

@@ -8,7 +8,7 @@ import msgspec
 
 from shared.domain.catalog import Catalog
 from shared.domain.pins import UNKNOWN_TURNS, Held, Pin, used
-from shared.domain.records import Event, Order, Record, What
+from shared.domain.session_records import Event, Order, Record, What
 from shared.domain.sessions import Session
 from shared.errors import NoPin, NoSession
 from shared.log_fields import fields

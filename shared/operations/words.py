@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from shared.domain.records import Event, What
+from shared.domain.session_records import Event, What
 
 _WHY = {
     "asked": "its client asked for another decision",

@@ -15,11 +15,11 @@ from shared.domain.money.switching import Budget
 from shared.domain.pins import Pin, candidates, used
 from shared.domain.routes import Route
 from shared.errors import Away, NotAllowed, Overdue, Overloaded, RouterDown, StoreDown, TooManyWaiting, Unavailable
+from shared.job_messages import DecisionRequest, DecisionResult
 from shared.log_fields import fields
-from shared.messages import DecisionRequest, DecisionResult
 from shared.routing.draining import Successors
 from shared.routing.pin_changes import crosses, end_of, fitted, moved, ttls_of, use_of
-from shared.routing.ports import Decisions, Pins, Policy, Quota, Recorder
+from shared.routing.ports import Decisions, Pins, Policy, RateLimit, Recorder
 from shared.routing.redecision import WARM, budget_of, why_anew
 from shared.tracing import OFF, Tracing
 
@@ -38,7 +38,7 @@ class Affinity:
         decisions: Decisions,
         policy: Policy,
         recorder: Recorder,
-        quota: Quota,
+        rate_limit: RateLimit,
         successors: Successors,
         tracing: Tracing = OFF,
     ) -> None:
@@ -48,7 +48,7 @@ class Affinity:
         self._decisions = decisions
         self._policy = policy
         self._recorder = recorder
-        self._quota = quota
+        self._rate_limit = rate_limit
         self._successors = successors
         self._tracing = tracing
 
@@ -180,12 +180,12 @@ class Affinity:
         """Counts a session that begins, unless it cannot be pinned; raises TooManySessions."""
         begins = request.session and (seen is None or request.anew)
         if begins:
-            self._quota.admit(request.client())
+            self._rate_limit.admit(request.client())
         try:
             yield
         except Away:
             if begins:
-                self._quota.give_back(request.client())
+                self._rate_limit.give_back(request.client())
             raise
 
     def _by_worker(

@@ -7,7 +7,7 @@ import msgspec
 from shared.domain.decisions import Decision
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
-from shared.messages import DecisionRequest, DecisionResult
+from shared.job_messages import DecisionRequest, DecisionResult
 
 
 class Pins(Protocol):
@@ -49,7 +49,7 @@ class Recorder(Protocol):
         """Count a request for which a part of the pool was away."""
 
 
-class Quota(Protocol):
+class RateLimit(Protocol):
     """Limits how many sessions a client may begin."""
 
     def admit(self, client: str) -> None:

@@ -14,11 +14,11 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.job import Job, JobStatus
 
-from shared import messages
+from shared import job_messages
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import QueueDown, RouterDown, TooManyWaiting
-from shared.messages import Announcement, DecisionRequest, DecisionResult, adopted
+from shared.job_messages import Announcement, DecisionRequest, DecisionResult, adopted
 from shared.periodic import Periodic
 from shared.store import keys
 from shared.store.jobs.expired_jobs import Backlog
@@ -159,7 +159,7 @@ class DecisionQueue:
         """Queue the job unless it is under way; return whether it was queued. A worker drops it when time is up."""
         ttl_s = max(1, math.ceil(until - time.monotonic()))
         asked = (msgspec.to_builtins(request),)
-        return _enqueued(self._queue, messages.DECIDE, asked, job_id, "a decision", timeout=ttl_s, ttl=ttl_s)
+        return _enqueued(self._queue, job_messages.DECIDE, asked, job_id, "a decision", timeout=ttl_s, ttl=ttl_s)
 
 
 class RefreshQueue:
@@ -178,7 +178,9 @@ class RefreshQueue:
         job_id = refresh_job(kind, provider)
         ttl_s = 2 * REFRESH_LIMIT_S  # after that the id is free again, even if the worker was killed
         limit_s = REFRESH_LIMIT_S
-        return _enqueued(self._queue, messages.REFRESH_METRICS, (kind,), job_id, job_id, timeout=limit_s, ttl=ttl_s)
+        return _enqueued(
+            self._queue, job_messages.REFRESH_METRICS, (kind,), job_id, job_id, timeout=limit_s, ttl=ttl_s
+        )
 
 
 def refresh_job(kind: str, provider: str) -> str:

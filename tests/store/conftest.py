@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from shared.messages import DecisionRequest, DecisionResult
+from shared.job_messages import DecisionRequest, DecisionResult
 from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.connection.store_client import StoreClient
 from shared.store.queue import DecisionQueue

@@ -8,7 +8,7 @@ import redis
 
 from shared.config import Config, load
 from shared.domain.pins import Pin
-from shared.domain.records import Event, Note, What
+from shared.domain.session_records import Event, Note, What
 from shared.domain.sessions import Session
 from shared.operations.build import Operations, operations
 from shared.store import keys
@@ -16,11 +16,11 @@ from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.drains import DrainStore
 from shared.store.jobs.queue_view import QueueView
+from shared.store.metrics.pool_stats import StatsStore
 from shared.store.metrics.snapshot import MetricsStore
-from shared.store.pin_view import PinView
+from shared.store.pin_admin import PinView
 from shared.store.queue import QUEUE
 from shared.store.sessions.records import RecordStore
-from shared.store.sessions.stats import StatsStore
 from shared.store.web_replicas import Replicas
 
 CONFIG = """

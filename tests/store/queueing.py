@@ -11,7 +11,7 @@ from shared.domain.conversation import Message
 from shared.domain.pins import Pin
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
-from shared.messages import DecisionRequest, DecisionResult
+from shared.job_messages import DecisionRequest, DecisionResult
 from shared.store import keys
 from shared.store.pins import PinStore
 from shared.store.queue import DecisionQueue, announce, rq_queue

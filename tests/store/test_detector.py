@@ -17,8 +17,8 @@ import pytest
 import redis
 
 from shared import bootstrap
+from shared.env_settings import Settings
 from shared.errors import QueueDown, StoreDown
-from shared.settings import Settings
 from shared.store.client import BACKSTOP_S
 from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.connection.store_client import StoreClient

@@ -16,8 +16,8 @@ from shared.memory.pins import MemoryPins
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
 from shared.store.drains import DrainStore, RecentDrains
-from shared.store.money.budgets import BudgetStore
-from shared.store.pin_view import PinView
+from shared.store.money.switch_budgets import BudgetStore
+from shared.store.pin_admin import PinView
 from shared.store.pins import PinStore
 from tests.endpoints import connected
 from tests.fakes.ports import free_port

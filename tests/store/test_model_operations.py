@@ -16,6 +16,7 @@ from shared.errors import UnknownModel
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.drains import MemoryDrains
 from shared.memory.pins import MemoryPins
+from shared.memory.pool_stats import MemoryStats
 from shared.operations.build import Operations, operations
 from shared.operations.models import State
 from shared.operations.operator import Operator
@@ -85,7 +86,12 @@ def test_a_process_of_its_own_has_models_and_sessions_too(tmp_path: Path) -> Non
     config = load_config(tmp_path)
     drains = MemoryDrains()
     alone = operations(
-        config, pins=MemoryPins(9, 60), metrics=NoMetrics(), cooldowns=MemoryCooldowns(), drains=drains
+        config,
+        pins=MemoryPins(9, 60),
+        metrics=NoMetrics(),
+        cooldowns=MemoryCooldowns(),
+        drains=drains,
+        stats=MemoryStats(),
     )
 
     alone.sessions.pin(Session("s"), "acme/a", ANN)

@@ -14,7 +14,7 @@ from shared.memory.pins import MemoryPins
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
-from shared.store.pin_view import PinView
+from shared.store.pin_admin import PinView
 from shared.store.pins import PinStore
 
 SESSION = Session("s", "acme")

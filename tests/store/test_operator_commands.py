@@ -11,13 +11,13 @@ from click.testing import CliRunner, Result
 
 from shared.cli import main
 from shared.domain.pins import Pin
-from shared.domain.records import Event, What
+from shared.domain.session_records import Event, What
 from shared.domain.sessions import Session
 from shared.store import keys
 from shared.store.connection.acl import acl
 from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
-from shared.store.pin_view import PinView
+from shared.store.pin_admin import PinView
 from shared.store.web_replicas import Replicas
 from tests.fakes.ports import free_port
 from tests.harness import RedisServer

@@ -12,7 +12,7 @@ from rq.job import Job
 
 from shared.domain.routes import Route
 from shared.errors import RouterDown, TooManyWaiting
-from shared.messages import DecisionResult
+from shared.job_messages import DecisionResult
 from shared.store.jobs.job_data import JOB_BYTES
 from shared.store.queue import announce
 from tests.endpoints import Replica

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import redis
 
-from shared.domain.records import Event, Note, Order, Record, What
+from shared.domain.session_records import Event, Note, Order, Record, What
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.store import keys

@@ -3,9 +3,9 @@
 import pytest
 import redis
 
-from shared.cli.redis import ask, redis_cli
+from shared.cli.redis_cli import ask, redis_cli
+from shared.env_settings import Settings
 from shared.errors import ConfigError
-from shared.settings import Settings
 from tests.fakes.ports import free_port
 from tests.harness import RedisServer
 

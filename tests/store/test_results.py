@@ -10,7 +10,7 @@ import redis
 
 from shared.domain.sessions import Session
 from shared.errors import QueueDown
-from shared.messages import DecisionResult
+from shared.job_messages import DecisionResult
 from shared.store.client import BACKSTOP_S
 from shared.store.jobs.results import Results
 from shared.store.pins import PinStore

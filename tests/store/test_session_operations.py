@@ -9,14 +9,14 @@ import pytest
 import redis
 
 from shared.domain.pins import UNKNOWN_TURNS, Pin
-from shared.domain.records import Order, What
+from shared.domain.session_records import Order, What
 from shared.domain.sessions import Session
 from shared.errors import NoPin, NoSession, UnknownModel
 from shared.operations.operator import Operator
 from shared.operations.sessions import Filter, SessionOperations
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
-from shared.store.pin_view import PinView
+from shared.store.pin_admin import PinView
 from tests.store.operating import KEPT_S, TTL_S, ids, operating, pin_of, used
 
 ANN = Operator("ann", "it was slow")

@@ -12,7 +12,7 @@ from shared.domain.pins import Pin
 from shared.domain.ranking import EMPTY, Kind, Measure, Snapshot
 from shared.domain.sessions import Session
 from shared.errors import TooManySessions
-from shared.messages import DecisionResult
+from shared.job_messages import DecisionResult
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
@@ -20,7 +20,7 @@ from shared.store.decoding.unreadable import LOG_EVERY_S, Unreadable
 from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from shared.store.pins import PinStore
-from shared.store.quotas import SessionQuota
+from shared.store.session_rate_limit import SessionRateLimit
 from shared.store.web_replicas import Replicas
 from tests.endpoints import Replica
 from tests.harness import wait_until
@@ -227,13 +227,13 @@ def test_an_average_that_cannot_be_read_is_forgotten(
 def test_a_count_of_sessions_that_is_none_begins_anew(
     client: StoreClient, store: redis.Redis, noted: Noted, put: Put
 ) -> None:
-    quota = SessionQuota(client, 2, lambda: 0.0, noted)
+    rate_limit = SessionRateLimit(client, 2, lambda: 0.0, noted)
     put(store, keys.sessions("key", 0))
 
-    quota.admit("key")
-    quota.admit("key")
+    rate_limit.admit("key")
+    rate_limit.admit("key")
     with pytest.raises(TooManySessions):
-        quota.admit("key")
+        rate_limit.admit("key")
 
     assert 0 < store.ttl(keys.sessions("key", 0)) <= 2 * TTL_S
     assert noted.kinds == ["sessions"]

@@ -7,7 +7,7 @@ from shared.domain.decisions import Decision, RouteRequest, Trace
 from shared.domain.pins import Pin
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
-from shared.messages import DecisionRequest, DecisionResult
+from shared.job_messages import DecisionRequest, DecisionResult
 from shared.routing.affinity import Affinity
 from shared.routing.ports import Policy
 
@@ -72,7 +72,7 @@ def decision_of(said: Saying, routes: tuple[Route, ...] = ROUTES) -> Decision:
         decisions=said,
         policy=Policy(session_ttl_s=60, decision_budget_s=1, reject_on_outage=False),
         recorder=said,
-        quota=said,
+        rate_limit=said,
         successors=said,
     )
     request = RouteRequest(

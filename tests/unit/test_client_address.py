@@ -4,8 +4,8 @@ from ipaddress import ip_network
 
 import pytest
 
+from shared.env_settings import Settings
 from shared.errors import ConfigError
-from shared.settings import Settings
 from web.client_address import ClientAddress
 
 PROXIES = tuple(map(ip_network, ("10.0.0.0/8", "2001:db8:ffff::/48")))

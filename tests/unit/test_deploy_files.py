@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from shared.config import load
+from shared.env_settings import Settings
 from shared.otlp import environment
-from shared.settings import Settings
 from tests.harness import ROOT
 
 KUBERNETES = ROOT / "deploy/kubernetes"

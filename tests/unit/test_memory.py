@@ -9,9 +9,9 @@ import pytest
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import RouterDown, TooManyWaiting
+from shared.job_messages import DecisionRequest, DecisionResult
 from shared.memory.deciding import DecisionsInPlace
 from shared.memory.pins import MemoryPins
-from shared.messages import DecisionRequest, DecisionResult
 from tests.harness import wait_until
 
 BUDGET_S = 10.0

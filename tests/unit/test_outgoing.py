@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.env_settings import Settings
 from shared.errors import ConfigError
 from shared.outgoing import DIRECT, Outgoing
-from shared.settings import Settings
 from tests.fakes.tls import Authority
 from tests.unit.config_files import Read, faults
 

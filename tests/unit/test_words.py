@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.records import Event, What
+from shared.domain.session_records import Event, What
 from shared.operations.words import clock, counted, figures, sentence, span
 
 A, B = "p/a", "p/b"

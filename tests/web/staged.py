@@ -11,12 +11,12 @@ from typing import Any
 import redis
 import requests
 
-from shared.domain.records import Event, Note, What
+from shared.domain.pool_stats import MINUTE_S, Sums
+from shared.domain.session_records import Event, Note, What
 from shared.domain.sessions import Session
-from shared.domain.stats import MINUTE_S, Sums
 from shared.store import keys
+from shared.store.metrics.pool_stats import StatsStore
 from shared.store.sessions.records import RecordStore
-from shared.store.sessions.stats import StatsStore
 from tests.endpoints import connected
 from tests.fakes.metered import Metered
 from tests.fakes.ports import free_port

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.domain.stats import KEPT_S, MINUTE_S, Sums
+from shared.domain.pool_stats import KEPT_S, MINUTE_S, Sums
 from web.ops.pool.history import DAY, HOUR, PoolHistory
 
 NOW = 1_000_000.0 * 60 + 30
@@ -31,7 +31,7 @@ def test_the_hour_and_the_day_are_summed_and_a_share_of_nothing_is_none() -> Non
     }
 
     found = PoolHistory(minutes, lambda: NOW).read(HOUR)
-    nothing = PoolHistory(None, lambda: NOW).read(DAY)
+    nothing = PoolHistory(Minutes(), lambda: NOW).read(DAY)
 
     assert (found.hour.requests, found.hour.pinned_percent, found.hour.first_request_ms) == (24, 75.0, 100.0)
     assert (found.day.requests, found.day.errors, found.day.cost_usd) == (124, 2, 1.5)

@@ -11,11 +11,13 @@ from shared.domain.money import Prices, Usage
 from shared.domain.money.savings import Account, Amounts, Move
 from shared.domain.ranking import Snapshot
 from shared.errors import StoreDown
+from shared.memory.pool_stats import MemoryStats
 from tests.web.test_usage import Counted
 from web.dialects.fields import body
+from web.ops.pool.stats import PoolStats
 from web.ops.savings import MOST_ACCOUNTS, OTHER, Savings
 from web.ops.usage import UsageRecorder
-from web.proxy import rewarming
+from web.proxy import lost_cache
 
 ACCOUNT = Account("team", "a/x", "code")
 MILLION = 1_000_000
@@ -54,7 +56,7 @@ def book() -> Book:
 @pytest.fixture
 def recorder(counted: Counted, book: Book) -> UsageRecorder:
     """One that publishes when the test says so, in the hour 7; it knows the prices already."""
-    made = UsageRecorder(counted, Known(), None, Savings(counted, book, lambda: 7.5 * 3600))
+    made = UsageRecorder(counted, Known(), None, Savings(counted, book, PoolStats(MemoryStats()), lambda: 7.5 * 3600))
     made.publish()
     return made
 
@@ -128,7 +130,7 @@ def test_sums_that_redis_does_not_take_are_dropped_and_counted(
 
 def test_accounts_that_clients_name_are_kept_apart_up_to_a_limit(counted: Counted, book: Book) -> None:
     """Each is three fields in Redis for eight days, and clients may choose tenant, model and route."""
-    savings = Savings(counted, book, lambda: 0)
+    savings = Savings(counted, book, PoolStats(MemoryStats()), lambda: 0)
     for n in range(MOST_ACCOUNTS + 50):
         savings.spent(Account(f"t{n}", "a/x", ""), 1, 0)
     savings.flush()
@@ -158,13 +160,13 @@ PINNED = Decision(models=("a/x", "b/y"), pinned=True)
 def test_which_answers_come_from_a_model_that_may_be_cold(
     decision: Decision, model: str, kept: bool, move: Move | None
 ) -> None:
-    assert rewarming.move(decision, model, in_session=True, kept=kept) == move
+    assert lost_cache.move(decision, model, in_session=True, kept=kept) == move
 
 
 def test_a_request_without_a_session_loses_nothing_in_an_outage() -> None:
     decision = Decision(models=("a/x",), degraded="redis")
 
-    assert rewarming.move(decision, "a/x", in_session=False, kept=False) is None
+    assert lost_cache.move(decision, "a/x", in_session=False, kept=False) is None
 
 
 def fields(**values: Any) -> body.Fields:
@@ -193,7 +195,7 @@ def test_warm_is_what_stands_before_the_model_s_last_turn(conversation: Any, tho
     """The request before this one ended there; what a provider reads first counts, too."""
     asked = fields(model="a/x", system=LONG, input=conversation)
 
-    warm = rewarming.warm_tokens(Usage(input=5000, cached=2000, cache_write_5m=3000), asked, "input")
+    warm = lost_cache.warm_tokens(Usage(input=5000, cached=2000, cache_write_5m=3000), asked, "input")
 
     assert warm == pytest.approx(10_000 * thousands, abs=200)
 
@@ -202,4 +204,4 @@ def test_warm_is_what_stands_before_the_model_s_last_turn(conversation: Any, tho
 def test_a_conversation_that_cannot_be_read_counts_as_cold(conversation: bytes) -> None:
     asked = {"messages": msgspec.Raw(conversation)}
 
-    assert rewarming.warm_tokens(Usage(input=5000), asked, "messages") == 0
+    assert lost_cache.warm_tokens(Usage(input=5000), asked, "messages") == 0

@@ -12,8 +12,10 @@ from shared.domain.money import Prices, Usage
 from shared.domain.money.savings import Account, Amounts
 from shared.domain.ranking import Snapshot
 from shared.errors import StoreDown
+from shared.memory.pool_stats import MemoryStats
 from web.dialects import chat
 from web.dialects.chat import ChatReader
+from web.ops.pool.stats import PoolStats
 from web.ops.savings import Ledger, Savings
 from web.ops.usage import MOST_NAMES, UsageRecorder
 
@@ -103,7 +105,7 @@ def recorder_of(
     counted: Counted, shared: Shared | None = None, ledger: Ledger | None = None, **names: Any
 ) -> UsageRecorder:
     """One that publishes when the test says so."""
-    return UsageRecorder(counted, Known(), shared, Savings(counted, ledger), **names)
+    return UsageRecorder(counted, Known(), shared, Savings(counted, ledger, PoolStats(MemoryStats())), **names)
 
 
 @pytest.fixture

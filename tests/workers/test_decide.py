@@ -15,8 +15,8 @@ from shared.domain.ranking import Measure, Snapshot
 from shared.domain.routes import Prefer, Route
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
+from shared.job_messages import DecisionRequest, DecisionResult
 from shared.memory.cooldowns import MemoryCooldowns
-from shared.messages import DecisionRequest, DecisionResult
 from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.metrics.snapshot import MetricsStore

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.messages import DECIDE, REFRESH_METRICS
+from shared.job_messages import DECIDE, REFRESH_METRICS
 from shared.store.jobs.job_data import JOB_BYTES
 from workers.queue.accepted_jobs import Refused, admitted
 

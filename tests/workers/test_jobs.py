@@ -5,8 +5,8 @@ import contextvars
 import msgspec
 
 from shared.domain.conversation import Message
+from shared.job_messages import DecisionRequest, DecisionResult
 from shared.log_fields import REQUEST_ID
-from shared.messages import DecisionRequest, DecisionResult
 from workers import jobs
 from workers.decide import Decider
 from workers.services import WorkerServices

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from shared import bootstrap
-from shared.settings import Settings
+from shared.env_settings import Settings
 from tests.endpoints import PATIENT_S, replica_on
 from tests.fakes.router import Router
 from tests.greenlets import in_greenlets

@@ -12,8 +12,8 @@ from shared.domain.conversation import Message
 from shared.domain.latency import Sample
 from shared.domain.ranking import EMPTY, Kind, Measure, Snapshot
 from shared.domain.routes import Prefer, Route
-from shared.messages import DecisionRequest
-from shared.settings import Settings
+from shared.env_settings import Settings
+from shared.job_messages import DecisionRequest
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
 from shared.store.metrics.latency import LatencyStore

@@ -16,11 +16,11 @@ from shared.domain.decisions import Trace
 from shared.domain.money import Prices
 from shared.domain.ranking import EMPTY, Kind, Measure, Snapshot, rank
 from shared.domain.routes import Prefer, Route
+from shared.env_settings import Settings
 from shared.errors import StoreDown
+from shared.job_messages import DecisionRequest
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
-from shared.messages import DecisionRequest
-from shared.settings import Settings
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot

@@ -14,7 +14,7 @@ from tests.fakes.ports import free_port
 from tests.fakes.sources import Huge, Sources, Trickle, vector
 from workers.metrics import SOURCES, Source
 from workers.metrics.fetch import Fetch
-from workers.metrics.reading import Reading
+from workers.metrics.usable_figures import Reading
 
 NAMES = list(SOURCES)
 COSTS = ["digitalocean", "models.dev", "litellm"]

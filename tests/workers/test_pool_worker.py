@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from shared.messages import DECIDE
+from shared.job_messages import DECIDE
 from shared.store.connection.endpoint import RedisEndpoint
 from tests.endpoints import serving
 from tests.harness import RedisServer

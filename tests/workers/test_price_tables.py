@@ -12,7 +12,7 @@ from shared.memory.latency import MemoryLatencies
 from tests.fakes.sources import Sources
 from workers.metrics import SOURCES, build
 from workers.metrics.fetch import Fetch
-from workers.metrics.reading import Reading
+from workers.metrics.usable_figures import Reading
 
 SONNET = """{
   "sample_spec": {"input_cost_per_token": 0.0, "max_tokens": "LEGACY parameter", "output_cost_per_token": 0.0},

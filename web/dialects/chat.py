@@ -10,7 +10,7 @@ from shared.domain.catalog import Model
 from shared.domain.money import Usage
 from shared.errors import BadRequest
 from web.dialects.errors import ErrorInfo
-from web.dialects.fields import body, named
+from web.dialects.fields import body, common_fields
 from web.dialects.fields.body import Fields
 from web.dialects.fields.usage import InputDetails, OutputDetails, Tokens, decoded, openai_usage
 from web.dialects.model_in_events import data_line
@@ -26,8 +26,8 @@ _NULL = msgspec.Raw(b"null")
 _TRUE = msgspec.Raw(b"true")
 _USAGE = b'"usage"'
 
-model = named.model
-session_hints = named.session_hints
+model = common_fields.model
+session_hints = common_fields.session_hints
 
 
 def messages(fields: Fields) -> msgspec.Raw:
@@ -62,7 +62,7 @@ def credential(model: Model, clients_own: str | None) -> dict[str, str]:
     provider = model.provider
     if provider.passthrough_auth:
         scheme, _, key = (clients_own or "").partition(" ")
-        value = f"Bearer {key}" if scheme == named.API_KEY else clients_own
+        value = f"Bearer {key}" if scheme == common_fields.API_KEY else clients_own
         return {"authorization": value} if value else {}
     if not provider.access_key:
         return {}

@@ -9,7 +9,7 @@ from shared.domain.catalog import Model
 from shared.domain.money import Usage
 from shared.errors import BadRequest
 from web.dialects.errors import ErrorInfo
-from web.dialects.fields import body, named
+from web.dialects.fields import body, common_fields
 from web.dialects.fields.body import Fields
 from web.dialects.fields.usage import Tokens, decoded
 from web.dialects.model_in_events import renamed
@@ -47,12 +47,15 @@ class _ClaudeCode(msgspec.Struct):
 _metadata = msgspec.json.Decoder(_Metadata | None).decode
 _claude_code = msgspec.json.Decoder(_ClaudeCode).decode
 
-model = named.model
+model = common_fields.model
 
 
 def session_hints(fields: Fields) -> dict[str, str]:
     """Ids that a body may hold, by the source of sessions that each belongs to; Claude Code's is in `metadata`."""
-    return {**named.session_hints(fields), "claude-code": _claude_session(fields.get("metadata", named.NULL))}
+    return {
+        **common_fields.session_hints(fields),
+        "claude-code": _claude_session(fields.get("metadata", common_fields.NULL)),
+    }
 
 
 def _claude_session(metadata: msgspec.Raw) -> str:
@@ -70,7 +73,7 @@ def _claude_session(metadata: msgspec.Raw) -> str:
 
 def messages(fields: Fields) -> msgspec.Raw:
     """The conversation as JSON, not yet decoded; raises BadRequest when it is missing or empty."""
-    found = fields.get("messages", named.NULL)
+    found = fields.get("messages", common_fields.NULL)
     if not _SOME_LIST.match(found):
         raise BadRequest("messages is missing or empty; send at least one message", param="messages")
     return found
@@ -91,10 +94,10 @@ def credential(model: Model, clients_own: str | None) -> dict[str, str]:
     provider = model.provider
     if provider.passthrough_auth:
         scheme, _, key = (clients_own or "").partition(" ")
-        if scheme == named.API_KEY:
-            return {named.API_KEY: key}
+        if scheme == common_fields.API_KEY:
+            return {common_fields.API_KEY: key}
         return {"authorization": clients_own} if clients_own else {}
-    return {named.API_KEY: provider.access_key} if provider.access_key else {}
+    return {common_fields.API_KEY: provider.access_key} if provider.access_key else {}
 
 
 def upstream_body(fields: Fields, model: Model) -> bytes:
@@ -165,7 +168,7 @@ class MessagesReader:
 
     def _note(self, fields: Fields) -> None:
         """Take what is said of usage: a stream says what came in at its beginning, and what went out at its end."""
-        self.unread = self.unread or _is_unread(fields.get("input_transformations", named.NULL))
+        self.unread = self.unread or _is_unread(fields.get("input_transformations", common_fields.NULL))
         said = read_usage(fields["usage"]) if "usage" in fields else None
         if said is not None and self._usage is not None:
             said = _merged(self._usage, said)

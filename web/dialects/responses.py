@@ -10,7 +10,7 @@ from shared.domain.money import Usage
 from shared.errors import BadRequest
 from web.dialects import chat
 from web.dialects.errors import ErrorInfo
-from web.dialects.fields import body, named
+from web.dialects.fields import body, common_fields
 from web.dialects.fields.body import Fields
 from web.dialects.fields.usage import InputDetails, OutputDetails, Tokens, decoded, openai_usage
 from web.dialects.model_in_events import renamed
@@ -43,7 +43,7 @@ _conversation = msgspec.json.Decoder(_Id | str | None).decode
 _client_metadata = msgspec.json.Decoder(_ClientMetadata | None).decode
 _numbered = msgspec.json.Decoder(_Numbered).decode
 
-model = named.model
+model = common_fields.model
 credential = chat.credential
 upstream_body = chat.upstream_body
 error = chat.error
@@ -51,14 +51,14 @@ error = chat.error
 
 def session_hints(fields: Fields) -> dict[str, str]:
     """Ids that a body may hold, by the source of sessions that each belongs to; Codex' is in `client_metadata`."""
-    hints = named.session_hints(fields)
+    hints = common_fields.session_hints(fields)
     try:
-        codex = _client_metadata(fields.get("client_metadata", named.NULL))
+        codex = _client_metadata(fields.get("client_metadata", common_fields.NULL))
         hints["codex"] = codex.session_id if codex else ""
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass
     try:
-        held = _conversation(fields.get("conversation", named.NULL))
+        held = _conversation(fields.get("conversation", common_fields.NULL))
         hints["responses"] = held.id if isinstance(held, _Id) else held or ""
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass
@@ -70,24 +70,24 @@ def messages(fields: Fields) -> msgspec.Raw:
 
     It is empty where only the provider holds the conversation.
     """
-    found = fields.get("input", named.NULL)
+    found = fields.get("input", common_fields.NULL)
     begins = _SOME.match(found)
     if begins:
         is_list = begins[0].lstrip().startswith(b"[")
         return found if is_list else msgspec.Raw(b'[{"role":"user","content":%b}]' % bytes(found))
-    if any(bytes(fields.get(each, named.NULL)) != b"null" for each in _ELSEWHERE):
+    if any(bytes(fields.get(each, common_fields.NULL)) != b"null" for each in _ELSEWHERE):
         return _NONE
     raise BadRequest("input is missing or empty; send a text or at least one item", param="input")
 
 
 def previous(fields: Fields) -> str:
     """The id of the response that a request goes on from; empty when it names none."""
-    return named.text(fields, "previous_response_id")
+    return common_fields.text(fields, "previous_response_id")
 
 
 def is_kept(fields: Fields) -> bool:
     """Whether the provider keeps the response: it does unless the client says `store: false`."""
-    return bytes(fields.get("store", named.NULL)) != b"false"
+    return bytes(fields.get("store", common_fields.NULL)) != b"false"
 
 
 def upstream_url(model: Model, suffix: str = "") -> str:
@@ -159,7 +159,7 @@ class ResponsesReader:
     def _note(self, fields: Fields) -> None:
         said = read_usage(fields["usage"]) if "usage" in fields else None
         self._usage = said or self._usage
-        response_id = named.text(fields, "id") if self._noted else ""
+        response_id = common_fields.text(fields, "id") if self._noted else ""
         if self._noted and response_id:
             noted, self._noted = self._noted, None
             noted(response_id)

@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 from shared.domain.decisions import Decision
-from web.ops.gathered import Exposed, Gathered, GatheredHistogram
+from web.ops.batched_counters import Exposed, Gathered, GatheredHistogram
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 

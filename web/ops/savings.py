@@ -47,11 +47,11 @@ class Savings:
         self,
         metrics: Metrics,
         ledger: Ledger | None,
+        stats: PoolStats,
         clock: Callable[[], float] = time.time,
-        stats: PoolStats | None = None,
     ) -> None:
-        """Without a ledger there are the counters alone."""
-        self._stats = stats or PoolStats(None)
+        """Without a ledger there are the counters and the pool's minutes alone."""
+        self._stats = stats
         self._metrics = metrics
         self._ledger = ledger
         self._clock = clock

@@ -16,9 +16,9 @@ from shared.domain.money.savings import Account, Move
 from shared.domain.ranking import Snapshot
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
-from web.ops.budgets import SessionBudgets
 from web.ops.savings import OTHER, Savings
 from web.ops.sessions.records import SessionRecords
+from web.ops.switch_budgets import SessionBudgets
 
 log = logging.getLogger("plano.metrics")
 

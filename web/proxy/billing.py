@@ -7,7 +7,7 @@ from shared.domain.money.savings import Account
 from shared.domain.sessions import Session
 from web.dialects.dialect import AnswerReader
 from web.ops.usage import UsageRecorder
-from web.proxy import rewarming
+from web.proxy import lost_cache
 from web.proxy.ready_response import ReadyResponse
 from web.proxy.ways import Asked
 
@@ -50,14 +50,14 @@ class Billing:
 
     def left(self, billed: Billed, decision: Decision, asked: Asked, *, in_session: bool, kept: bool) -> None:
         """Record at the end what it cost that a session has left a model whose cache was warm, if it has."""
-        move = rewarming.move(decision, billed.account.model, in_session=in_session, kept=kept)
+        move = lost_cache.move(decision, billed.account.model, in_session=in_session, kept=kept)
         if move is None:
             return
 
         def record() -> None:
             usage = billed.reader.usage()
             if usage is not None:
-                warm = rewarming.warm_tokens(usage, asked.fields, asked.dialect.conversation_field)
+                warm = lost_cache.warm_tokens(usage, asked.fields, asked.dialect.conversation_field)
                 self._recorder.moved(billed.account, move, usage, warm)
 
         billed.response.call_on_close(record)

@@ -18,15 +18,15 @@ from web.ops.pool.stats import PoolStats
 from web.ops.sessions.records import SessionRecords
 from web.ops.usage import UsageRecorder
 from web.proxy import request_headers as upstream_request
+from web.proxy.attempts import give_up, passed_over, why_left, with_steps
 from web.proxy.billing import Billed, Billing
 from web.proxy.cache_keys import CacheKeys
-from web.proxy.candidates import give_up, passed_over, why_left, with_steps
-from web.proxy.exchanges import Exchanges
 from web.proxy.providers import retry_after
 from web.proxy.providers.answer import Answer
 from web.proxy.providers.upstream import Upstream
 from web.proxy.ready_response import ReadyResponse
 from web.proxy.response import decision_headers, response, session_headers
+from web.proxy.upstream_telemetry import Exchanges
 from web.proxy.ways import Asked, Way, readable
 
 _FAILURES = frozenset({408, 409, 429})

@@ -14,7 +14,7 @@ from shared.domain.routes import Prefer, Route
 from shared.errors import BadRequest
 from web.dialects.by_path import BY_NAME
 from web.dialects.dialect import AnswerReader, Dialect
-from web.dialects.fields import body, reasoning
+from web.dialects.fields import body, signed_reasoning
 from web.dialects.fields.body import Fields
 from web.translation import messages_chat, pairs
 from web.translation.answer_translator import TranslatingReader
@@ -138,7 +138,9 @@ class Asked:
         The very object where there is none.
         """
         field = self.dialect.conversation_field
-        rest = reasoning.without(self.dialect.name, self.fields[field], first) if field in self.fields else None
+        rest = (
+            signed_reasoning.without(self.dialect.name, self.fields[field], first) if field in self.fields else None
+        )
         if rest is None:
             return self
         fields = {**self.fields, field: rest}

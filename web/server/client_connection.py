@@ -14,8 +14,8 @@ import gevent.socket
 from gunicorn.http.errors import InvalidHeader, ParseException
 
 from shared.config.limits_section import Limits
+from web.server.fair_turns import Turns
 from web.server.held_bytes import BufferedBytes, Full
-from web.server.turns import Turns
 
 DRAINED_BYTES = 65536
 """So much of a body that is refused is read, so that its client can read the answer."""

@@ -13,14 +13,14 @@ from typing import Any  # noqa: E402
 
 from shared import logs  # noqa: E402
 from shared.config import load  # noqa: E402
+from shared.env_settings import Settings  # noqa: E402
 from shared.errors import ConfigError  # noqa: E402
 from shared.log_fields import REQUEST_ID  # noqa: E402
-from shared.settings import Settings  # noqa: E402
 from web.access_keys import PROVIDER_AUTHORIZATION  # noqa: E402
 from web.dialects.fields.sessions import SESSION_HEADERS  # noqa: E402
 from web.server.access_log import CLIENT_GONE, AccessLog  # noqa: E402
+from web.server.connection_limit import connections  # noqa: E402
 from web.server.connections import PROBES  # noqa: E402
-from web.server.open_files import connections  # noqa: E402
 from web.server.protocol_errors import ONCE  # noqa: E402
 from web.server.worker import Log, Worker  # noqa: E402
 

@@ -11,7 +11,7 @@ from workers.metrics.prices.file import PriceFile
 from workers.metrics.prices.litellm import LiteLLM
 from workers.metrics.prices.models_dev import ModelsDev
 from workers.metrics.prometheus import Prometheus
-from workers.metrics.reading import Reading
+from workers.metrics.usable_figures import Reading
 
 
 class Source(Protocol):

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from shared.config.sections import MetricSource
 from shared.domain.latency import Average
-from workers.metrics.reading import Reading
+from workers.metrics.usable_figures import Reading
 
 
 class Averages(Protocol):

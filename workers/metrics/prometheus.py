@@ -8,7 +8,7 @@ import msgspec
 
 from shared.config.sections import MetricSource
 from workers.metrics.fetch import Fetch
-from workers.metrics.reading import Reading
+from workers.metrics.usable_figures import Reading
 
 log = logging.getLogger("plano.metrics")
 

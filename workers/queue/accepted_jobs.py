@@ -10,20 +10,20 @@ from typing import Any
 
 import msgspec
 
-from shared import messages
+from shared import job_messages
 from shared.store.jobs.job_data import JOB_BYTES
 from workers import jobs
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    messages.DECIDE: jobs.decide,
-    messages.REFRESH_METRICS: jobs.refresh_metrics,
+    job_messages.DECIDE: jobs.decide,
+    job_messages.REFRESH_METRICS: jobs.refresh_metrics,
 }
 """All that a job can have called, by the names that jobs use."""
 FIELDS = ("data", "timeout")
 """The fields of a job's hash that are read."""
 LONGEST_S = 3600
 
-_ARGUMENTS: Mapping[str, type] = {messages.DECIDE: dict, messages.REFRESH_METRICS: str}
+_ARGUMENTS: Mapping[str, type] = {job_messages.DECIDE: dict, job_messages.REFRESH_METRICS: str}
 """Each function takes one argument, of this type."""
 _decode = msgspec.json.Decoder(tuple[str, None, list[Any], dict[str, Any]]).decode
 

@@ -10,7 +10,7 @@ import msgspec
 from shared.cli.arguments import CONFIG, view
 from shared.cli.operator.arguments import AS_JSON, REDIS_URL, exit_codes, of_session, session, show_json
 from shared.cli.operator.sessions import as_facts
-from shared.domain.records import Event, Record
+from shared.domain.session_records import Event, Record
 from shared.log_fields import printable
 from shared.operations.sessions import SessionState, Timeline
 from shared.operations.words import clock, counted, figures, sentence, span

@@ -11,7 +11,7 @@ import msgspec
 from shared.cli.arguments import CONFIG, view
 from shared.cli.operator.arguments import AS_JSON, REDIS_URL, exit_codes, show_json
 from shared.cli.tables import table
-from shared.domain.records import Order
+from shared.domain.session_records import Order
 from shared.log_fields import printable
 from shared.operations.sessions import Filter, SessionOperations, SessionState
 from shared.operations.words import span

@@ -14,8 +14,8 @@ from rich.text import Text
 from shared.cli.arguments import CONFIG, reason, view
 from shared.cli.operator import models, sessions
 from shared.cli.operator.arguments import REDIS_URL, Span, exit_codes
-from shared.domain.records import Order
-from shared.domain.stats import MINUTE_S, Sums, pinned_share
+from shared.domain.pool_stats import MINUTE_S, Sums, pinned_share
+from shared.domain.session_records import Order
 from shared.errors import Away
 from shared.operations.build import Operations
 from shared.operations.pool import PoolState
@@ -58,7 +58,7 @@ def screen(operations: Operations, order: Order) -> RenderableType:
     """What is shown; raises Away."""
     now = time.time()
     this = int(now // MINUTE_S)
-    sums = operations.stats.read(range(this - _MINUTES, this)) if operations.stats else {}
+    sums = operations.stats.read(range(this - _MINUTES, this))
     states = operations.models.states()
     newest = operations.sessions.page(order, count=_SHOWN).sessions
     return Group(

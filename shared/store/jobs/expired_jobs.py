@@ -17,7 +17,7 @@ class Backlog:
     def __init__(self, client: redis.Redis, key: str) -> None:
         self._redis = client
         self._key = key
-        self._drop_ended = client.register_script(scripts.read("drop_ended.lua"))
+        self._drop_ended = client.register_script(scripts.read("drop_ended_jobs.lua"))
 
     def drop_ended(self) -> int:
         """Drop the ids whose jobs have ended, and return how many they were. Raises as the client does.

@@ -10,7 +10,7 @@ import msgspec
 import redis
 
 from shared.errors import QueueDown
-from shared.messages import Announcement, DecisionResult
+from shared.job_messages import Announcement, DecisionResult
 from shared.periodic import Periodic
 from shared.store import keys
 from shared.store.client import FairPool

@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-from shared.domain.records import Event, Note, Order, Record
+from shared.domain.session_records import Event, Note, Order, Record
 from shared.domain.sessions import Session
 from shared.store import keys, scripts
 from shared.store.connection.store_client import WrongType

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from shared.domain.records import Event, Note, Record, What
+from shared.domain.session_records import Event, Note, Record, What
 
 _NANO = 1_000_000_000
 """Dollars stand in Redis as billionths of a US$, whole numbers."""

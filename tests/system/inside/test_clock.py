@@ -15,7 +15,7 @@ from shared.domain.conversation import Message
 from shared.domain.ranking import EMPTY, Kind
 from shared.domain.routes import Prefer, Route
 from shared.errors import QueueDown, StoreDown
-from shared.messages import DecisionRequest
+from shared.job_messages import DecisionRequest
 from shared.store.metrics.snapshot import MetricsStore
 from shared.store.queue import REFRESH_LIMIT_S, DecisionQueue, RefreshQueue
 from tests.endpoints import PATIENT_S, endpoint_to, replica_on, serving

@@ -14,7 +14,7 @@ import redis
 from rq import Callback, Queue, Retry
 from rq.serializers import JSONSerializer
 
-from shared.messages import DECIDE
+from shared.job_messages import DECIDE
 from shared.store.jobs.workers import MISSED_AFTER_S
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider

@@ -12,12 +12,12 @@ import redis
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from shared import messages
+from shared import job_messages
 from shared.domain.conversation import Message
 from shared.domain.routes import Route
 from shared.domain.sessions import Session
 from shared.errors import RouterDown
-from shared.messages import DecisionRequest, DecisionResult
+from shared.job_messages import DecisionRequest, DecisionResult
 from shared.store import keys
 from shared.store.queue import DecisionQueue, rq_queue
 from tests.endpoints import PATIENT_S, Replica, replica_on
@@ -184,7 +184,7 @@ def test_a_job_that_raises_is_announced_as_a_fault_and_leaves_nothing(
     no_order = {"not": "an order", "reply_to": replica.results.channel}
     with replica.results.expect(job_id) as waiter:
         rq_queue(store).enqueue_call(
-            messages.DECIDE, args=(no_order,), job_id=job_id, timeout=5, ttl=5, result_ttl=0, failure_ttl=0
+            job_messages.DECIDE, args=(no_order,), job_id=job_id, timeout=5, ttl=5, result_ttl=0, failure_ttl=0
         )
         heard = waiter.wait(5)
 

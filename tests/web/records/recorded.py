@@ -8,12 +8,13 @@ from shared.domain.decisions import Decision, RouteRequest, Trace
 from shared.domain.money import Prices
 from shared.domain.pins import Pin
 from shared.domain.ranking import Snapshot
-from shared.domain.records import Event, Note
+from shared.domain.session_records import Event, Note
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
+from shared.memory.pool_stats import MemoryStats
 from web.ops.pool.stats import PoolStats
 from web.ops.sessions.records import SessionRecords
-from web.ops.sessions.watch import SwitchWatch
+from web.ops.sessions.switch_watch import SwitchWatch
 
 A, B = "p/a", "p/b"
 SESSION = Session("s", "acme")
@@ -80,7 +81,7 @@ class Process:
 
     def __init__(self, book: Book | None, counted: Counted) -> None:
         self.now = NOW
-        self.stats = PoolStats(None)
+        self.stats = PoolStats(MemoryStats())
         self.watch = SwitchWatch(book, counted, self.stats, 600, lambda: self.now)
         self.records = SessionRecords(book, self.watch, counted, Known(), lambda: self.now)
 

@@ -5,7 +5,7 @@ import pytest
 from shared.domain.decisions import Decision
 from shared.domain.money import Usage
 from shared.domain.pins import Pin
-from shared.domain.records import What
+from shared.domain.session_records import What
 from shared.domain.sessions import Session
 from tests.web.records.recorded import NOW, PINNED, SESSION, A, B, Book, Counted, Process, decision
 from web.ops.sessions import records as gathering

@@ -4,9 +4,9 @@ import pytest
 
 from shared.domain.decisions import Decision
 from shared.domain.pins import Pin
-from shared.domain.records import Event, What
+from shared.domain.session_records import Event, What
 from tests.web.records.recorded import NOW, PINNED, SESSION, A, B, Book, Counted, Process, decision
-from web.ops.sessions.watch import LOOK_AFTER_S
+from web.ops.sessions.switch_watch import LOOK_AFTER_S
 
 
 def test_a_session_that_keeps_its_model_is_no_switch(process: Process, book: Book, counted: Counted) -> None:

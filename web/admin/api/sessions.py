@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from flask import request
 
-from shared.domain.records import Event, Order, Record
+from shared.domain.session_records import Event, Order, Record
 from shared.operations.operator import Operator
 from shared.operations.sessions import Filter, Page, SessionState, Timeline
 from web.admin.api.endpoint import Endpoint, plain

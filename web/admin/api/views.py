@@ -6,8 +6,8 @@ from flask.typing import ResponseReturnValue
 from shared.errors import Denied
 from web.admin.api import models, pins, pool, sessions
 from web.admin.api.openapi import BASE, document
-from web.admin.entrance import logins
 from web.admin.headers import secured
+from web.admin.public_paths import logins
 
 ENDPOINTS = (*sessions.ENDPOINTS, *models.ENDPOINTS, *pool.ENDPOINTS, *pins.ENDPOINTS)
 

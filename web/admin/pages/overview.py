@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from web.admin.api.endpoint import from_query
 from web.admin.api.pool import Span
-from web.admin.pages.page import alone, render
+from web.admin.pages.page import render
 from web.ops.pool.history import STEPS, History
 from web.services import current_services
 
@@ -27,7 +27,7 @@ def overview() -> ResponseReturnValue:
     found = current_services().history.read(asked.minutes)
     _, health = current_services().health.report()
     sums = {"hour": found.hour, "day": found.day, "rows": figures(found, asked)}
-    return render("overview.html", **sums, span=asked.span, health=health, alone=alone())
+    return render("overview.html", **sums, span=asked.span, health=health)
 
 
 def charts() -> ResponseReturnValue:

@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 from shared.errors import FormExpired, PlanoError
 from shared.operations.words import clock, span
 from web.admin.api.endpoint import plain
-from web.admin.entrance import operator
 from web.admin.headers import secured
 from web.admin.login import Operator
 from web.admin.pages import shown
+from web.admin.public_paths import operator
 from web.dialects.errors import info_of
 from web.services import current_services
 

@@ -3,7 +3,7 @@
 from flask import redirect
 from flask.typing import ResponseReturnValue
 
-from web.admin import entrance
+from web.admin import public_paths
 from web.admin.pages import models, overview, processes, sessions
 from web.admin.pages.page import pages
 
@@ -15,4 +15,4 @@ for _each in (overview, sessions, models, processes):
 @bp.post("/logout")
 def logout() -> ResponseReturnValue:
     """End the login in this browser."""
-    return entrance.forget(redirect("/admin/login", 303))
+    return public_paths.forget(redirect("/admin/login", 303))

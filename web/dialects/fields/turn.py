@@ -9,9 +9,9 @@ import msgspec
 from shared.domain.caching.windows import DAY, HOUR
 from shared.domain.catalog import Model
 from web.dialects.dialect import Dialect
-from web.dialects.fields import named, reasoning
+from web.dialects.fields import common_fields, signed_reasoning
 from web.dialects.fields.body import Fields
-from web.dialects.fields.last_turn import is_result, is_users
+from web.dialects.fields.last_speaker import is_result, is_users
 
 _HOUR = b'"%b"' % HOUR.encode()
 _TTL_OF_AN_HOUR = re.compile(rb'"ttl"\s*:\s*' + _HOUR)
@@ -35,7 +35,7 @@ class BodyTurn:
     @cached_property
     def retention(self) -> str | None:
         """How long the provider shall keep its cache, in the API's own words: `1h`, `24h` or None."""
-        if named.text(self._fields, "prompt_cache_retention") == DAY:
+        if common_fields.text(self._fields, "prompt_cache_retention") == DAY:
             return DAY
         marked = (bytes(value) for value in self._fields.values() if _HOUR in bytes(value))
         return HOUR if any(map(_TTL_OF_AN_HOUR.search, marked)) else None
@@ -43,12 +43,12 @@ class BodyTurn:
     @cached_property
     def is_bound(self) -> bool:
         """Whether the conversation holds reasoning that only the model that made it can read."""
-        return reasoning.is_in(self._api, self._conversation)
+        return signed_reasoning.is_in(self._api, self._conversation)
 
     @cached_property
     def length(self) -> int:
         """How many turns the conversation has."""
-        return reasoning.count_turns(self._conversation)
+        return signed_reasoning.count_turns(self._conversation)
 
     @cached_property
     def is_in_tool_loop(self) -> bool:
@@ -80,6 +80,6 @@ class BodyTurn:
     def is_readable_by(self, model: Model) -> bool:
         """Whether the reasoning is of the kind that the model's provider makes."""
         provider = model.provider
-        if reasoning.is_geminis(self._conversation):
+        if signed_reasoning.is_geminis(self._conversation):
             return _GEMINI in (provider.name, provider.interface)
         return self._api in provider.apis

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from shared.domain.stats import MINUTE_S, Sums, pinned_share
+from shared.domain.pool_stats import MINUTE_S, Sums, pinned_share
 
 HOUR, DAY = 60, 24 * 60
 """In minutes."""
@@ -56,8 +56,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 class PoolHistory:
     """Reads what the pool has done; a minute that is over for long is read once."""
 
-    def __init__(self, minutes: Minutes | None, clock: Callable[[], float] = time.time) -> None:
-        """Without anybody who has kept it, nothing has happened."""
+    def __init__(self, minutes: Minutes, clock: Callable[[], float] = time.time) -> None:
         self._minutes = minutes
         self._clock = clock
         self._over: dict[int, Sums | None] = {}
@@ -78,8 +77,6 @@ class PoolHistory:
         )
 
     def _read(self, last: int) -> dict[int, Sums]:
-        if self._minutes is None:
-            return {}
         wanted = range(last - DAY - max(STEPS.values()), last + 1)
         unknown = [minute for minute in wanted if minute not in self._over]
         found = self._minutes.read(unknown)

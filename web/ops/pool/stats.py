@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from shared.domain.decisions import Decision
-from shared.domain.stats import MINUTE_S, Sums
+from shared.domain.pool_stats import MINUTE_S, Sums
 from shared.errors import StoreDown
 
 log = logging.getLogger("plano.metrics")
@@ -22,8 +22,7 @@ class Minutes(Protocol):
 class PoolStats:
     """What this process has done since the last second."""
 
-    def __init__(self, minutes: Minutes | None, clock: Callable[[], float] = time.time) -> None:
-        """Without a store nothing is kept."""
+    def __init__(self, minutes: Minutes, clock: Callable[[], float] = time.time) -> None:
         self._minutes = minutes
         self._clock = clock
         self._sums = Sums()
@@ -69,7 +68,7 @@ class PoolStats:
     def flush(self) -> None:
         """Add the sums to the minute. What Redis does not take is dropped."""
         sums, self._sums = self._sums, Sums()
-        if self._minutes is None or sums == Sums():
+        if sums == Sums():
             return
         try:
             self._minutes.add(int(self._clock() // MINUTE_S), sums)

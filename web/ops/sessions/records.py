@@ -15,10 +15,10 @@ from shared.domain.decisions import Decision, RouteRequest
 from shared.domain.money import Prices, Usage, cost, kept, prices_of
 from shared.domain.pins import Pin
 from shared.domain.ranking import Snapshot
-from shared.domain.records import Event, Note, What
+from shared.domain.session_records import Event, Note, What
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
-from web.ops.sessions.switches import Switch
+from web.ops.sessions.switch_explanations import Switch
 
 log = logging.getLogger("plano.metrics")
 

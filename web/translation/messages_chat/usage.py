@@ -3,7 +3,7 @@
 from typing import Any
 
 from web.translation.client_json import Object
-from web.translation.tokens import count, details
+from web.translation.token_counts import count, details
 
 
 def to_chat(usage: Object) -> Object:

@@ -11,7 +11,7 @@ from shared.domain.money import Prices
 from shared.errors import SourceFailed
 from workers.metrics.prices import litellm
 from workers.metrics.prices.models_dev import Cost, Offer
-from workers.metrics.reading import Reading
+from workers.metrics.usable_figures import Reading
 
 _MOST_BYTES = 20 * 1024 * 1024
 

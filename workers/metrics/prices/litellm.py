@@ -7,7 +7,7 @@ import msgspec
 from shared.config.sections import MetricSource
 from shared.domain.money import Prices
 from workers.metrics.fetch import Fetch
-from workers.metrics.reading import Reading
+from workers.metrics.usable_figures import Reading
 
 URL = "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json"
 

@@ -5,7 +5,7 @@ import msgspec
 from shared.config.sections import MetricSource
 from shared.domain.money import Prices
 from workers.metrics.fetch import Fetch
-from workers.metrics.reading import Reading
+from workers.metrics.usable_figures import Reading
 
 URL = "https://models.dev/api.json"
 

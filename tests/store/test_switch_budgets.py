@@ -13,7 +13,7 @@ from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
-from shared.store.money.budgets import BudgetStore
+from shared.store.money.switch_budgets import BudgetStore
 from shared.store.pins import PinStore
 
 SESSION = Session("s", "acme", ("openai/a",))

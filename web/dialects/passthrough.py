@@ -8,7 +8,7 @@ from shared.domain.catalog import Model
 from web.dialects import chat
 from web.dialects.chat import ChatReader
 from web.dialects.dialect import AnswerReader
-from web.dialects.fields import named
+from web.dialects.fields import common_fields
 from web.dialects.fields.body import Fields
 
 _NONE = msgspec.Raw(b"[]")
@@ -19,7 +19,7 @@ class Passed:
 
     conversation_field = "input"
     headers: dict[str, str] = {}  # noqa: RUF012 - of the protocol
-    model = staticmethod(named.model)
+    model = staticmethod(common_fields.model)
     credential = staticmethod(chat.credential)
     upstream_body = staticmethod(chat.upstream_body)
     error = staticmethod(chat.error)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.domain.stats import KEPT_S, Sums
+from shared.domain.pool_stats import KEPT_S, Sums
 from shared.store import keys
 from shared.store.connection.store_client import WrongType
 from shared.store.decoding.unreadable import Unreadable

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import redis
 
-from shared.domain.quotas import MINUTE_S, refuse
+from shared.domain.session_rate_limit import MINUTE_S, refuse
 from shared.errors import StoreDown
 from shared.store import keys
 from shared.store.connection.store_client import WrongType
@@ -15,7 +15,7 @@ from shared.store.decoding.unreadable import Unreadable
 _TTL_S = 2 * MINUTE_S  # replicas' clocks may differ
 
 
-class SessionQuota:
+class SessionRateLimit:
     """Counts new sessions in Redis; one round trip each, none when there is no limit."""
 
     def __init__(

@@ -32,7 +32,7 @@ class BudgetStore:
         self._redis = client
         self._ttl_s = ttl_s
         self._decoder = Decoder(codec.decode, unreadable)
-        self._spend = client.register_script(scripts.read("spend.lua"))
+        self._spend = client.register_script(scripts.read("move_and_charge.lua"))
 
     def add(self, notes: Mapping[Session, Ledger]) -> None:
         """Add what answers have saved, and note what they have read. A session whose ledger is none begins anew."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from shared.domain.pins import Pin
-from shared.domain.records import LASTING, Event, What
+from shared.domain.session_records import LASTING, Event, What
 from shared.domain.sessions import Session
 
 TOLERANCE_S = 5.0

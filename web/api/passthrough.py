@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from shared.domain.decisions import Decision
 from web.api.reading import client_request
-from web.dialects.passed import COMPLETIONS, EMBEDDINGS, Passed
+from web.dialects.passthrough import COMPLETIONS, EMBEDDINGS, Passed
 from web.services import current_services
 
 bp = Blueprint("passed", __name__)

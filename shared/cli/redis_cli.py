@@ -15,8 +15,8 @@ from shared.cli.local_pool import redis_programs
 from shared.cli.local_pool.pool_register import running_pool
 from shared.config import load
 from shared.config.fields import without_credentials
+from shared.env_settings import Settings
 from shared.errors import ConfigError, StoreDown
-from shared.settings import Settings
 
 _ESCAPES = str.maketrans({'"': r"\"", "\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\a": r"\a", "\b": r"\b"})
 

@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from shared.domain.records import Event
+from shared.domain.session_records import Event
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.log_fields import fields
 from web.ops.pool.stats import PoolStats
-from web.ops.sessions.switches import Switch, explained, recovered
+from web.ops.sessions.switch_explanations import Switch, explained, recovered
 
 log = logging.getLogger("plano.events")
 

@@ -8,19 +8,19 @@ import pytest
 import redis
 
 from shared.errors import StoreDown, TooManySessions
-from shared.memory.quotas import MemorySessionQuota
+from shared.memory.session_rate_limit import MemorySessionRateLimit
 from shared.store.connection.store_client import StoreClient
-from shared.store.quotas import SessionQuota
+from shared.store.session_rate_limit import SessionRateLimit
 from tests.endpoints import endpoint_to
 
 
-class Quota(Protocol):
+class RateLimit(Protocol):
     def admit(self, client: str) -> None: ...
 
     def give_back(self, client: str) -> None: ...
 
 
-NewQuota = Callable[[int], Quota]
+NewQuota = Callable[[int], RateLimit]
 
 
 class Clock:
@@ -43,20 +43,20 @@ def new_quota(request: pytest.FixtureRequest, clock: Clock) -> Iterator[NewQuota
     """Each call is another replica, where there can be several."""
     if request.param == "redis":
         client: StoreClient = request.getfixturevalue("client")
-        yield lambda limit: SessionQuota(client, limit, clock)
+        yield lambda limit: SessionRateLimit(client, limit, clock)
     elif request.param == "fakeredis":
         with fakeredis.FakeRedis(protocol=2) as played:
-            yield lambda limit: SessionQuota(played, limit, clock)
+            yield lambda limit: SessionRateLimit(played, limit, clock)
     else:
-        yield lambda limit: MemorySessionQuota(limit, clock)
+        yield lambda limit: MemorySessionRateLimit(limit, clock)
 
 
-def admitted(quota: Quota, client: str, tries: int) -> int:
+def admitted(rate_limit: RateLimit, client: str, tries: int) -> int:
     """How many of so many new sessions may begin."""
     count = 0
     for _ in range(tries):
         try:
-            quota.admit(client)
+            rate_limit.admit(client)
         except TooManySessions:
             continue
         count += 1
@@ -64,38 +64,38 @@ def admitted(quota: Quota, client: str, tries: int) -> int:
 
 
 def test_a_client_may_begin_so_many_sessions_a_minute(new_quota: NewQuota, clock: Clock) -> None:
-    quota = new_quota(3)
+    rate_limit = new_quota(3)
 
-    first = admitted(quota, "acme", 5)
+    first = admitted(rate_limit, "acme", 5)
     clock.now += 60
-    then = admitted(quota, "acme", 5)
+    then = admitted(rate_limit, "acme", 5)
 
     assert (first, then) == (3, 3)
 
 
 def test_a_session_that_could_not_be_pinned_is_not_counted(new_quota: NewQuota) -> None:
-    quota = new_quota(2)
+    rate_limit = new_quota(2)
 
     for _ in range(5):
-        quota.admit("acme")
-        quota.give_back("acme")
+        rate_limit.admit("acme")
+        rate_limit.give_back("acme")
 
-    assert admitted(quota, "acme", 3) == 2
+    assert admitted(rate_limit, "acme", 3) == 2
 
 
 def test_each_client_has_its_own(new_quota: NewQuota) -> None:
-    quota = new_quota(2)
+    rate_limit = new_quota(2)
 
-    assert [admitted(quota, client, 3) for client in ("acme", "10", "10.0.0.1")] == [2, 2, 2]
+    assert [admitted(rate_limit, client, 3) for client in ("acme", "10", "10.0.0.1")] == [2, 2, 2]
 
 
 def test_the_refusal_says_when_to_come_again(new_quota: NewQuota, clock: Clock) -> None:
-    quota = new_quota(1)
-    quota.admit("acme")
+    rate_limit = new_quota(1)
+    rate_limit.admit("acme")
     clock.now = 658.9
 
     with pytest.raises(TooManySessions, match="More than 1 new sessions") as caught:
-        quota.admit("acme")
+        rate_limit.admit("acme")
 
     assert caught.value.retry_after_s == 2
 
@@ -105,29 +105,29 @@ def test_zero_is_no_limit(new_quota: NewQuota) -> None:
 
 
 def test_replicas_count_together(client: StoreClient, store: redis.Redis, clock: Clock) -> None:
-    first, second = (SessionQuota(client, 4, clock) for _ in range(2))
+    first, second = (SessionRateLimit(client, 4, clock) for _ in range(2))
 
     assert [admitted(first, "a:b", 3), admitted(second, "a:b", 3)] == [3, 1]
     assert 0 < store.ttl("plano:sessions:a%3Ab:10") <= 120
 
 
 def test_no_limit_asks_nobody(client: StoreClient, store: redis.Redis) -> None:
-    SessionQuota(client, 0).admit("acme")
+    SessionRateLimit(client, 0).admit("acme")
 
     assert store.keys("plano:sessions:*") == []
 
 
 def test_when_redis_is_away_that_is_said() -> None:
     """The session cannot be pinned then, either: who asks serves it without, and waits for nothing more."""
-    quota = SessionQuota(endpoint_to("unix:///nowhere").client(StoreDown), 1)
+    rate_limit = SessionRateLimit(endpoint_to("unix:///nowhere").client(StoreDown), 1)
 
     with pytest.raises(StoreDown):
-        quota.admit("acme")
+        rate_limit.admit("acme")
 
 
 def test_without_a_limit_nothing_is_kept_of_clients() -> None:
-    quota = MemorySessionQuota(0)
+    rate_limit = MemorySessionRateLimit(0)
 
-    quota.give_back("acme")
+    rate_limit.give_back("acme")
 
-    assert not quota._begun
+    assert not rate_limit._begun

@@ -5,11 +5,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from shared.domain.quotas import MINUTE_S, refuse
+from shared.domain.session_rate_limit import MINUTE_S, refuse
 
 
-class MemorySessionQuota:
-    """The same as SessionQuota, for one process. The counts of a minute are forgotten when it ends."""
+class MemorySessionRateLimit:
+    """The same as SessionRateLimit, for one process. The counts of a minute are forgotten when it ends."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.time) -> None:
         """`limit` sessions a minute and client, 0 for any number."""

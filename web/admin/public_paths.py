@@ -14,7 +14,7 @@ from web.admin.headers import secured
 from web.admin.login import COOKIE, LASTS_S, MOST_NAME, Logins, Operator
 from web.services import current_services
 
-bp = Blueprint("entrance", __name__, url_prefix="/admin", template_folder="templates")
+bp = Blueprint("public", __name__, url_prefix="/admin", template_folder="templates")
 bp.after_request(secured)
 
 HOME = "/admin/"

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
-from web.ops.gathered import Exposed, Gathered, GatheredHistogram
+from web.ops.batched_counters import Exposed, Gathered, GatheredHistogram
 
 
 def test_what_is_gathered_reaches_its_counter_when_it_is_published_and_once() -> None:

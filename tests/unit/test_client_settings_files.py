@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.cli import settings_files
+from shared.cli import client_settings_files
 from shared.errors import ConfigError
 
 PROVIDER = {"name": "plano", "base_url": "http://localhost:12000/v1"}
@@ -30,7 +30,7 @@ model = "stays"
 
 def toml(path: Path, text: str, wanted: dict[str, Any] = WANTED) -> str:
     path.write_text(text)
-    return settings_files.changed(path, wanted)[1]
+    return client_settings_files.changed(path, wanted)[1]
 
 
 @pytest.fixture
@@ -111,12 +111,12 @@ def test_a_json_file_keeps_what_is_not_ours(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     path.write_text('{"env": {"A": "1", "URL": "old"}, "theme": "dark", "name": "Zoë"}')
 
-    old, new = settings_files.changed(path, {"env": {"URL": "new"}})
+    old, new = client_settings_files.changed(path, {"env": {"URL": "new"}})
 
     assert old == path.read_text()
     assert json.loads(new) == {"env": {"A": "1", "URL": "new"}, "theme": "dark", "name": "Zoë"}
     assert "Zoë" in new
-    assert settings_files.changed(path, {"env": {"A": "1"}})[1] == old
+    assert client_settings_files.changed(path, {"env": {"A": "1"}})[1] == old
 
 
 @pytest.mark.parametrize("text", ["// a comment\n{}", "[]", "5", '{"a": }', "\ufeffx"])
@@ -125,13 +125,13 @@ def test_json_that_is_no_mapping_is_not_touched(tmp_path: Path, text: str) -> No
     path.write_text(text)
 
     with pytest.raises(ConfigError, match="set by hand"):
-        settings_files.changed(path, {"a": 1})
+        client_settings_files.changed(path, {"a": 1})
 
 
 def test_each_time_a_copy_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "deep/er/settings.json"
 
-    copies = [settings_files.write(path, f"{n}") for n in range(3)]
+    copies = [client_settings_files.write(path, f"{n}") for n in range(3)]
 
     assert path.read_text() == "2"
     assert copies[0] is None
@@ -149,7 +149,7 @@ def test_a_link_stays_one_and_permissions_stay(tmp_path: Path) -> None:
     real.chmod(0o640)
     link.symlink_to(real)
 
-    settings_files.write(link, "{}\n")
+    client_settings_files.write(link, "{}\n")
 
     assert link.is_symlink()
     assert real.read_text() == "{}\n"
@@ -160,11 +160,11 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(ConfigError, match="cannot be written"):
-        settings_files.write(tmp_path / "file/settings.json", "{}")
+        client_settings_files.write(tmp_path / "file/settings.json", "{}")
 
 
 def test_the_difference_shows_what_changes_alone(tmp_path: Path) -> None:
-    lines = settings_files.difference(tmp_path / "x", "a\nb\nc\n", "a\nB\nc\n")
+    lines = client_settings_files.difference(tmp_path / "x", "a\nb\nc\n", "a\nB\nc\n")
 
     assert lines[-2:] == ["-b", "+B"]
     assert len(lines) == 5

@@ -1,7 +1,7 @@
 """Which Redis a pool has its pins in, and which its queue; and how many connections a process makes to each."""
 
 from shared.config import Config
-from shared.settings import Settings
+from shared.env_settings import Settings
 from shared.store.connection.endpoint import RedisEndpoint
 
 DEFAULT_REDIS = "redis://localhost:6379"

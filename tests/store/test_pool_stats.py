@@ -3,10 +3,11 @@
 import pytest
 import redis
 
-from shared.domain.stats import KEPT_S, Sums
+from shared.domain.pool_stats import KEPT_S, MINUTE_S, Sums
+from shared.memory.pool_stats import MemoryStats
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
-from shared.store.sessions.stats import StatsStore
+from shared.store.metrics.pool_stats import StatsStore
 
 SOME = Sums(requests=3, pinned=2, decided=1, first_request_s=0.25, cost_usd=0.5, kept_usd=-0.125)
 
@@ -26,6 +27,20 @@ def test_what_several_processes_add_to_a_minute_is_one_sum(stats: StatsStore, st
         8: Sums(errors=1),
     }
     assert KEPT_S - 5 <= store.ttl(keys.stats(7)) <= KEPT_S
+
+
+def test_one_process_on_its_own_keeps_as_much_and_forgets_it_as_soon() -> None:
+    stats = MemoryStats()
+    for _ in range(2):
+        stats.add(7, SOME)
+    stats.add(8, Sums(errors=1))
+
+    assert stats.read([6, 7, 8]) == {
+        7: Sums(requests=6, pinned=4, decided=2, first_request_s=0.5, cost_usd=1.0, kept_usd=-0.25),
+        8: Sums(errors=1),
+    }
+    stats.add(7 + KEPT_S // MINUTE_S, SOME)
+    assert list(stats.read([7, 8])) == [8]
 
 
 def test_a_minute_that_cannot_be_read_is_left_out_and_begins_anew(stats: StatsStore, store: redis.Redis) -> None:
