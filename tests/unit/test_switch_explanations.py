@@ -72,6 +72,18 @@ def test_a_worker_may_have_made_the_pin_of_a_request_that_had_given_up(earlier: 
     assert recovered(switch(A, left=B, pin=pinned(A)), [*events, happened(What.DECIDED, C, 20)], TTL_S, BEGAN) is None
 
 
+def test_that_a_session_has_moved_on_since_says_nothing_of_how_it_came_to_its_model() -> None:
+    """Who had made its pin was killed; then another model answered once."""
+    once, since = happened(What.BORROWED, B, 2.5), happened(What.MOVED, C, -3, left=A)
+
+    told = recovered(switch(A, left=B, pin=pinned(A)), [once, since], TTL_S, BEGAN)
+
+    assert told
+    assert (told.what, told.model, told.left, told.why) == (What.ADOPTED, A, B, "")
+    before = happened(What.MOVED, B, 20, left=A)
+    assert recovered(switch(A, left=B, pin=pinned(A)), [before, since], TTL_S, BEGAN) is None
+
+
 def test_the_pin_tells_of_a_move_whose_event_is_lost() -> None:
     moved, cold = pinned(B, left=A, why="503"), pinned(B, left=A, why="cold")
     events = [happened(What.DECIDED, A, 100)]

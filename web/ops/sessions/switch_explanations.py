@@ -44,7 +44,8 @@ def recovered(switch: Switch, events: Iterable[Event], ttl_s: float, began: floa
     when Redis, which `began` then, had lost the last one; or by a worker for a request that had given up, and was
     served by its own model. None: it was none of these, and this process knows of no decision either.
     """
-    pin, known = switch.pin, [event for event in events if event.at <= switch.at + TOLERANCE_S]
+    pin = switch.pin
+    known = [event for event in events if event.at <= switch.at + TOLERANCE_S and not _ended_it(switch, event)]
     if pin and pin.left is not None:
         what = What.REDECIDED if pin.why in REDECISIONS else What.MOVED
         return _told_by(pin, switch, what, pin.left, pin.why or "")
@@ -52,6 +53,11 @@ def recovered(switch: Switch, events: Iterable[Event], ttl_s: float, began: floa
         return _told_by(pin, switch, What.ADOPTED, None, "")
     why = _why_adopted(switch, known, ttl_s, began) if pin else None
     return None if why is None else _told_by(pin, switch, What.ADOPTED, switch.left, why)
+
+
+def _ended_it(switch: Switch, event: Event) -> bool:
+    """Whether the session left the model again by this event: it says nothing of how it came there."""
+    return event.left == switch.to and event.at > switch.at
 
 
 def _why_adopted(switch: Switch, known: Sequence[Event], ttl_s: float, began: float) -> str | None:
