@@ -25,6 +25,8 @@ from geventhttpclient.response import HTTPSocketPoolResponse
 from gunicorn.workers.ggevent import GeventWorker
 
 GUNICORN = """
+gunicorn.config.Config.settings
+gunicorn.config.Setting.get(self)
 gunicorn.glogging.Logger.error_log
 gunicorn.glogging.Logger.setup(self, cfg)
 gunicorn.http.body.Body.failed
@@ -332,6 +334,7 @@ _MAKERS: dict[str, Callable[[str], AbstractContextManager[Any]]] = {
         lambda: ConnectionPool("localhost", 80, "localhost", 80)
     ),
     "geventhttpclient.response.HTTPSocketPoolResponse": _response,
+    "gunicorn.config.Config": _maker(gunicorn.config.Config),
     "gunicorn.glogging.Logger": _maker(lambda: gunicorn.glogging.Logger(gunicorn.config.Config())),
     "gunicorn.http.body.ChunkedReader": _maker(lambda: _request("Transfer-Encoding: chunked").body.reader),
     "gunicorn.http.body.LengthReader": _maker(lambda: _request("Content-Length: 2").body.reader),

@@ -28,7 +28,7 @@ def trace_of(environ: dict[str, Any]) -> Trace:
     """The request's ids: the client's own where they are well formed, else new ones."""
     known = environ.get(_TRACE)
     if known is None:
-        known = _adopted(environ, _client_traceparent(environ) or f"00-{_random(128)}-{_random(64)}-01")
+        known = _adopted(environ, _client_traceparent(environ) or f"00-{_random(16)}-{_random(8)}-01")
     return cast(Trace, known)
 
 
@@ -72,15 +72,15 @@ def _client_traceparent(environ: Mapping[str, Any]) -> str | None:
 def _adopted(environ: dict[str, Any], traceparent: str) -> Trace:
     """The request's ids when it belongs to this trace; they are kept in the environment."""
     request_id = environ.get("HTTP_X_REQUEST_ID", "")
-    known = Trace(request_id if _REQUEST_ID.fullmatch(request_id) else _random(128), traceparent)
+    known = Trace(request_id if _REQUEST_ID.fullmatch(request_id) else _random(16), traceparent)
     environ[_TRACE] = known
     REQUEST_ID.set(known.request_id)
     return known
 
 
-def _random(bits: int) -> str:
-    """An id in hexadecimal digits, with leading zeros. It has to differ from others, and is no secret."""
-    return f"{random.getrandbits(bits):0{bits // 4}x}"
+def _random(size: int) -> str:
+    """An id of so many bytes in hexadecimal digits. It has to differ from others."""
+    return random.randbytes(size).hex()  # noqa: S311 - it is no secret
 
 
 def _describe(span: Span, response: Response) -> None:

@@ -1,6 +1,6 @@
 """The headers of the request to a provider: those of the client that may pass, and those that we add."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.domain.catalog import Model
@@ -39,7 +39,7 @@ def headers(
         {tenant_header} if clients_own and model.provider.passthrough_auth else {tenant_header, *_WHOSE_ACCOUNT}
     )
     sent = dict(dialect.headers)
-    sent |= {name: value for name, value in _passed(environ, of_api=not translated) if name not in left_out}
+    sent |= {name: value for name, value in _passed(environ, of_api=not translated).items() if name not in left_out}
     sent["content-type"] = "application/json"  # not the client's: curl -d, for one, calls its body a form
     sent["x-request-id"] = trace.request_id
     sent["traceparent"] = trace.traceparent
@@ -49,9 +49,10 @@ def headers(
     return sent.items()
 
 
-def _passed(environ: Mapping[str, Any], *, of_api: bool) -> Iterator[tuple[str, str]]:
-    for variable, value in environ.items():
-        if variable in _PASSED:
-            yield _PASSED[variable], value
-        elif of_api and variable.startswith(_PASSED_PREFIXES):
-            yield variable[5:].replace("_", "-").lower(), value
+def _passed(environ: Mapping[str, Any], *, of_api: bool) -> dict[str, str]:
+    passed = {name: environ[variable] for variable, name in _PASSED.items() if variable in environ}
+    if of_api:
+        for variable in environ:
+            if variable.startswith(_PASSED_PREFIXES):
+                passed[variable[5:].replace("_", "-").lower()] = environ[variable]
+    return passed
