@@ -51,7 +51,8 @@ def headers(
 
 def _passed(environ: Mapping[str, Any], *, of_api: bool) -> dict[str, str]:
     passed = {name: environ[variable] for variable, name in _PASSED.items() if variable in environ}
-    if of_api:
+    every = "\n".join(environ) if of_api else ""
+    if any(prefix in every for prefix in _PASSED_PREFIXES):  # most requests have none: this takes a third of the time
         for variable in environ:
             if variable.startswith(_PASSED_PREFIXES):
                 passed[variable[5:].replace("_", "-").lower()] = environ[variable]

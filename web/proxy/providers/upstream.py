@@ -74,7 +74,7 @@ class Upstream:
         scheme, _, rest = url.partition("://")
         host, _, path = rest.partition("/")
         pool = self._pool(f"{scheme}://{host}", ca_file)
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
         at = host.rpartition("@")[2]
         text = f"{method} /{path} HTTP/1.1\r\nHost: {at}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
         head = text.encode("latin-1")
