@@ -37,7 +37,7 @@ from shared.store.metrics.pool_stats import StatsStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from shared.store.money.savings import SavingsStore
 from shared.store.money.switch_budgets import BudgetStore
-from shared.store.pin_admin import PinView
+from shared.store.pin_admin import PinAdmin
 from shared.store.pins import PinStore
 from shared.store.queue import QUEUE, DecisionQueue, RefreshQueue
 from shared.store.response_models import ResponseStore
@@ -94,7 +94,7 @@ def web(
             traces=traces,
         ),
         failover=failover,
-        pins=PinView(pins_redis),
+        pins=PinAdmin(pins_redis),
         responses=ResponseStore(pins_redis, config.routing.session_ttl_seconds, unreadable),
         decisions=decisions,
         redis=pins_redis,
@@ -241,7 +241,7 @@ def _operations(
 ) -> Operations:
     return operations(
         config,
-        pins=PinView(client),
+        pins=PinAdmin(client),
         metrics=MetricsStore(client, unreadable),
         cooldowns=CooldownStore(client, unreadable),
         drains=DrainStore(client, unreadable),

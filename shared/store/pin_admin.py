@@ -15,7 +15,7 @@ AT_ONCE = 100
 """So many pins of a page are read at once. Then others have Redis and this process for as long as that took."""
 
 
-class PinView:
+class PinAdmin:
     """Lists, shows, writes and removes pins. Every method raises StoreDown."""
 
     def __init__(self, client: redis.Redis, pause: Callable[[float], object] = time.sleep) -> None:

@@ -18,7 +18,7 @@ from shared.store.drains import DrainStore
 from shared.store.jobs.queue_view import QueueView
 from shared.store.metrics.pool_stats import StatsStore
 from shared.store.metrics.snapshot import MetricsStore
-from shared.store.pin_admin import PinView
+from shared.store.pin_admin import PinAdmin
 from shared.store.queue import QUEUE
 from shared.store.sessions.records import RecordStore
 from shared.store.web_replicas import Replicas
@@ -52,7 +52,7 @@ def operating(client: StoreClient, path: Path, routing: str = "", *, recorded: b
     """The operations on a pool of this config."""
     return operations(
         load_config(path, routing),
-        pins=PinView(client),
+        pins=PinAdmin(client),
         metrics=MetricsStore(client),
         cooldowns=CooldownStore(client),
         drains=DrainStore(client),
@@ -84,7 +84,7 @@ def used(
     )
     records(client).add({session: note})
     if pinned:
-        PinView(client).put(keys.affinity(session).encode(), Pin(model_name=model, route_name="code"), TTL_S)
+        PinAdmin(client).put(keys.affinity(session).encode(), Pin(model_name=model, route_name="code"), TTL_S)
 
 
 def pin_of(store: redis.Redis, session: Session) -> bytes | None:

@@ -17,7 +17,7 @@ from shared.store import keys
 from shared.store.connection.store_client import StoreClient
 from shared.store.drains import DrainStore, RecentDrains
 from shared.store.money.switch_budgets import BudgetStore
-from shared.store.pin_admin import PinView
+from shared.store.pin_admin import PinAdmin
 from shared.store.pins import PinStore
 from tests.endpoints import connected
 from tests.fakes.ports import free_port
@@ -66,7 +66,7 @@ def test_what_is_held_is_not_moved_for_money_either(client: StoreClient) -> None
 
 @pytest.mark.parametrize("place", ["redis", "memory"])
 def test_an_operator_replaces_what_was_seen_and_its_ttl_stays(place: str, request: pytest.FixtureRequest) -> None:
-    view: Any = MemoryPins(9, TTL_S) if place == "memory" else PinView(request.getfixturevalue("client"))
+    view: Any = MemoryPins(9, TTL_S) if place == "memory" else PinAdmin(request.getfixturevalue("client"))
     view.put(KEY, FREE, 7)
 
     replaced = [view.replace(KEY, FREE, HELD), view.replace(KEY, FREE, OTHER), view.replace(KEY, HELD, FREE)]

@@ -14,7 +14,7 @@ from shared.memory.pins import MemoryPins
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
-from shared.store.pin_admin import PinView
+from shared.store.pin_admin import PinAdmin
 from shared.store.pins import PinStore
 
 SESSION = Session("s", "acme")
@@ -167,7 +167,7 @@ def test_one_alone_may_probe(cooldowns: Any) -> None:
 
 @pytest.mark.parametrize("place", ["redis", "memory"])
 def test_an_operator_sees_every_pin_page_by_page(place: str, request: pytest.FixtureRequest) -> None:
-    pins: Any = MemoryPins(100, TTL_S) if place == "memory" else PinView(request.getfixturevalue("client"))
+    pins: Any = MemoryPins(100, TTL_S) if place == "memory" else PinAdmin(request.getfixturevalue("client"))
     names = {f"plano:affinity:s{n}".encode(): f"m{n}" for n in range(25)}
     for name, model in names.items():
         pins.put(name, pin(model), TTL_S)

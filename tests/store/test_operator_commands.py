@@ -17,7 +17,7 @@ from shared.store import keys
 from shared.store.connection.acl import acl
 from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
-from shared.store.pin_admin import PinView
+from shared.store.pin_admin import PinAdmin
 from shared.store.web_replicas import Replicas
 from tests.fakes.ports import free_port
 from tests.harness import RedisServer
@@ -94,7 +94,7 @@ def test_filters_say_which(plano: Plano, arguments: list[str], found: list[str])
 
 
 def test_all_are_found_page_after_page(plano: Plano, client: StoreClient) -> None:
-    view = PinView(client)
+    view = PinAdmin(client)
     for n in range(2500):
         view.put(keys.affinity(Session(f"s{n}")).encode(), Pin(model_name="acme/a", route_name=None), 60)
 

@@ -17,7 +17,9 @@ def stats(client: StoreClient, store: redis.Redis) -> StatsStore:  # noqa: ARG00
     return StatsStore(client)
 
 
-def test_what_several_processes_add_to_a_minute_is_one_sum(stats: StatsStore, store: redis.Redis) -> None:
+@pytest.mark.parametrize("place", ["redis", "memory"])
+def test_what_several_processes_add_to_a_minute_is_one_sum(request: pytest.FixtureRequest, place: str) -> None:
+    stats: StatsStore | MemoryStats = MemoryStats() if place == "memory" else request.getfixturevalue("stats")
     for _ in range(2):
         stats.add(7, SOME)
     stats.add(8, Sums(errors=1))
@@ -26,21 +28,16 @@ def test_what_several_processes_add_to_a_minute_is_one_sum(stats: StatsStore, st
         7: Sums(requests=6, pinned=4, decided=2, first_request_s=0.5, cost_usd=1.0, kept_usd=-0.25),
         8: Sums(errors=1),
     }
+
+
+def test_a_minute_is_forgotten_after_as_long_in_redis_as_in_memory(stats: StatsStore, store: redis.Redis) -> None:
+    stats.add(7, SOME)
     assert KEPT_S - 5 <= store.ttl(keys.stats(7)) <= KEPT_S
 
-
-def test_one_process_on_its_own_keeps_as_much_and_forgets_it_as_soon() -> None:
-    stats = MemoryStats()
-    for _ in range(2):
-        stats.add(7, SOME)
-    stats.add(8, Sums(errors=1))
-
-    assert stats.read([6, 7, 8]) == {
-        7: Sums(requests=6, pinned=4, decided=2, first_request_s=0.5, cost_usd=1.0, kept_usd=-0.25),
-        8: Sums(errors=1),
-    }
-    stats.add(7 + KEPT_S // MINUTE_S, SOME)
-    assert list(stats.read([7, 8])) == [8]
+    memory = MemoryStats()
+    for minute in (7, 8, 7 + KEPT_S // MINUTE_S):
+        memory.add(minute, SOME)
+    assert list(memory.read([7, 8])) == [8]
 
 
 def test_a_minute_that_cannot_be_read_is_left_out_and_begins_anew(stats: StatsStore, store: redis.Redis) -> None:

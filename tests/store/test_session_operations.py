@@ -16,7 +16,7 @@ from shared.operations.operator import Operator
 from shared.operations.sessions import Filter, SessionOperations
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
-from shared.store.pin_admin import PinView
+from shared.store.pin_admin import PinAdmin
 from tests.store.operating import KEPT_S, TTL_S, ids, operating, pin_of, used
 
 ANN = Operator("ann", "it was slow")
@@ -99,7 +99,7 @@ def test_filters_hold_for_pages_and_for_searches(
 
 def test_a_search_passes_all_that_there_are(client: StoreClient, sessions: SessionOperations) -> None:
     """The sessions that nothing is kept of, too: they have pins."""
-    pins = PinView(client)
+    pins = PinAdmin(client)
     for n in range(3000):
         pins.put(keys.affinity(Session(f"s{n}", "acme")).encode(), Pin(model_name="acme/a", route_name=None), 60)
     used(client, ONE, "acme/a")
@@ -291,7 +291,7 @@ def test_a_hold_stands_although_the_pin_is_used_all_the_time(
 ) -> None:
     """Another process changes the pin between the look and the change: it is looked at again."""
 
-    class Busy(PinView):
+    class Busy(PinAdmin):
         def replace(self, key: bytes, seen: Pin, to: Pin) -> bool:
             if not tried:
                 tried.append(1)

@@ -20,7 +20,7 @@ class RateLimit(Protocol):
     def give_back(self, client: str) -> None: ...
 
 
-NewQuota = Callable[[int], RateLimit]
+NewRateLimit = Callable[[int], RateLimit]
 
 
 class Clock:
@@ -39,7 +39,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=["redis", "fakeredis", "memory"])
-def new_quota(request: pytest.FixtureRequest, clock: Clock) -> Iterator[NewQuota]:
+def new_rate_limit(request: pytest.FixtureRequest, clock: Clock) -> Iterator[NewRateLimit]:
     """Each call is another replica, where there can be several."""
     if request.param == "redis":
         client: StoreClient = request.getfixturevalue("client")
@@ -63,8 +63,8 @@ def admitted(rate_limit: RateLimit, client: str, tries: int) -> int:
     return count
 
 
-def test_a_client_may_begin_so_many_sessions_a_minute(new_quota: NewQuota, clock: Clock) -> None:
-    rate_limit = new_quota(3)
+def test_a_client_may_begin_so_many_sessions_a_minute(new_rate_limit: NewRateLimit, clock: Clock) -> None:
+    rate_limit = new_rate_limit(3)
 
     first = admitted(rate_limit, "acme", 5)
     clock.now += 60
@@ -73,8 +73,8 @@ def test_a_client_may_begin_so_many_sessions_a_minute(new_quota: NewQuota, clock
     assert (first, then) == (3, 3)
 
 
-def test_a_session_that_could_not_be_pinned_is_not_counted(new_quota: NewQuota) -> None:
-    rate_limit = new_quota(2)
+def test_a_session_that_could_not_be_pinned_is_not_counted(new_rate_limit: NewRateLimit) -> None:
+    rate_limit = new_rate_limit(2)
 
     for _ in range(5):
         rate_limit.admit("acme")
@@ -83,14 +83,14 @@ def test_a_session_that_could_not_be_pinned_is_not_counted(new_quota: NewQuota) 
     assert admitted(rate_limit, "acme", 3) == 2
 
 
-def test_each_client_has_its_own(new_quota: NewQuota) -> None:
-    rate_limit = new_quota(2)
+def test_each_client_has_its_own(new_rate_limit: NewRateLimit) -> None:
+    rate_limit = new_rate_limit(2)
 
     assert [admitted(rate_limit, client, 3) for client in ("acme", "10", "10.0.0.1")] == [2, 2, 2]
 
 
-def test_the_refusal_says_when_to_come_again(new_quota: NewQuota, clock: Clock) -> None:
-    rate_limit = new_quota(1)
+def test_the_refusal_says_when_to_come_again(new_rate_limit: NewRateLimit, clock: Clock) -> None:
+    rate_limit = new_rate_limit(1)
     rate_limit.admit("acme")
     clock.now = 658.9
 
@@ -100,8 +100,8 @@ def test_the_refusal_says_when_to_come_again(new_quota: NewQuota, clock: Clock) 
     assert caught.value.retry_after_s == 2
 
 
-def test_zero_is_no_limit(new_quota: NewQuota) -> None:
-    assert admitted(new_quota(0), "acme", 9) == 9
+def test_zero_is_no_limit(new_rate_limit: NewRateLimit) -> None:
+    assert admitted(new_rate_limit(0), "acme", 9) == 9
 
 
 def test_replicas_count_together(client: StoreClient, store: redis.Redis, clock: Clock) -> None:

@@ -1,12 +1,12 @@
 """What the pool has done lately, as sums and as points of a chart."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from shared.domain.pool_stats import MINUTE_S, Sums, pinned_share
+from shared.operations.ports import Minutes
 
 HOUR, DAY = 60, 24 * 60
 """In minutes."""
@@ -15,13 +15,6 @@ STEPS = {HOUR: 1, DAY: 15}
 _LATE_MINUTES = 2
 """So long after its end may a replica still add to a minute; each does once a second."""
 _SUMMED = ("requests", "pinned", "decided", "errors", "degraded", "unexplained", "cost_usd", "kept_usd", "lost_usd")
-
-
-class Minutes(Protocol):
-    """Keeps what happened in each minute; raises StoreDown."""
-
-    def read(self, minutes: Sequence[int]) -> dict[int, Sums]:
-        """What happened in those of the minutes in which anything did."""
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
