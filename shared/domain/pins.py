@@ -93,6 +93,5 @@ def with_candidates(pin: Pin, models: Sequence[str]) -> Pin:
 
 def candidates(pin: Pin, routes: Iterable[Route]) -> tuple[str, ...]:
     """The pinned model, then the others that may serve the session: those of the pin, else those of its route."""
-    route = next((route for route in routes if route.name == pin.route_name), None)
-    others = pin.models or (route.models if route else ())
+    others = pin.models or next((route.models for route in routes if route.name == pin.route_name), ())
     return tuple(dict.fromkeys((pin.model_name, *others)))

@@ -54,6 +54,7 @@ gunicorn.http.message.Request.version
 gunicorn.http.unreader.Unreader.buf
 gunicorn.http.unreader.Unreader.take_buffered(self)
 gunicorn.http.unreader.Unreader.unread(self, data)
+gunicorn.http.wsgi.WSGIErrorsWrapper(cfg)
 gunicorn.util.http_date(timestamp)
 gunicorn.workers.ggevent.GeventWorker.alive
 gunicorn.workers.ggevent.GeventWorker.cfg

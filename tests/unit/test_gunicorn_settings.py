@@ -1,8 +1,14 @@
-"""gunicorn's settings are read once, and say what they said before."""
+"""What gunicorn makes anew for each request is made once, and says what it said before."""
 
+import sys
+
+import pytest
+from gunicorn import util
 from gunicorn.config import Config
+from gunicorn.http import wsgi
 
-from web.server.worker import read_once
+from web.server import gunicorn_caches
+from web.server.gunicorn_caches import read_once
 
 
 def test_every_setting_is_an_attribute_and_what_gunicorn_makes_of_it_stays() -> None:
@@ -20,3 +26,15 @@ def test_every_setting_is_an_attribute_and_what_gunicorn_makes_of_it_stays() -> 
     assert [getattr(settings, name) for name in (*made, "keepalive")] == [
         getattr(usual, name) for name in (*made, "keepalive")
     ]
+
+
+def test_all_requests_write_their_errors_to_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wsgi, "WSGIErrorsWrapper", wsgi.WSGIErrorsWrapper)  # put back at the end, as the next one
+    monkeypatch.setattr(util, "http_date", util.http_date)
+    settings = Config()
+
+    gunicorn_caches.install(settings)
+    first, second = (wsgi.base_environ(settings)["wsgi.errors"] for _ in range(2))
+
+    assert first is second
+    assert first.streams == [sys.stderr]

@@ -9,8 +9,7 @@ import select
 import time
 import uuid
 from collections.abc import Callable
-from email.utils import formatdate
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import gevent
@@ -18,8 +17,7 @@ from gevent import monkey
 from gevent.event import Event
 from gevent.pool import Pool
 from gevent.server import StreamServer
-from gunicorn import glogging, util
-from gunicorn.config import Config
+from gunicorn import glogging
 from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.workers.ggevent import GeventWorker
 
@@ -27,6 +25,7 @@ from shared.config.limits_section import Limits
 from shared.errors import ShuttingDown
 from shared.log_fields import fields
 from web.dialects.by_path import dialect_of
+from web.server import gunicorn_caches
 from web.server.chunks import in_turns
 from web.server.client_connection import DRAIN_S, DRAINED_BYTES, Client
 from web.server.connections import PROBES, Connections, Crowded
@@ -43,27 +42,6 @@ _LAST_WORDS_S = 1.0
 _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 _poll = monkey.get_original("select", "poll")
-
-
-@lru_cache(maxsize=1)
-def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)
-
-
-def http_date(timestamp: float | None = None) -> str:
-    """The Date of an answer, now if no time is given; made once a second.
-
-    gunicorn's own makes it anew for each answer, which takes 2 % of web's time for a pinned one.
-    """
-    return _date(int(time.time() if timestamp is None else timestamp))
-
-
-def read_once(settings: Config) -> None:
-    """Make plain attributes of gunicorn's settings, once the process has them all.
-
-    gunicorn looks one up by two calls, some 25 times for a request, which take 2 % of web's time for a pinned answer.
-    """
-    vars(settings).update({name: setting.get() for name, setting in settings.settings.items()})
 
 
 class Log(glogging.Logger):  # type: ignore[misc]
@@ -88,8 +66,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        util.http_date = http_date
-        read_once(self.cfg)
+        gunicorn_caches.install(self.cfg)
         self._connections = Connections(self.worker_connections)
         self._serving: dict[Any, Any] = {}
         self._posts = 0
