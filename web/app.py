@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from flask import Flask, Request, Response
 from werkzeug.exceptions import NotFound
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import Map, MapAdapter, Rule
 
 from web.admin import public_paths
 from web.admin.api import views as admin_api
@@ -16,14 +16,37 @@ from web.proxy.ready_response import ReadyResponse
 from web.services import EXTENSION, Services
 
 
+class _Known(MapAdapter):
+    """A path that is one view's and has no variable part: it is matched already."""
+
+    def __init__(self, every: Map, rule: Rule, method: str) -> None:
+        super().__init__(every, "", "/", "", "http", rule.rule, method)
+        self._rule = rule
+
+    def match(self, *_: Any, **__: Any) -> Any:
+        """The view's rule, and no arguments."""
+        return self._rule, {}
+
+
 class Gateway(Flask):
     """A Flask application of one host that builds no URL: docs/decisions/0012 has what that saves."""
+
+    def __init__(self, import_name: str, **options: Any) -> None:
+        super().__init__(import_name, **options)
+        self._known: dict[tuple[str, str], _Known] = {}
+
+    def know_paths(self) -> None:
+        """Match every path without a variable part, once for all requests; for when all views are there."""
+        for rule in self.url_map.iter_rules():
+            for method in () if rule.arguments else rule.methods or ():
+                self._known[method, rule.rule] = _Known(self.url_map, rule, method)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """What matches the path; Flask would first work out host, scheme and subdomain."""
         if request is None:
             return None
-        return MapAdapter(self.url_map, "", "/", "", "http", _path(request), request.method)
+        method, path = request.method, _path(request)
+        return self._known.get((method, path)) or MapAdapter(self.url_map, "", "/", "", "http", path, method)
 
     def make_response(self, rv: Any) -> Response:
         """The response that a view has returned; a ReadyResponse is one."""
@@ -49,6 +72,7 @@ def create_app(services: Services) -> Flask:
     if services.settings.admin_token:
         for part in (public_paths, admin_api, admin_pages):
             app.register_blueprint(part.bp)
+    app.know_paths()
     return app
 
 

@@ -33,7 +33,7 @@ class CacheKeys:
     """Makes the keys."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        self._keyed = hashlib.blake2b(digest_size=_BYTES, key=secret)
 
     def in_fields(self, provider: Provider, session: Session | None) -> dict[str, str]:
         """The field with the key, for a request that has none of its own; nothing for a provider that takes none."""
@@ -53,9 +53,9 @@ class CacheKeys:
     def _key(self, provider: Provider, session: Session) -> str:
         """A provider's own: two of them cannot compare theirs."""
         said = "\n".join((provider.name, session.tenant or "", session.id, *session.lane))  # no name holds a line end
-        return hashlib.blake2b(
-            said.encode("utf-8", "surrogatepass"), digest_size=_BYTES, key=self._secret
-        ).hexdigest()
+        digest = self._keyed.copy()
+        digest.update(said.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
 
 
 def _place(places: Mapping[str, str], provider: Provider) -> str | None:
