@@ -20,7 +20,7 @@ from web.access_keys import Access
 from web.client_address import ClientAddress
 from web.dialects.fields.implicit import ImplicitSessions
 from web.dialects.fields.sessions import Sources
-from web.ops import heartbeat, metrics, usage
+from web.ops import freed_memory, heartbeat, metrics, usage
 from web.ops.health import Health
 from web.ops.heartbeat import Heartbeat
 from web.ops.pool import state
@@ -37,7 +37,6 @@ from web.proxy.providers import upstream
 from web.proxy.providers.upstream import Upstream
 from web.proxy.relay import Relay
 from web.proxy.upstream_telemetry import Exchanges
-from web.server import freed_memory
 
 EXTENSION = "plano"
 

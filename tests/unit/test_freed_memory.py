@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from tests.greenlets import in_greenlets
-from web.server.freed_memory import give_back
+from web.ops.freed_memory import give_back
 
 BLOCKS, BLOCK_BYTES = 500, 65_000
 """As large answers come: 32 MB in pieces for which glibc asks the system for no memory of their own."""
