@@ -32,7 +32,7 @@ def test_every_path_has_the_view_that_werkzeug_finds(app: Flask) -> None:
 def test_a_path_with_a_variable_part_is_matched_with_it(app: Flask) -> None:
     rule, arguments = _matched(app, "GET", "/v1/models/openai/gpt-5.2")
 
-    assert (rule.endpoint, arguments) == ("models.one", {"name": "openai/gpt-5.2"})
+    assert (rule.endpoint, arguments) == ("models.one", {"written": "openai/gpt-5.2"})
 
 
 @pytest.mark.parametrize(
