@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from flask import Flask, Request, Response
+from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import Map, MapAdapter, Rule
 
@@ -28,8 +29,20 @@ class _Known(MapAdapter):
         return self._rule, {}
 
 
+class _NoSessions(SessionInterface):
+    """No session of Flask's, which would be made for each request: nothing here has a cookie of Flask's."""
+
+    _none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:  # noqa: ARG002 - Flask's signature
+        """The session that nothing can be kept in."""
+        return self._none
+
+
 class Gateway(Flask):
     """A Flask application of one host that builds no URL: docs/decisions/0012 has what that saves."""
+
+    session_interface = _NoSessions()
 
     def __init__(self, import_name: str, **options: Any) -> None:
         super().__init__(import_name, **options)
@@ -47,6 +60,12 @@ class Gateway(Flask):
             return None
         method, path = request.method, _path(request)
         return self._known.get((method, path)) or MapAdapter(self.url_map, "", "/", "", "http", path, method)
+
+    def process_response(self, response: Response) -> Response:
+        """The response after what runs after each request; the views of a ReadyResponse have nothing of their own."""
+        if isinstance(response, ReadyResponse) and None not in self.after_request_funcs:
+            return response
+        return super().process_response(response)
 
     def make_response(self, rv: Any) -> Response:
         """The response that a view has returned; a ReadyResponse is one."""

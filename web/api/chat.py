@@ -14,5 +14,6 @@ bp = Blueprint("chat", __name__)
 @bp.post("/v1/chat/completions")
 def complete() -> ResponseReturnValue:
     """Route or reuse the pin, and relay to the model."""
-    asked = client_request.read(request.environ, chat)
-    return current_services().relay.answer(asked, deciding.decide(asked.route))
+    services = current_services()
+    asked = client_request.read(services, request.environ, chat)
+    return services.relay.answer(asked, deciding.decide(services, asked.route))

@@ -38,9 +38,9 @@ def decide_response() -> ResponseReturnValue:
 
 
 def _decided(dialect: Dialect) -> ReadyResponse:
-    asked = client_request.read(request.environ, dialect)
-    decision = deciding.decide(asked.route)
     services = current_services()
+    asked = client_request.read(services, request.environ, dialect)
+    decision = deciding.decide(services, asked.route)
     services.stats.asked()
     services.records.served(asked.route.session, decision, decision.models[0], time.time())
     return _answer(asked.route, decision)

@@ -18,15 +18,16 @@ bp = Blueprint("messages", __name__)
 @bp.post("/v1/messages")
 def create() -> ResponseReturnValue:
     """Route or reuse the pin, and relay to the model."""
-    asked = client_request.read(request.environ, messages)
-    return current_services().relay.answer(asked, deciding.decide(asked.route))
+    services = current_services()
+    asked = client_request.read(services, request.environ, messages)
+    return services.relay.answer(asked, deciding.decide(services, asked.route))
 
 
 @bp.post("/v1/messages/count_tokens")
 def count() -> ResponseReturnValue:
     """Have the session's model count, where its provider can, else estimate; nothing is pinned."""
     services = current_services()
-    asked = client_request.read(request.environ, messages, "/count_tokens")
+    asked = client_request.read(services, request.environ, messages, "/count_tokens")
     decision = services.affinity.standing(asked.route)
     if asked.asked.is_spoken_by(services.config.catalog.get(decision.models[0])):
         return services.relay.answer(asked, decision)

@@ -24,6 +24,7 @@ def complete() -> ResponseReturnValue:
 
 
 def _passed(dialect: Passed) -> ResponseReturnValue:
-    asked = client_request.read(request.environ, dialect)
+    services = current_services()
+    asked = client_request.read(services, request.environ, dialect)
     decision = Decision(models=(asked.route.model.name,), alone=True)
-    return current_services().relay.answer(asked, decision)
+    return services.relay.answer(asked, decision)

@@ -24,10 +24,12 @@ def compact() -> ResponseReturnValue:
 
 
 def _answered(suffix: str) -> ResponseReturnValue:
-    asked = client_request.read(request.environ, responses, suffix)
+    services = current_services()
+    asked = client_request.read(services, request.environ, responses, suffix)
     previous = responses.previous(asked.asked.fields)
-    decision = response_owner.previous(asked, previous) if previous else deciding.decide(asked.route)
-    return current_services().relay.answer(asked, decision)
+    if previous:
+        return services.relay.answer(asked, response_owner.previous(services, asked, previous))
+    return services.relay.answer(asked, deciding.decide(services, asked.route))
 
 
 @bp.get("/v1/responses/<response_id>")
@@ -49,5 +51,6 @@ def cancel(response_id: str) -> ResponseReturnValue:
 
 
 def _kept(response_id: str, method: str, suffix: str = "") -> ResponseReturnValue:
-    asked, decision = response_owner.request(request.environ, response_id, method=method, suffix=suffix)
-    return current_services().relay.answer(asked, decision)
+    services = current_services()
+    asked, decision = response_owner.request(services, request.environ, response_id, method=method, suffix=suffix)
+    return services.relay.answer(asked, decision)

@@ -19,17 +19,16 @@ from web.ops.tracing import ROUTE_REQUEST, TENANT, trace_of
 from web.proxy.relay import ClientRequest
 from web.proxy.response import SESSION_SOURCE
 from web.proxy.ways import Asked, fitting
-from web.services import current_services
+from web.services import Services
 
 _NULL = msgspec.Raw(b"null")
 
 
-def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientRequest:
+def read(services: Services, environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientRequest:
     """The client's request, of something below the API's path if `suffix` names it.
 
     Raises BadRequest, UnknownModel, Denied, NotAllowed, and what `content.read` raises.
     """
-    services = current_services()
     key = services.access.key(environ)
     tenant = services.access.tenant(environ, key)
     environ[TENANT] = tenant
@@ -37,7 +36,9 @@ def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientR
     catalog = services.config.catalog
     model = catalog.get(dialect.model(fields))
     wanted = wish(environ)
-    named = None if wanted is Wish.OFF else _named(environ, dialect, fields, tenant, model.name)
+    named = (
+        None if wanted is Wish.OFF else _named(services, environ, dialect, fields, tenant=tenant, model=model.name)
+    )
     if named:
         environ[SESSION_SOURCE] = named.source
     inline = routes.from_request(
@@ -70,10 +71,15 @@ def read(environ: dict[str, Any], dialect: Dialect, suffix: str = "") -> ClientR
 
 
 def _named(
-    environ: dict[str, Any], dialect: Dialect, fields: body.Fields, tenant: str | None, model: str
+    services: Services,
+    environ: dict[str, Any],
+    dialect: Dialect,
+    fields: body.Fields,
+    *,
+    tenant: str | None,
+    model: str,
 ) -> Named | None:
     """The session that the request names; else, where that is switched on, the one that its opener tells."""
-    services = current_services()
     found = named_session(environ, lambda: dialect.session_hints(fields), tenant, model, services.sources)
     return services.implicit.named(dialect, fields, tenant, model) if found is None and services.implicit else found
 

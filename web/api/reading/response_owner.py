@@ -13,7 +13,7 @@ from web.dialects import responses
 from web.ops.tracing import ROUTE_REQUEST, TENANT, trace_of
 from web.proxy.relay import ClientRequest
 from web.proxy.ways import Asked
-from web.services import Services, current_services
+from web.services import Services
 
 _EMPTY = msgspec.Raw(b"[]")
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,256}")
@@ -27,14 +27,13 @@ def note(services: Services, tenant: str | None, model_name: str, response_id: s
 
 
 def request(
-    environ: dict[str, Any], response_id: str, *, method: str, suffix: str = ""
+    services: Services, environ: dict[str, Any], response_id: str, *, method: str, suffix: str = ""
 ) -> tuple[ClientRequest, Decision]:
     """A request about a kept response, and who answers it; raises NoResponse, Denied, NotAllowed or StoreDown."""
-    services = current_services()
     key = services.access.key(environ)
     tenant = services.access.tenant(environ, key)
     environ[TENANT] = tenant
-    model = _maker(tenant, response_id)
+    model = _maker(services, tenant, response_id)
     if model is None:
         raise NoResponse("There is no such response here")
     if key and key.models is not None and model.name not in key.models:
@@ -49,7 +48,7 @@ def request(
     return ClientRequest(asked, route, environ, tenant, clients_own), Decision(models=(model.name,), alone=True)
 
 
-def previous(request: ClientRequest, response_id: str) -> Decision:
+def previous(services: Services, request: ClientRequest, response_id: str) -> Decision:
     """The decision for a request that goes on from a response: the model that made it.
 
     Raises NoPreviousResponse for one that is not known, and NotAllowed. While Redis is away, the request's own model
@@ -57,7 +56,7 @@ def previous(request: ClientRequest, response_id: str) -> Decision:
     """
     asked = request.route
     try:
-        model = _maker(request.tenant, response_id)
+        model = _maker(services, request.tenant, response_id)
     except Away as away:
         return Decision(models=(asked.model.name,), alone=True, degraded=away.part)
     if model is None:
@@ -69,7 +68,6 @@ def previous(request: ClientRequest, response_id: str) -> Decision:
     return Decision(models=(model.name,), alone=True)
 
 
-def _maker(tenant: str | None, response_id: str) -> Model | None:
-    services = current_services()
+def _maker(services: Services, tenant: str | None, response_id: str) -> Model | None:
     name = services.responses.model_of(tenant, response_id) if _ID.fullmatch(response_id) else None
     return services.config.catalog.find(name) if name else None
