@@ -61,12 +61,6 @@ class Gateway(Flask):
         method, path = request.method, _path(request)
         return self._known.get((method, path)) or MapAdapter(self.url_map, "", "/", "", "http", path, method)
 
-    def process_response(self, response: Response) -> Response:
-        """The response after what runs after each request; the views of a ReadyResponse have nothing of their own."""
-        if isinstance(response, ReadyResponse) and None not in self.after_request_funcs:
-            return response
-        return super().process_response(response)
-
     def make_response(self, rv: Any) -> Response:
         """The response that a view has returned; a ReadyResponse is one."""
         return cast(Response, rv) if isinstance(rv, ReadyResponse) else super().make_response(rv)

@@ -1,4 +1,4 @@
-"""What gunicorn makes anew for each request and is the same each time: 6 % of web's time for a pinned answer."""
+"""What gunicorn makes anew for each request and is the same each time; docs/decisions/0007 has why each may be kept."""
 
 import time
 from email.utils import formatdate

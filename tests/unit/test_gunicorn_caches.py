@@ -1,6 +1,7 @@
 """What gunicorn makes anew for each request is made once, and says what it said before."""
 
 import sys
+from email.utils import formatdate
 
 import pytest
 from gunicorn import util
@@ -38,3 +39,9 @@ def test_all_requests_write_their_errors_to_one_place(monkeypatch: pytest.Monkey
 
     assert first is second
     assert first.streams == [sys.stderr]
+
+
+def test_the_date_is_that_of_its_second() -> None:
+    times = (0.0, 1795352000.0, 1795352000.9, 1795352001.0, 0.5)
+
+    assert [gunicorn_caches.http_date(each) for each in times] == [formatdate(each, usegmt=True) for each in times]
