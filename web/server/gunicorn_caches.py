@@ -1,4 +1,4 @@
-"""What gunicorn makes anew for each request and is the same each time; docs/decisions/0007 has why each may be kept."""
+"""What gunicorn makes anew for each request and is the same each time: docs/decisions/0007 has why it may be kept."""
 
 import time
 from email.utils import formatdate
