@@ -6,27 +6,27 @@ from typing import Protocol
 from shared import tracing
 from shared.config import Config, load
 from shared.config.sections import HALF_LIFE_S, OBSERVED, MetricSource
-from shared.domain.money.savings import HOUR_S
+from shared.domain.money.ledger import HOUR_S
 from shared.domain.ranking import Kind
 from shared.domain.routes import model_names
 from shared.env_settings import Settings
 from shared.errors import ConfigError, QueueDown, StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
-from shared.memory.deciding import DecisionsInPlace
+from shared.memory.decisions_in_place import DecisionsInPlace
 from shared.memory.drains import MemoryDrains
 from shared.memory.latency import MemoryLatencies
+from shared.memory.new_session_limit import MemorySessionRateLimit
 from shared.memory.pins import MemoryPins
 from shared.memory.pool_stats import MemoryStats
 from shared.memory.response_models import MemoryResponses
-from shared.memory.session_rate_limit import MemorySessionRateLimit
 from shared.operations.build import Operations, operations
 from shared.periodic import Periodic
-from shared.process_objects import BuildInPlace, ClockBase, NoMetrics, ViewBase, WebBase, WorkerBase
+from shared.process_types import BuildInPlace, ClockBase, NoMetrics, ViewBase, WebBase, WorkerBase
 from shared.routing.build import build_affinity, build_failover
 from shared.routing.ports import Recorder
 from shared.store.connection.endpoint import RedisEndpoint
+from shared.store.connection.redis_roles import endpoints
 from shared.store.connection.store_client import TRY_EVERY_S, StoreClient
-from shared.store.connection.topology import endpoints
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.decoding.unreadable import Unreadable
 from shared.store.drains import LOOK_EVERY_S, DrainStore, RecentDrains
@@ -37,11 +37,11 @@ from shared.store.metrics.pool_stats import StatsStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from shared.store.money.savings import SavingsStore
 from shared.store.money.switch_budgets import BudgetStore
+from shared.store.new_session_limit import SessionRateLimit
 from shared.store.pin_admin import PinAdmin
 from shared.store.pins import PinStore
 from shared.store.queue import QUEUE, DecisionQueue, RefreshQueue
 from shared.store.response_models import ResponseStore
-from shared.store.session_rate_limit import SessionRateLimit
 from shared.store.sessions.records import RecordStore
 from shared.store.web_replicas import Replicas
 from shared.tracing import Tracing

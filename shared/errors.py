@@ -29,7 +29,7 @@ PlanoError
     ├── UpstreamTimeout     … no byte in time
     └── ShuttingDown        … before this process had to end
 
-A class says what is wrong, never an HTTP status: the table of those is in web/dialects/errors.py.
+A class says what is wrong, never an HTTP status: the table of those is in web/dialects/error_table.py.
 """
 
 from collections.abc import Sequence

@@ -9,8 +9,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import Map, MapAdapter, Rule
 
 from web.admin import public_paths
-from web.admin.api import views as admin_api
-from web.admin.pages import views as admin_pages
+from web.admin.api import blueprint as admin_api
+from web.admin.pages import blueprint as admin_pages
 from web.api import chat, decisions, errors, greetings, messages, models, passthrough, probes, responses
 from web.ops import tracing
 from web.proxy.ready_response import ReadyResponse

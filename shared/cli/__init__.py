@@ -3,7 +3,7 @@
 import click
 
 from shared.cli import check, connect, explain, redis_cli, savings, schema, up
-from shared.cli.operator import models, pins, session, sessions, top
+from shared.cli.operator import models, session, session_changes, sessions, top
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,10 +15,10 @@ def main() -> None:
 for module in (check, connect, explain, redis_cli, savings, schema, session, sessions, top, up):
     main.add_command(module.command)
 for command in (
-    pins.pin,
-    pins.unpin,
-    pins.hold,
-    pins.release,
+    session_changes.pin,
+    session_changes.unpin,
+    session_changes.hold,
+    session_changes.release,
     models.models,
     models.drain,
     models.undrain,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from shared.cli.arguments import CONFIG
+from shared.cli.options import CONFIG
 from shared.config import load
 from shared.env_settings import Settings
 from shared.errors import ConfigError
-from shared.store.connection.acl import acl
+from shared.store.connection.acl_rules import acl
 
 
 @click.command("check")

@@ -16,9 +16,9 @@ import msgspec
 import requests
 
 from shared.cli import client_settings_files
-from shared.cli.arguments import fail
 from shared.cli.client_setups import CLIENTS, KEY, Client, Gateway
 from shared.cli.local_pool.pool_register import running_pool
+from shared.cli.options import fail
 from shared.env_settings import Settings
 from shared.errors import ConfigError
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from shared.cli.arguments import CONFIG, view
-from shared.cli.operator.arguments import LANE, TENANT, exit_codes, session
+from shared.cli.operator.options import LANE, TENANT, exit_codes, session
 from shared.cli.operator.session import title_and_facts
+from shared.cli.options import CONFIG, view
 from shared.cli.tables import table
 from shared.config.sections import MetricSource, max_ages_s
 from shared.domain.pins import Pin
@@ -20,7 +20,7 @@ from shared.domain.sessions import Session
 from shared.errors import ConfigError
 from shared.log_fields import printable
 from shared.operations.words import clock, sentence, span
-from shared.process_objects import ViewBase
+from shared.process_types import ViewBase
 
 _UNITS = {Kind.COST: "US$ per million tokens, input + output", Kind.LATENCY: "seconds to the first byte"}
 _HEAD = ("", "model", "value", "age", "source", "why")

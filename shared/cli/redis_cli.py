@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import click
 
 from shared import bootstrap
-from shared.cli.arguments import fail, reason
 from shared.cli.local_pool import redis_programs
 from shared.cli.local_pool.pool_register import running_pool
+from shared.cli.options import fail, reason
 from shared.config import load
 from shared.config.fields import without_credentials
 from shared.env_settings import Settings

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from shared.cli.arguments import CONFIG, fail, view
+from shared.cli.options import CONFIG, fail, view
 from shared.cli.tables import table
-from shared.domain.money.savings import AMOUNTS, HOUR_S, PARTS, Account, Amounts, by, total
+from shared.domain.money.ledger import AMOUNTS, HOUR_S, PARTS, Account, Amounts, by, total
 from shared.domain.ranking import Kind
 from shared.errors import ConfigError, StoreDown
-from shared.process_objects import ViewBase
+from shared.process_types import ViewBase
 
 _HOURS = {"h": 1, "d": 24}
 _MOST_HOURS = 7 * 24

@@ -15,10 +15,10 @@ import msgspec
 import requests
 
 from shared import bootstrap
-from shared.cli.arguments import CONFIG, fail, reason
 from shared.cli.local_pool import ports, redis_programs
 from shared.cli.local_pool.pool_register import RunningPool, announced
 from shared.cli.local_pool.processes import Processes, leave_on_signals
+from shared.cli.options import CONFIG, fail, reason
 from shared.config import Config, load
 from shared.config.fields import without_credentials
 from shared.env_settings import Settings

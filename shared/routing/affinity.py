@@ -18,7 +18,7 @@ from shared.errors import Away, NotAllowed, Overdue, Overloaded, RouterDown, Sto
 from shared.job_messages import DecisionRequest, DecisionResult
 from shared.log_fields import fields
 from shared.routing.draining import Successors
-from shared.routing.pin_changes import crosses, end_of, fitted, moved, ttls_of, use_of
+from shared.routing.pin_transitions import crosses, end_of, fitted, moved, ttls_of, use_of
 from shared.routing.ports import Decisions, Pins, Policy, RateLimit, Recorder
 from shared.routing.redecision import WARM, budget_of, why_anew
 from shared.tracing import OFF, Tracing

@@ -18,7 +18,7 @@ from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.log_fields import fields
 from shared.routing.draining import Drained, NoneDrained, able, leaves
-from shared.routing.pin_changes import moved
+from shared.routing.pin_transitions import moved
 
 log = logging.getLogger("plano.events")
 

@@ -12,7 +12,7 @@ from tests.fuzz.target import outcome, target
 from tests.fuzz.texts import MEMBERS, OBJECTS, damaged, last_of_each, object_of
 from web.dialects import messages, responses
 from web.dialects.by_path import BY_NAME
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.dialects.fields import body
 from web.proxy.ways import Asked
 from web.translation.answer_translator import TranslatingReader

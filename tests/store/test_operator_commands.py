@@ -14,7 +14,7 @@ from shared.domain.pins import Pin
 from shared.domain.session_records import Event, What
 from shared.domain.sessions import Session
 from shared.store import keys
-from shared.store.connection.acl import acl
+from shared.store.connection.acl_rules import acl
 from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.pin_admin import PinAdmin

@@ -19,8 +19,8 @@ from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.decoding.unreadable import LOG_EVERY_S, Unreadable
 from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
+from shared.store.new_session_limit import SessionRateLimit
 from shared.store.pins import PinStore
-from shared.store.session_rate_limit import SessionRateLimit
 from shared.store.web_replicas import Replicas
 from tests.endpoints import Replica
 from tests.harness import wait_until

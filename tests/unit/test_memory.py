@@ -10,7 +10,7 @@ from shared.domain.pins import Pin
 from shared.domain.sessions import Session
 from shared.errors import RouterDown, TooManyWaiting
 from shared.job_messages import DecisionRequest, DecisionResult
-from shared.memory.deciding import DecisionsInPlace
+from shared.memory.decisions_in_place import DecisionsInPlace
 from shared.memory.pins import MemoryPins
 from tests.harness import wait_until
 

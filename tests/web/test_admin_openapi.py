@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 from tests.fakes.ports import free_port
 from tests.harness import Pool, RedisServer, running
 from tests.web.operators import CONFIG, TOKEN, Api
+from web.admin.api.blueprint import ENDPOINTS
 from web.admin.api.openapi import document
-from web.admin.api.views import ENDPOINTS
 
 EXAMPLES = 12
 schema = schemathesis.openapi.from_dict(document(ENDPOINTS))

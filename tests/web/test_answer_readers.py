@@ -10,7 +10,7 @@ import pytest
 from shared.domain.money import Usage
 from web.dialects import messages, responses
 from web.dialects.dialect import AnswerReader
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.proxy import streams
 from web.proxy.providers.answer import Answer
 from web.translation.answer_translator import TranslatingReader

@@ -21,7 +21,7 @@ from tests.fakes.router import Router
 from tests.harness import Pool, RedisServer, running, wait_until
 from tests.web import sites
 from tests.web.gateway import CHAT, REVIEW, SMALL_TALK, WRITE, Gateway, Outside, Webs, body
-from web.proxy.attempts import passed_over
+from web.proxy.fallback_report import passed_over
 from web.proxy.ways import readable
 
 REVIEWER, OTHER, WRITER = "openai/gpt-5.2", "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-20250514"

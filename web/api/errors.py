@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 
 from shared import errors
 from web.dialects.by_path import dialect_of
-from web.dialects.errors import ErrorInfo, info_of
+from web.dialects.error_table import ErrorInfo, info_of
 from web.ops.tracing import trace_of
 from web.proxy.response import decision_headers, fallback_headers, session_headers
 from web.server.protocol_errors import protocol_error

@@ -7,7 +7,7 @@ import msgspec
 
 from shared.domain.catalog import Model
 from shared.domain.money import Usage
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.dialects.fields.body import Fields
 
 

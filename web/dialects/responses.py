@@ -9,7 +9,7 @@ from shared.domain.catalog import Model
 from shared.domain.money import Usage
 from shared.errors import BadRequest
 from web.dialects import chat
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.dialects.fields import body, common_fields
 from web.dialects.fields.body import Fields
 from web.dialects.fields.usage import InputDetails, OutputDetails, Tokens, decoded, openai_usage

@@ -11,16 +11,16 @@ from shared.config import Config
 from shared.domain.availability.failures import Blame, Failure
 from shared.domain.catalog import Model, Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
-from shared.domain.money.savings import Account
+from shared.domain.money.ledger import Account
 from shared.errors import BadRequest, NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from shared.routing.failover import Failover
 from web.ops.pool.stats import PoolStats
 from web.ops.sessions.records import SessionRecords
 from web.ops.usage import UsageRecorder
 from web.proxy import request_headers as upstream_request
-from web.proxy.attempts import give_up, passed_over, why_left, with_steps
 from web.proxy.billing import Billed, Billing
 from web.proxy.cache_keys import CacheKeys
+from web.proxy.fallback_report import give_up, passed_over, why_left, with_steps
 from web.proxy.providers import retry_after
 from web.proxy.providers.answer import Answer
 from web.proxy.providers.upstream import Upstream

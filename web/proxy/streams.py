@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from shared.errors import UpstreamFailed
 from web.dialects.dialect import AnswerReader
-from web.dialects.errors import info_of
+from web.dialects.error_table import info_of
 from web.proxy.providers.answer import Answer
 
 log = logging.getLogger("plano.web")

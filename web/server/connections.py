@@ -7,7 +7,7 @@ from typing import Any
 from gunicorn.http.errors import ParseException
 
 from shared.log_fields import fields
-from web.server.client_connection import Client
+from web.server.client_socket import Client
 
 log = logging.getLogger("plano.web")
 

@@ -19,8 +19,8 @@ from shared.log_fields import REQUEST_ID  # noqa: E402
 from web.access_keys import PROVIDER_AUTHORIZATION  # noqa: E402
 from web.dialects.fields.sessions import SESSION_HEADERS  # noqa: E402
 from web.server.access_log import CLIENT_GONE, AccessLog  # noqa: E402
-from web.server.connection_limit import connections  # noqa: E402
 from web.server.connections import PROBES  # noqa: E402
+from web.server.open_file_limit import connections  # noqa: E402
 from web.server.protocol_errors import ONCE  # noqa: E402
 from web.server.worker import Log, Worker  # noqa: E402
 

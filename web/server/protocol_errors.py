@@ -8,9 +8,9 @@ import msgspec
 from gunicorn.http import errors as http
 from gunicorn.http.errors import ParseException
 
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.server.chunks import TinyChunks
-from web.server.client_connection import TooSlow
+from web.server.client_socket import TooSlow
 from web.server.connections import Crowded
 from web.server.held_bytes import Full
 

@@ -27,7 +27,7 @@ from shared.log_fields import fields
 from web.dialects.by_path import dialect_of
 from web.server import gunicorn_caches
 from web.server.chunks import in_turns
-from web.server.client_connection import DRAIN_S, DRAINED_BYTES, Client
+from web.server.client_socket import DRAIN_S, DRAINED_BYTES, Client
 from web.server.connections import PROBES, Connections, Crowded
 from web.server.held_bytes import BufferedBytes
 from web.server.protocol_errors import Busy, Refusal, protocol_error, refuse_ambiguous

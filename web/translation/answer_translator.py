@@ -6,10 +6,10 @@ import msgspec
 
 from shared.domain.money import Usage
 from web.dialects.by_path import BY_NAME
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.dialects.fields import body
 from web.translation import pairs
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_any = msgspec.json.Decoder(Any).decode

@@ -6,10 +6,10 @@ import msgspec
 
 from shared.domain.catalog import Model
 from shared.domain.money import Usage
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.translation import messages_chat, responses_chat
 from web.translation.capabilities import chat_features_of, features_of
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 
 CHAT = "chat"
 DONE = b"[DONE]"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from shared.cli.arguments import CONFIG, view
-from shared.cli.operator.arguments import AS_JSON, REDIS_URL, exit_codes, of_change, operator, show_json
+from shared.cli.operator.options import AS_JSON, REDIS_URL, exit_codes, of_change, operator, show_json
+from shared.cli.options import CONFIG, view
 from shared.cli.tables import table
 from shared.domain.availability.cooldowns import Cooldown
 from shared.domain.availability.drains import Drain

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from shared.cli.arguments import CONFIG, view
-from shared.cli.operator.arguments import AS_JSON, REDIS_URL, exit_codes, of_session, session, show_json
+from shared.cli.operator.options import AS_JSON, REDIS_URL, exit_codes, of_session, session, show_json
 from shared.cli.operator.sessions import as_facts
+from shared.cli.options import CONFIG, view
 from shared.domain.session_records import Event, Record
 from shared.log_fields import printable
 from shared.operations.sessions import SessionState, Timeline

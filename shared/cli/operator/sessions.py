@@ -8,8 +8,8 @@ from typing import Any
 import click
 import msgspec
 
-from shared.cli.arguments import CONFIG, view
-from shared.cli.operator.arguments import AS_JSON, REDIS_URL, exit_codes, show_json
+from shared.cli.operator.options import AS_JSON, REDIS_URL, exit_codes, show_json
+from shared.cli.options import CONFIG, view
 from shared.cli.tables import table
 from shared.domain.session_records import Order
 from shared.log_fields import printable

@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from shared.cli.arguments import CONFIG, reason, view
 from shared.cli.operator import models, sessions
-from shared.cli.operator.arguments import REDIS_URL, Span, exit_codes
+from shared.cli.operator.options import REDIS_URL, Span, exit_codes
+from shared.cli.options import CONFIG, reason, view
 from shared.domain.pool_stats import MINUTE_S, Sums, pinned_share
 from shared.domain.session_records import Order
 from shared.errors import Away

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from shared.domain.money.tokens import Prices, Usage, cost, prices_of
+from shared.domain.money.token_costs import Prices, Usage, cost, prices_of
 
 _USUAL_WINDOW_S = 300
 

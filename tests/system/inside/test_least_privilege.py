@@ -13,7 +13,7 @@ import requests
 from click.testing import CliRunner
 
 from shared.cli import main
-from shared.store.connection.acl import acl
+from shared.store.connection.acl_rules import acl
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.router import Router

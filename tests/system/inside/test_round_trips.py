@@ -41,7 +41,7 @@ SOURCES = "model_metrics_sources: [{type: cost, provider: file, path: prices.yam
 PRICES = {model: {"input": 10, "output": 10, "cache_read": 1} for model in (FIRST, DEFAULT)}
 USER = {"role": "user", "content": DEEP}
 CALL = {"id": "c", "type": "function", "function": {"name": "grep", "arguments": "{}"}}
-LOOP = [
+LOOP: list[dict[str, Any]] = [
     {"role": "assistant", "content": None, "tool_calls": [CALL]},
     {"role": "tool", "tool_call_id": "c", "content": "x"},
 ]

@@ -11,7 +11,7 @@ from tests.fakes import chat, messages
 from tests.unit.translation.anthropic_types import read_by_anthropic
 from tests.unit.translation.checking import Event, parsed
 from tests.unit.translation.openai_types import read_by_openai
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.translation.messages_chat import StreamFromChat, StreamToChat, answer_from_chat, answer_to_chat
 
 BROKEN = ErrorInfo(status=502, message="The provider went away", type="upstream_error", code="upstream_unreachable")

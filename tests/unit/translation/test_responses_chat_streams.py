@@ -9,7 +9,7 @@ from shared.domain.money import Usage
 from tests.unit.translation.checking import parsed
 from tests.unit.translation.openai_types import check_response
 from tests.unit.translation.responses_order import calls_in, check_chat_stream, check_responses_stream, joined
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.translation.capabilities import Features
 from web.translation.responses_chat import StreamFromChat, StreamToChat, answer_from_chat, to_chat
 

@@ -14,7 +14,7 @@ from web.admin.headers import secured
 from web.admin.login import Operator
 from web.admin.pages import shown
 from web.admin.public_paths import operator
-from web.dialects.errors import info_of
+from web.dialects.error_table import info_of
 from web.services import current_services
 
 _FILTERS = (shown.usd, shown.ago, shown.number, shown.rate, span, clock)

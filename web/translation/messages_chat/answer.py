@@ -4,8 +4,8 @@ import time
 from typing import Any
 
 from shared.errors import BadRequest, UpstreamFailed
-from web.dialects.errors import ErrorInfo
-from web.translation.client_json import Object, given
+from web.dialects.error_table import ErrorInfo
+from web.translation.checked_fields import Object, given
 from web.translation.messages_chat import tools, usage
 from web.translation.messages_chat.carried_reasoning import carrier_of, thinking_block
 from web.translation.messages_chat.parts import text_part

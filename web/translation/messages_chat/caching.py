@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 
 _MARK = {"type": "ephemeral"}
 _TURNS = 2

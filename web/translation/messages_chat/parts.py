@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from web.translation.capabilities import Features
-from web.translation.client_json import Object, given, mapping, objects, text, text_in
+from web.translation.checked_fields import Object, given, mapping, objects, text, text_in
 from web.translation.untranslatable import Untranslatable
 
 UNNAMED = "document.pdf"

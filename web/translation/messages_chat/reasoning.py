@@ -3,7 +3,7 @@
 from typing import Any
 
 from web.translation.capabilities import Features
-from web.translation.client_json import Object, given, mapping
+from web.translation.checked_fields import Object, given, mapping
 from web.translation.messages_chat.tools import fits_strict
 from web.translation.untranslatable import Untranslatable
 

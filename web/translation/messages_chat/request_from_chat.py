@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.errors import BadRequest
 from web.translation.capabilities import Features
-from web.translation.client_json import Object, given, objects, text_in
+from web.translation.checked_fields import Object, given, objects, text_in
 from web.translation.messages_chat import caching, tools
 from web.translation.messages_chat.parts import blocks_of, message_blocks, text_part
 from web.translation.messages_chat.reasoning import message_format, thinking_of

@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.errors import BadRequest
 from web.translation.capabilities import Features
-from web.translation.client_json import Object, given, mapping, objects, text, text_in
+from web.translation.checked_fields import Object, given, mapping, objects, text, text_in
 from web.translation.messages_chat import carried_reasoning, tools
 from web.translation.messages_chat.parts import blocks_of, chat_parts, content_of, text_part
 from web.translation.messages_chat.reasoning import chat_format, effort_of

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from web.translation.client_json import Object, given, mapping, mapping_in, objects, text, text_in
+from web.translation.checked_fields import Object, given, mapping, mapping_in, objects, text, text_in
 from web.translation.untranslatable import Untranslatable
 
 _EMPTY = {"type": "object", "properties": {}}

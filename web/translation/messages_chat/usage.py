@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from web.translation.client_json import Object
-from web.translation.token_counts import count, details
+from web.translation.checked_fields import Object
+from web.translation.usage_fields import count, details
 
 
 def to_chat(usage: Object) -> Object:

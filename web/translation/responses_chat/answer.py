@@ -3,10 +3,10 @@
 from typing import Any
 
 from shared.errors import UpstreamFailed
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 from web.translation.responses_chat import carried_reasoning, response
+from web.translation.responses_chat.lenient_fields import dicts, first, said
 from web.translation.responses_chat.names import Tool
-from web.translation.responses_chat.provider_json import dicts, first, said
 from web.translation.responses_chat.tools import catalogue
 from web.translation.responses_chat.usage import usage_to_chat, usage_to_responses
 

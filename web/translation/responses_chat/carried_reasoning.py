@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 
 MARK = "plano:chat:"
 """How the encrypted content of a reasoning item of ours begins."""

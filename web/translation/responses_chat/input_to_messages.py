@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from web.translation.capabilities import Features
-from web.translation.client_json import Object, objects, text, text_in
+from web.translation.checked_fields import Object, objects, text, text_in
 from web.translation.responses_chat import carried_reasoning
 from web.translation.responses_chat.names import flat_name
 from web.translation.responses_chat.parts import content_to_chat, plain

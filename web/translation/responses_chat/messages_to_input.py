@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from web.translation.client_json import Object, mapping, objects, text_in
+from web.translation.checked_fields import Object, mapping, objects, text_in
 from web.translation.responses_chat.parts import content_from_chat, said_from_chat
 from web.translation.untranslatable import Untranslatable
 

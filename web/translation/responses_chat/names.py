@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 
 _LONGEST = 64
 """Characters that the name of a function may have in chat."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from web.translation.client_json import Object, given, mapping, objects, text, text_in
+from web.translation.checked_fields import Object, given, mapping, objects, text, text_in
 from web.translation.untranslatable import Untranslatable
 
 _DETAILS = {"low": "low", "high": "high", "original": "high"}

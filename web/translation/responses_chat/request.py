@@ -3,7 +3,7 @@
 from typing import Any
 
 from web.translation.capabilities import Features
-from web.translation.client_json import Object, given, mapping
+from web.translation.checked_fields import Object, given, mapping
 from web.translation.responses_chat.input_to_messages import messages_of
 from web.translation.responses_chat.messages_to_input import conversation_of
 from web.translation.responses_chat.tools import choice_from_chat, choice_to_chat, tools_from_chat, tools_to_chat

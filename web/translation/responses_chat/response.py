@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import msgspec
 
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 from web.translation.responses_chat.names import Tool
 
 _ECHOED: Object = {

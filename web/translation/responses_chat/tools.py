@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from web.translation.client_json import Object, given, mapping, objects, text, text_in
+from web.translation.checked_fields import Object, given, mapping, objects, text, text_in
 from web.translation.responses_chat.names import Tool, flat_name, tool_of
 from web.translation.untranslatable import Untranslatable
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 
 _encode = msgspec.json.Encoder().encode
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode

@@ -7,9 +7,9 @@ import msgspec
 
 from shared.domain.money import Usage
 from web.dialects import chat, messages
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.dialects.fields.usage import counted
-from web.translation.client_json import Object, given
+from web.translation.checked_fields import Object, given
 from web.translation.messages_chat import usage
 from web.translation.messages_chat.answer import (
     ENDED_EARLY,

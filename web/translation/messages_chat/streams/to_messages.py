@@ -4,10 +4,10 @@ from typing import Any
 
 from shared.domain.money import Usage
 from web.dialects import chat
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.dialects.fields.usage import counted
 from web.dialects.messages import ERROR_TYPES
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 from web.translation.messages_chat import usage
 from web.translation.messages_chat.answer import (
     ENDED_EARLY,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 from web.translation.responses_chat import carried_reasoning, response
 from web.translation.responses_chat.names import Tool
 

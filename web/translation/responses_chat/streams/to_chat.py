@@ -7,9 +7,9 @@ import msgspec
 
 from shared.domain.money import Usage
 from web.dialects import chat
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.dialects.fields.usage import counted
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 from web.translation.responses_chat.answer import (
     call_to_chat,
     completion_id,
@@ -17,7 +17,7 @@ from web.translation.responses_chat.answer import (
     finish_reason,
     thought_of,
 )
-from web.translation.responses_chat.provider_json import ENDED_EARLY, UNREADABLE, dicts, error_of, said
+from web.translation.responses_chat.lenient_fields import ENDED_EARLY, UNREADABLE, dicts, error_of, said
 from web.translation.responses_chat.usage import usage_to_chat
 
 _encode = msgspec.json.Encoder().encode

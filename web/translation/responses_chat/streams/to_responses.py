@@ -7,13 +7,13 @@ import msgspec
 
 from shared.domain.money import Usage
 from web.dialects import chat
-from web.dialects.errors import ErrorInfo
+from web.dialects.error_table import ErrorInfo
 from web.dialects.fields.usage import counted
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 from web.translation.responses_chat import carried_reasoning, response
 from web.translation.responses_chat.answer import call_id_of, logprobs_of
+from web.translation.responses_chat.lenient_fields import ENDED_EARLY, UNREADABLE, dicts, error_of, first, said
 from web.translation.responses_chat.names import Tool
-from web.translation.responses_chat.provider_json import ENDED_EARLY, UNREADABLE, dicts, error_of, first, said
 from web.translation.responses_chat.streams.blocks import Blocks, CallBlock, CarrierBlock, TextBlock, Told
 from web.translation.responses_chat.tools import catalogue
 from web.translation.responses_chat.usage import usage_to_responses

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import redis
 
-from shared.domain.session_rate_limit import MINUTE_S, refuse
+from shared.domain.new_session_limit import MINUTE_S, refuse
 from shared.errors import StoreDown
 from shared.store import keys
 from shared.store.connection.store_client import WrongType

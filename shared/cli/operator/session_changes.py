@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from shared.cli.arguments import CONFIG, view
-from shared.cli.operator.arguments import (
+from shared.cli.operator.options import (
     AS_JSON,
     REDIS_URL,
     Span,
@@ -18,6 +17,7 @@ from shared.cli.operator.arguments import (
     show_json,
 )
 from shared.cli.operator.sessions import as_facts
+from shared.cli.options import CONFIG, view
 from shared.domain.sessions import Session
 from shared.log_fields import printable
 from shared.operations.operator import Operator

@@ -1,6 +1,6 @@
 """Reads counts of tokens out of what an answer says it used; what is no count is 0."""
 
-from web.translation.client_json import Object
+from web.translation.checked_fields import Object
 
 
 def count(usage: Object, name: str) -> int:

@@ -4,12 +4,12 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from shared.errors import Denied
-from web.admin.api import models, pins, pool, sessions
+from web.admin.api import models, pin_keys, pool, sessions
 from web.admin.api.openapi import BASE, document
 from web.admin.headers import secured
 from web.admin.public_paths import logins
 
-ENDPOINTS = (*sessions.ENDPOINTS, *models.ENDPOINTS, *pool.ENDPOINTS, *pins.ENDPOINTS)
+ENDPOINTS = (*sessions.ENDPOINTS, *models.ENDPOINTS, *pool.ENDPOINTS, *pin_keys.ENDPOINTS)
 
 bp = Blueprint("admin_api", __name__, url_prefix=BASE)
 bp.after_request(secured)

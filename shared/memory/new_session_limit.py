@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from shared.domain.session_rate_limit import MINUTE_S, refuse
+from shared.domain.new_session_limit import MINUTE_S, refuse
 
 
 class MemorySessionRateLimit:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from web.dialects.errors import ErrorInfo
-from web.translation.client_json import Object
+from web.dialects.error_table import ErrorInfo
+from web.translation.checked_fields import Object
 
 ENDED_EARLY = ErrorInfo(
     status=502,

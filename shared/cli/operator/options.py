@@ -12,7 +12,7 @@ from typing import Any
 import click
 import msgspec
 
-from shared.cli.arguments import fail, reason
+from shared.cli.options import fail, reason
 from shared.domain.sessions import Session, identifier
 from shared.errors import Away, BadRequest, ConfigError, NoSession
 from shared.log_fields import printable

@@ -8,9 +8,9 @@ import pytest
 import redis
 
 from shared.errors import StoreDown, TooManySessions
-from shared.memory.session_rate_limit import MemorySessionRateLimit
+from shared.memory.new_session_limit import MemorySessionRateLimit
 from shared.store.connection.store_client import StoreClient
-from shared.store.session_rate_limit import SessionRateLimit
+from shared.store.new_session_limit import SessionRateLimit
 from tests.endpoints import endpoint_to
 
 
