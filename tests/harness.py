@@ -103,8 +103,8 @@ class Process:
 
 SHARING = frozenset(
     {
-        "eval", "evalsha", "script|load", "multi", "exec", "expire", "hincrby", "hincrbyfloat", "hmget", "hset",
-        "hsetnx", "lrange", "ltrim", "rpush", "ttl", "zadd", "zrange", "zremrangebyrank",
+        "eval", "evalsha", "script", "script|load", "multi", "exec", "expire", "hincrby", "hincrbyfloat", "hmget",
+        "hset", "hsetnx", "lrange", "ltrim", "rpush", "ttl", "type", "zadd", "zrange", "zremrangebyrank",
     }
 )  # fmt: skip
 """The commands by which a web process shares once a second what it has gathered, and gives a sign of life."""

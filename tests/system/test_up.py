@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.fakes.curl import on_path
-from tests.fakes.ports import free_port
+from tests.fakes.ports import free_port, free_ports
 from tests.harness import STARTS_WITHIN_S, Process, wait_until
 from tests.system.plano_up import MEMORY, REDIS, memory_pool, plano, pool_of_make_run, refused
 
@@ -97,13 +97,13 @@ def test_each_line_says_once_when_it_was(demo: tuple[Process, int]) -> None:
 
 def test_a_taken_port_is_named_with_another_to_type(tmp_path: Path) -> None:
     """One that is free, whatever listens beside."""
-    port = free_port()
-    with _listening(port), _listening(port + 1):
+    port, beside, free = free_ports(3)
+    with _listening(port), _listening(beside):
         said = refused(tmp_path, MEMORY, "--port", str(port))
 
     assert said.returncode == 1
     assert f"port {port}: cannot be listened on (Address already in use)" in said.stderr
-    assert f"plano up --port {port + 2}, or make run PORT={port + 2}" in said.stderr
+    assert f"plano up --port {free}, or make run PORT={free}" in said.stderr
 
 
 def test_a_port_that_the_other_procfile_names_is_a_free_one(tmp_path: Path) -> None:

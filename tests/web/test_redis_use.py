@@ -39,6 +39,8 @@ def pin(client: redis.Redis, session: str) -> None:
 def test_a_pinned_request_is_one_get(webs: Webs, back: redis.Redis, session: str) -> None:
     pin(back, session)
     webs.away.chat(WRITE, session)
+    # What is shared from time to time has been once: at its first use a script takes more.
+    wait_until(lambda: back.exists(f"plano:session:{session}"), what="the session's record")
     back.config_resetstat()
     began = time.monotonic()
 
