@@ -136,6 +136,23 @@ def test_a_demoted_primary_is_left_for_the_one_that_took_its_address(
     assert store.get("changes") == str(2 * CONNECTIONS).encode()
 
 
+def test_a_demoted_primary_is_no_sign_of_life_of_the_one_that_took_its_address(
+    own_server: RedisServer, redis_server: RedisServer, store: redis.Redis, slow: SlowProxy
+) -> None:
+    """The failure detector, too, asks the new primary from then on."""
+    with own_server.client() as own, serving(f"redis://127.0.0.1:{slow.port}", silence_s=PATIENT_S) as endpoint:
+        endpoint.detector._ping()
+        own.replicaof("127.0.0.1", 1)
+        slow._target = redis_server.socket
+        with pytest.raises(StoreDown, match="refuses"):
+            write(endpoint.client(StoreDown))
+        store.config_resetstat()
+
+        endpoint.detector._ping()
+
+        assert "cmdstat_ping" in store.info("commandstats")
+
+
 @pytest.mark.parametrize("kind", [StoreDown, QueueDown])
 @pytest.mark.parametrize("change", WRITES)
 def test_an_error_says_which_part_is_away_and_keeps_its_cause(

@@ -13,8 +13,9 @@ from rq.job import Job
 from shared.domain.routes import Route
 from shared.errors import RouterDown, TooManyWaiting
 from shared.job_messages import DecisionResult
+from shared.store.connection.store_client import StoreClient
 from shared.store.jobs.job_data import JOB_BYTES
-from shared.store.queue import announce
+from shared.store.queue import QUEUE, RefreshQueue, announce, refresh_job
 from tests.endpoints import Replica
 from tests.harness import wait_until
 from tests.store.queueing import (
@@ -198,3 +199,14 @@ def test_living_workers_are_counted(store: redis.Redis, new_queue: NewQueue) -> 
     store.hset("rq:worker:alive", "birth", "now")
 
     assert queue.workers() == 1
+
+
+def test_refreshes_that_no_worker_takes_do_not_pile_up(client: StoreClient, store: redis.Redis) -> None:
+    """The clock goes on asking for them: without workers the list would grow for as long as it runs."""
+    refreshes = RefreshQueue(client)
+
+    for _ in range(5):
+        assert refreshes.refresh("cost", "models.dev")
+        store.delete(f"rq:job:{refresh_job('cost', 'models.dev')}")  # as when its ttl is over
+
+    assert store.llen(f"rq:queue:{QUEUE}") == 1

@@ -123,9 +123,16 @@ def test_many_at_once_never_spend_more_than_there_is(client: StoreClient) -> Non
 
 
 @pytest.mark.parametrize("field", ["saved", "spent", "model:openai/a"])
-def test_what_is_unreadable_in_a_ledger_is_nothing(client: StoreClient, store: redis.Redis, field: str) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [b"\xff none", b'{"a":' * 2000 + b"1" + b"}" * 2000, b'{"\xed\xa0\x80":1}', b"[" * 2000, b"1e999"],
+    ids=["bytes", "deep", "surrogate", "open", "infinite"],
+)
+def test_what_is_unreadable_in_a_ledger_is_nothing(
+    client: StoreClient, store: redis.Redis, field: str, value: bytes
+) -> None:
     budgets = BudgetStore(client, TTL_S)
-    store.hset(keys.budget(SESSION), field, b"\xff none")
+    store.hset(keys.budget(SESSION), field, value)
     store.expire(keys.budget(SESSION), 60)
 
     assert budgets.ledger(SESSION) == Ledger()

@@ -21,6 +21,7 @@ from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from shared.store.new_session_limit import SessionRateLimit
 from shared.store.pins import PinStore
+from shared.store.response_models import ResponseStore
 from shared.store.web_replicas import Replicas
 from tests.endpoints import Replica
 from tests.harness import wait_until
@@ -239,6 +240,19 @@ def test_a_count_of_sessions_that_is_none_begins_anew(
     assert noted.kinds == ["sessions"]
 
 
+@pytest.mark.parametrize("put", [*map(text, (b"", b"\xff", b"\xed\xa0\x80")), *OTHERS.values()])
+def test_a_response_whose_maker_cannot_be_read_is_nobodys_and_can_be_noted_anew(
+    client: StoreClient, store: redis.Redis, put: Put
+) -> None:
+    responses, key = ResponseStore(client, TTL_S), keys.response("acme", "resp_1")
+    put(store, key)
+
+    assert set(responses.model_of("acme", "resp_1") or "") <= {"\ufffd"}
+    responses.note("acme", "resp_1", MODEL)
+
+    assert responses.model_of("acme", "resp_1") == MODEL
+
+
 @pytest.mark.parametrize("put", [text(b"x"), OTHERS["list"], OTHERS["set"]], ids=["string", "list", "set"])
 def test_a_heartbeat_is_written_where_something_else_stands(
     client: StoreClient, store: redis.Redis, noted: Noted, put: Put
@@ -268,10 +282,13 @@ def test_an_announcement_that_decides_nothing_is_ignored_and_the_next_one_is_hea
     replicas: list[Replica], store: redis.Redis, data: bytes
 ) -> None:
     results = replicas[0].results
-    with results.expect("j") as waiter:
+    with results.expect("j") as waiter, results.expect("next") as after:
         store.publish(results.channel, data)
-        store.publish(results.channel, b'{"job_id":"j","result":{"models":["openai/a"]}}')
+        store.publish(results.channel, b'{"job_id":"next","result":{"models":["openai/a"]}}')
 
+        assert after.wait(20) == DecisionResult(models=(MODEL,))
+        assert waiter.wait(0) is None
+        store.publish(results.channel, b'{"job_id":"j","result":{"models":["openai/a"]}}')
         assert waiter.wait(20) == DecisionResult(models=(MODEL,))
     wait_until(lambda: results.listening)
 

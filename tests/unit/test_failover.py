@@ -8,6 +8,7 @@ from shared.domain.catalog import Model, Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
 from shared.domain.pins import Pin
 from shared.domain.sessions import Session
+from shared.errors import StoreDown
 from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.pins import MemoryPins
 from shared.routing.failover import Failover, OnFailure, Rules
@@ -107,3 +108,20 @@ def test_a_session_that_another_request_has_moved_elsewhere_stays_there(
     assert (found.model_name if found else None) == then
     if standing == "p/a":
         assert found == Pin(model_name="p/c", route_name="r", left="p/a", why="503")
+
+
+class Away(MemoryPins):
+    """Redis is away when a pin is to be moved."""
+
+    def move(self, *_: object) -> Pin | None:
+        raise StoreDown("for a test")
+
+
+@pytest.mark.parametrize(("pin", "kept"), [(Pin(model_name="p/a", route_name="r"), True), (None, False)])
+def test_a_pin_that_cannot_be_moved_now_stays(pin: Pin | None, kept: bool) -> None:
+    """The next turn may go back, and the client is to know."""
+    asked = msgspec.structs.replace(request(), session=Session("s"))
+    made = Failover(MemoryCooldowns(), Away(10, 60), NAMES, Rules())
+    decision = Decision(models=NAMES, route="r", pin=pin)
+
+    assert made.answered(asked, decision, "p/c", [Failure(model="p/a", why="503")]) is kept

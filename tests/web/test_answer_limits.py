@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from email.utils import format_datetime
 from http import HTTPStatus
+from typing import Any
 
 import gevent
 import pytest
@@ -17,7 +18,7 @@ from tests.fakes.scripted import Script, scripted
 from tests.web.gateway import REVIEW, Gateway
 from web.dialects import chat
 from web.proxy.providers import retry_after
-from web.proxy.providers.answer import HEAD_BYTES, Answer
+from web.proxy.providers.answer import BLOCK, HEAD_BYTES, Answer
 from web.proxy.providers.upstream import Upstream
 from web.proxy.ready_response import ReadyResponse
 from web.proxy.response import MOST_OF_AN_ERROR, MOST_REWRITTEN, response
@@ -98,6 +99,22 @@ def test_a_head_of_more_than_64_kilobytes_is_no_answer(upstream: Upstream, piece
         post(upstream, server.url)
 
 
+def test_a_head_that_comes_in_small_pieces_is_bounded_as_a_whole(upstream: Upstream) -> None:
+    """Each piece is far below the limit."""
+
+    def dribbles(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        for _ in range(2 * HEAD_BYTES // len(LINE)):
+            connection.sendall(LINE)
+            time.sleep(0.005)
+        connection.sendall(b"Content-Length: 0\r\n\r\n")
+        connection.recv(65536)
+
+    with scripted(dribbles) as server, pytest.raises(UpstreamUnreachable):
+        post(upstream, server.url)
+
+
 def test_a_head_just_below_the_limit_is_an_answer(upstream: Upstream) -> None:
     lines = LINE * (HEAD_BYTES // len(LINE) - 1)
 
@@ -147,6 +164,48 @@ def test_what_is_too_long_to_be_gathered_is_passed_on_as_it_comes(
         passed.close()
 
 
+class Prompt:
+    """In place of a parser: a provider whose body is always there already, so that nobody ever waits for it."""
+
+    message_complete = False
+    status_code = 200
+
+    def __init__(self, blocks: int) -> None:
+        self._left = blocks
+
+    def items(self) -> list[tuple[str, str]]:
+        return []
+
+    def limit_silence(self, _: float) -> None:
+        pass
+
+    def abandon(self) -> None:
+        pass
+
+    def some(self) -> bytes:
+        self._left -= 1
+        return b"x" * BLOCK if self._left >= 0 else b""
+
+
+def test_others_get_their_turn_after_each_block_however_fast_a_body_comes() -> None:
+    """500 MB blocked the process for 1.6 s."""
+    blocks, turns = 100, list[int]()
+    parser: Any = Prompt(blocks)
+    answer = Answer(parser, "openai", silence_s=5, until=time.monotonic() + 5)
+
+    def others() -> None:
+        while True:
+            turns.append(1)
+            gevent.sleep(0)
+
+    another = gevent.spawn(others)
+    received = sum(map(len, answer.chunks()))
+    another.kill()
+
+    assert received == blocks * BLOCK
+    assert len(turns) >= blocks - 1
+
+
 def test_a_json_answer_of_forty_megabytes_arrives_as_it_was_sent(
     web: Gateway, provider: Provider, session: str
 ) -> None:
@@ -181,6 +240,16 @@ def test_headers_that_speak_for_the_providers_site_or_to_proxies_are_dropped(
 
     assert headers["x-theirs"] == "kept"
     assert [name for name in dropped if name != "Connection" and name in headers] == []
+
+
+def test_what_any_of_several_connection_headers_names_is_dropped(upstream: Upstream) -> None:
+    head = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nX-Hop: one\r\nConnection: x-hop\r\nX-Theirs: kept\r\n"
+
+    with scripted(says(head + b"Content-Length: 2\r\n\r\n{}")) as server:
+        headers = made(post(upstream, server.url)).headers
+
+    assert headers["x-theirs"] == "kept"
+    assert "x-hop" not in headers
 
 
 HOUR_S = 3600

@@ -1,5 +1,6 @@
 """A name server that is silent, or knows nothing, delays nobody but whoever needs its answer."""
 
+import contextlib
 import shutil
 import socket
 import threading
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import gevent
 import pytest
 import requests
 
@@ -101,6 +103,24 @@ def look() -> Iterator[Look]:
     made.go.set()
 
 
+def test_many_names_that_nobody_answers_for_delay_no_other_name() -> None:
+    """Each has a thread of its own: however many there are, none is left waiting for one."""
+    go = threading.Event()
+
+    def look_up(host: str, port: int) -> Addresses:
+        assert not host.startswith("silent") or go.wait(20)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, host, ("127.0.0.1", port))]
+
+    names = Names(look_up)
+    silent = [gevent.spawn(names.addresses, f"silent-{n}.example", 80) for n in range(24)]
+    gevent.sleep(0.1)
+    try:
+        assert names.addresses("quick.example", 80)
+    finally:
+        go.set()
+        gevent.joinall(silent)
+
+
 def test_an_answer_is_kept_for_a_while(look: Look) -> None:
     names = Names(look)
 
@@ -121,10 +141,27 @@ def test_a_failure_is_kept_too(look: Look) -> None:
     assert look.asked == 1
 
 
+@pytest.mark.parametrize(("fails", "kept_s"), [(False, 30), (True, 5)])
+def test_what_is_kept_is_looked_up_anew_when_its_time_is_over(look: Look, fails: bool, kept_s: int) -> None:
+    """A provider that has moved is found, and a name server that is back is asked."""
+    look.fails = fails
+    times = [1000.0]
+    names = Names(look, lambda: times[-1])
+    asked = []
+
+    for later in (0, kept_s - 1, kept_s + 1):
+        times.append(times[0] + later)
+        with contextlib.suppress(socket.gaierror):
+            names.addresses("models.example", 80)
+        asked.append(look.asked)
+
+    assert asked == [1, 1, 2]
+
+
 def test_a_late_answer_counts_when_it_comes(look: Look) -> None:
     look.go.clear()
     names = Names(look)
-    with pytest.raises(socket.gaierror, match="took more than"):
+    with pytest.raises(socket.gaierror, match="took more than 5 s"):
         names.addresses("models.example", 80)
 
     look.go.set()

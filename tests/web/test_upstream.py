@@ -1,6 +1,7 @@
 """Idle connections to providers: kept for the next request, and no longer than that makes sense."""
 
 import contextlib
+import errno
 import itertools
 from collections.abc import Callable, Iterator
 
@@ -10,10 +11,12 @@ import pytest
 from gevent.event import Event
 from gevent.server import StreamServer
 
-from shared.errors import UpstreamTimeout
+from shared.errors import NotSent, UpstreamRefused, UpstreamTimeout
+from shared.outgoing import Outgoing
+from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.harness import wait_until
-from web.proxy.providers.upstream import ROUNDS_KEPT, Upstream
+from web.proxy.providers.upstream import ROUNDS_KEPT, Upstream, not_connected
 
 MOST = 1000
 BODY = b'{"model":"gpt-5.2","messages":[{"role":"user","content":"quick facts"}]}'
@@ -129,6 +132,32 @@ def test_a_connection_closed_while_idle_is_replaced_even_while_others_connect(up
         upstream.post(url, [], BODY, provider="openai", within_s=5).whole(MOST)
 
         assert on_idle.get(timeout=5) in {b"3", b"2"}
+
+
+@pytest.mark.parametrize(
+    "code", ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL", "EACCES", "ENETDOWN", "ENETUNREACH"]
+)
+def test_what_this_machine_lacks_is_no_trouble_of_the_providers(code: str) -> None:
+    """A replica without memory or a way out would have every model sit out, for all replicas."""
+    error = not_connected(OSError(getattr(errno, code), "for a test"), "openai", through_proxy=False)
+
+    assert isinstance(error, NotSent)
+
+
+@pytest.mark.parametrize("code", ["ECONNRESET", "EHOSTUNREACH", "ETIMEDOUT", "ECONNREFUSED"])
+def test_what_the_way_to_a_provider_lacks_is_its_trouble(code: str) -> None:
+    error = not_connected(OSError(getattr(errno, code), "for a test"), "openai", through_proxy=False)
+
+    assert not isinstance(error, NotSent)
+    assert isinstance(error, UpstreamRefused) == (code == "ECONNREFUSED")
+
+
+def test_a_proxy_that_nobody_reaches_is_no_trouble_of_the_providers() -> None:
+    """Each provider behind it would sit out, for replicas that have another proxy, too."""
+    upstream = Upstream(5, outgoing=Outgoing(https_proxy=f"http://127.0.0.1:{free_port()}"))
+
+    with pytest.raises(NotSent):
+        _ask(upstream, "https://models.example.test/v1")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Which jobs a worker takes, whatever stands in Redis."""
 
 import json
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -68,3 +69,17 @@ def test_more_than_64_kib_is_refused_however_well_it_is_packed() -> None:
         admitted(held(DECIDE, {"text": "x" * JOB_BYTES}))
     with pytest.raises(Refused, match="more than 65536 bytes"):
         admitted([zlib.compress(b" " * 50_000_000), b"5"])
+
+
+def test_no_more_is_unpacked_than_a_job_may_say() -> None:
+    """Refusing afterwards what has been unpacked would let half a megabyte take half a gigabyte."""
+    packed = zlib.compress(b" " * 50_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused):
+            admitted([packed, b"5"])
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert most < 16 * JOB_BYTES

@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import gevent
 import msgspec
 
 from shared.config import Config
-from shared.domain.availability.failures import Blame, Failure
+from shared.domain.availability.failures import Blame, Failure, blame_of, is_own_deadline
 from shared.domain.catalog import Model, Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
 from shared.domain.money.ledger import Account
-from shared.errors import BadRequest, NotSent, Overdue, ShuttingDown, UpstreamFailed, UpstreamRefused, UpstreamTimeout
+from shared.errors import BadRequest, Overdue, ShuttingDown, UpstreamFailed, UpstreamTimeout
 from shared.routing.failover import Failover
 from web.ops.pool.stats import PoolStats
 from web.ops.sessions.records import SessionRecords
@@ -36,10 +37,6 @@ _FIRST_SERVER_ERROR = 500
 _SPARE_S = 1.0
 """All attempts together have listeners.timeout; an outer limit, for faults of ours, ends this much later."""
 _TIMEOUT = "timeout"
-_FULL_SHARE = 0.5
-"""Which share of listeners.timeout a model must have had for its time-out to speak against it."""
-_BUSY_S = 0.5
-"""A time-out that comes so much later than it is due says that this process was busy."""
 _SHARE = 0.6
 """Which share of the time that is left a model gets while there is another candidate after it."""
 
@@ -178,15 +175,14 @@ class Relay:
         return request.clients_own is not None and provider.is_same(request.route.model.provider)
 
     def _failure(self, attempt: _Attempt, name: str, within_s: float, took_s: float) -> Failure:
-        """What the attempt says; a time-out says less when it was cut short, or this process was too busy to hear."""
-        short = within_s < _FULL_SHARE * self._config.listener.timeout_s
-        busy = took_s > within_s + _BUSY_S
+        """What the attempt says of the model."""
         return Failure(
             model=name,
             why=str(attempt.failure),
             blame=attempt.blame,
             retry_after_s=attempt.retry_after_s,
-            own_deadline=attempt.failure == _TIMEOUT and (short or busy),
+            own_deadline=attempt.failure == _TIMEOUT
+            and is_own_deadline(within_s, took_s, self._config.listener.timeout_s),
         )
 
     def _attempt(self, request: ClientRequest, decision: Decision, name: str, within_s: float) -> _Attempt:
@@ -218,7 +214,8 @@ class Relay:
             exchange.failed(outcome)
             if isinstance(error, ShuttingDown):
                 raise
-            return _Attempt(None, outcome, blame=self._blame(error, request, model, way), error=error)
+            blame = blame_of(error, partial(self._refuses, request, model, way))
+            return _Attempt(None, outcome, blame=blame, error=error)
         except BaseException:  # the client may have gone, too
             exchange.failed("abandoned")
             raise
@@ -235,15 +232,9 @@ class Relay:
         self._billing.answered(billed, first_byte_s)
         return _Attempt(made, None, billed=billed)
 
-    def _blame(self, error: UpstreamFailed, request: ClientRequest, model: Model, way: Way) -> Blame:
-        """Whom an attempt without an answer speaks against; a refusal is confirmed by a second connection."""
-        if isinstance(error, NotSent):
-            return Blame.NOBODY
-        if not isinstance(error, UpstreamRefused):
-            return Blame.MODEL
-        url = way.dialect.upstream_url(model, request.asked.suffix)
-        confirmed = self._upstream.refuses(url, model.provider.ca_file)
-        return Blame.REFUSED if confirmed else Blame.MODEL
+    def _refuses(self, request: ClientRequest, model: Model, way: Way) -> bool:
+        """Whether the provider refuses another connection, too."""
+        return self._upstream.refuses(way.dialect.upstream_url(model, request.asked.suffix), model.provider.ca_file)
 
     def _sent(self, request: ClientRequest, model: Model, way: Way, within_s: float, traceparent: str) -> Answer:
         """The provider's answer, its head read."""

@@ -1,9 +1,16 @@
 """Attempts that failed, and what they say about the models: whose fault a failure is decides what follows from it."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
+
+from shared.errors import NotSent, UpstreamFailed, UpstreamRefused
+
+_FULL_SHARE = 0.5
+"""Which share of the time for a whole request a model must have had for its time-out to speak against it."""
+_BUSY_S = 0.5
+"""A time-out that comes so much later than it is due says that this process was busy."""
 
 
 class Blame(enum.StrEnum):
@@ -34,6 +41,21 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """When the model wants to be asked again, if it says so."""
     own_deadline: bool = False
     """Whether it ran out of time that this process did not have, such as what other attempts had left."""
+
+
+def blame_of(error: UpstreamFailed, refuses_again: Callable[[], bool]) -> Blame:
+    """Whom an attempt without an answer speaks against; a refusal counts once a second connection is refused, too."""
+    if isinstance(error, NotSent):
+        return Blame.NOBODY
+    return Blame.REFUSED if isinstance(error, UpstreamRefused) and refuses_again() else Blame.MODEL
+
+
+def is_own_deadline(within_s: float, took_s: float, request_s: float) -> bool:
+    """Whether a time-out says little of the model: it had too little of the `request_s`, or this process was busy.
+
+    The attempt had `within_s`, and its end was noticed after `took_s` seconds.
+    """
+    return within_s < _FULL_SHARE * request_s or took_s > within_s + _BUSY_S
 
 
 def suspect(failures: Sequence[Failure]) -> Failure | None:

@@ -42,9 +42,12 @@ class Names:
     needs the name while it is looked up waits for the same answer.
     """
 
-    def __init__(self, look_up: Callable[[str, int], Addresses] = _system) -> None:
+    def __init__(
+        self, look_up: Callable[[str, int], Addresses] = _system, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`look_up` finds the addresses; it runs in a thread and raises OSError, or UnicodeError for no name."""
         self._look_up = look_up
+        self._clock = clock
         self._known: dict[_Name, _Known] = {}
         self._threads: dict[_Name, ThreadPool] = {}
         self._under_way: dict[_Name, AsyncResult[_Known]] = {}
@@ -53,7 +56,7 @@ class Names:
         """Where to connect to; never empty. Raises socket.gaierror, after five seconds at the latest."""
         name = host, port
         known = self._known.get(name)
-        if known is None or known.until <= time.monotonic():
+        if known is None or known.until <= self._clock():
             known = self._look(name) if _is_address(host) else self._asked(name)
         if known.failure:
             raise socket.gaierror(socket.EAI_AGAIN, known.failure)
@@ -78,7 +81,7 @@ class Names:
         return self._keep(name, found, "" if found else "the name has no address")
 
     def _keep(self, name: _Name, found: Addresses, failure: str) -> _Known:
-        until = time.monotonic() + (FAILURE_KEPT_S if failure else KEPT_S)
+        until = self._clock() + (FAILURE_KEPT_S if failure else KEPT_S)
         known = self._known[name] = _Known(found, failure, until)
         return known
 

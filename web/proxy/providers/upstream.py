@@ -108,7 +108,7 @@ class Upstream:
         try:
             sock = pool.get_socket()
         except OSError as error:
-            raise _not_connected(error, provider, through_proxy=pool.through_proxy) from error
+            raise not_connected(error, provider, through_proxy=pool.through_proxy) from error
         idle = getattr(sock, "has_served", False)  # the provider may be closing such a connection at this moment
         try:
             sock.settimeout(None)  # `post` counts the time: piece by piece a head would have it again and again
@@ -145,7 +145,7 @@ class Upstream:
         return known
 
 
-def _not_connected(error: OSError, provider: str, *, through_proxy: bool) -> UpstreamUnreachable:
+def not_connected(error: OSError, provider: str, *, through_proxy: bool) -> UpstreamUnreachable:
     """What a failure to connect means: for the provider, or for this process alone."""
     text = f"No connection to {provider}: {_reason(error)}"
     if through_proxy or isinstance(error, socket.gaierror) or error.errno in _OURS:
