@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -14,7 +14,8 @@ SUSPECTED_S = 10
 class MemoryCooldowns:
     """The same as the cooldown store, for one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._records: dict[str, tuple[Cooldown, float]] = {}
         self._probes: dict[str, float] = {}
         self._suspected: dict[str, tuple[str, float]] = {}
@@ -22,7 +23,7 @@ class MemoryCooldowns:
 
     def known(self, models: Sequence[str]) -> dict[str, Cooldown]:
         """The cooldowns of those models that have failed."""
-        now = time.time()
+        now = self._clock()
         with self._lock:
             known = {name: self._records[name] for name in models if name in self._records}
         return {
@@ -31,7 +32,7 @@ class MemoryCooldowns:
 
     def failed(self, model: str, why: str, retry_after_s: int | None) -> None:
         """Let a model sit out; a failure of one that does so already adds nothing."""
-        now = time.time()
+        now = self._clock()
         with self._lock:
             known = self._records.get(model)
             if known and now < known[1]:
@@ -43,7 +44,7 @@ class MemoryCooldowns:
 
     def suspected(self, model: str, request: str) -> bool:
         """Whether a model that has failed this request has failed another one in the last 10 s."""
-        now = time.time()
+        now = self._clock()
         with self._lock:
             last, until = self._suspected.get(model, (request, 0.0))
             self._suspected[model] = request, now + SUSPECTED_S
@@ -58,7 +59,7 @@ class MemoryCooldowns:
 
     def claim_probe(self, model: str) -> bool:
         """Whether the caller is the one that may try a model on probation; holds for 10 s."""
-        now = time.time()
+        now = self._clock()
         with self._lock:
             if self._probes.get(model, 0.0) > now:
                 return False

@@ -219,6 +219,16 @@ def test_a_suspicion_does_not_last(client: StoreClient, store: redis.Redis) -> N
     assert 1 <= store.ttl("plano:suspected:a/b") <= 10
 
 
+def test_nor_does_it_in_memory() -> None:
+    times = [1000.0]
+    cooldowns = MemoryCooldowns(lambda: times[-1])
+    cooldowns.suspected("a/b", "one")
+
+    times.append(1011)
+
+    assert not cooldowns.suspected("a/b", "two")
+
+
 def test_a_model_that_has_recovered_is_not_suspected(cooldowns: Any) -> None:
     cooldowns.suspected("a/b", "one")
 

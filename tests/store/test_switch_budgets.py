@@ -136,3 +136,19 @@ def test_what_is_unreadable_in_a_ledger_is_nothing(
     store.expire(keys.budget(SESSION), 60)
 
     assert budgets.ledger(SESSION) == Ledger()
+
+
+def test_what_is_no_ledger_is_dropped_and_moves_nobody(client: StoreClient, store: redis.Redis) -> None:
+    budgets, pins, key = BudgetStore(client, TTL_S), PinStore(client), keys.budget(SESSION)
+    pins.settle(SESSION, pin("openai/a"), TTL_S)
+
+    store.rpush(key, "x")
+    assert budgets.ledger(SESSION) == Ledger()
+    store.delete(key)
+    store.rpush(key, "x")
+    assert budgets.spend(SESSION, pin("openai/a"), pin("openai/b"), price(0.4)) == pin("openai/a")
+    assert not store.exists(key)
+    budgets.add({SESSION: Ledger(saved_usd=2.0)})
+
+    assert budgets.ledger(SESSION).saved_usd == 2.0
+    assert pins.get(SESSION) == pin("openai/a")

@@ -268,6 +268,7 @@ HOUR_S = 3600
         *((f"Retry-After: {odd}", None) for odd in ("", "soon", "-1", "1.5", "1e3", "7 s", "9" * 5000)),
         ("Retry-After: Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
         ("Retry-After: 99999999999999999999999999999999999 Oct", None),
+        ("Retry-After: 21 Oct 99999999999999999999 07:28:00 GMT", None),
         ("X-Nothing: 1", None),
     ],
 )

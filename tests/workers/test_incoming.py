@@ -83,3 +83,11 @@ def test_no_more_is_unpacked_than_a_job_may_say() -> None:
         tracemalloc.stop()
 
     assert most < 16 * JOB_BYTES
+
+
+def test_more_than_64_kib_is_refused_though_less_is_read() -> None:
+    """What follows the packed data would be written, kept and read all the same."""
+    data, timeout = held(DECIDE, {})
+
+    with pytest.raises(Refused, match="more than 65536 bytes"):
+        admitted([(data or b"") + b" " * JOB_BYTES, timeout])
