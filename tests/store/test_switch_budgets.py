@@ -152,3 +152,14 @@ def test_what_is_no_ledger_is_dropped_and_moves_nobody(client: StoreClient, stor
 
     assert budgets.ledger(SESSION).saved_usd == 2.0
     assert pins.get(SESSION) == pin("openai/a")
+
+
+def test_a_pin_that_is_none_costs_no_savings(client: StoreClient, store: redis.Redis) -> None:
+    budgets = BudgetStore(client, TTL_S)
+    budgets.add({SESSION: Ledger(saved_usd=10.0)})
+    store.rpush(keys.affinity(SESSION), "x")
+    store.expire(keys.affinity(SESSION), 60)
+
+    assert budgets.spend(SESSION, pin("openai/a"), pin("openai/b"), price(0.4)) == pin("openai/a")
+
+    assert budgets.ledger(SESSION) == Ledger(saved_usd=10.0)

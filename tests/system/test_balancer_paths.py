@@ -120,6 +120,18 @@ def test_nothing_else_does(port: int, replica: int, path: str) -> None:
     assert path in own or b"plano_" not in content
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/messages/batches", "/v1/messages/", "/routing/v1/models", "/routing/", "/api", "/livez/x", "/readyzx"],
+)
+def test_what_is_not_served_does_not_come_to_a_replica(port: int, replica: int, path: str) -> None:
+    """Which would refuse it, too, until it has something there."""
+    status, head, _ = ask(port, "GET", path, MARK)
+
+    assert status == 404
+    assert (MARK.lower().encode() in head) is (port == replica)
+
+
 def test_the_refusal_of_a_balancer_looks_like_the_gateways(port: int) -> None:
     assert list(json.loads(ask(port, "GET", "/nothing")[2])["error"]) == ["message", "type", "param", "code"]
 

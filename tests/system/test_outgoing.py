@@ -87,6 +87,23 @@ def test_a_private_authority_is_trusted_where_the_environment_names_it(
     assert router.calls == 1
 
 
+@pytest.mark.parametrize("sources", ["", "model_metrics_sources: [{type: latency, provider: observed}]"])
+def test_a_private_authority_is_trusted_in_memory_mode_too(
+    tmp_path: Path, fronts: tuple[int, int], authority: Authority, router: Router, sources: str
+) -> None:
+    """There the web process asks the router itself."""
+    provider, at_router = _local(fronts)
+    text = CONFIG.format(provider=provider, router=at_router, own="", own_last="")
+    text += f"routing: {{session_cache: {{type: memory}}}}\n{sources}\n"
+    with running(Pool(tmp_path, text, "redis://unused", SSL_CERT_FILE=str(authority.file))) as pool:
+        pool.web(port := free_port())
+
+        answer = ask(port, "s", DEEP)
+
+    assert (answer.status_code, answer.json()["model"]) == (200, "openai/gpt-5.2")
+    assert router.calls == 1
+
+
 def test_a_private_authority_that_nobody_names_is_not_trusted(
     start: Start, fronts: tuple[int, int], provider: Provider, router: Router
 ) -> None:

@@ -77,6 +77,22 @@ def test_a_pinned_request_has_no_router_span_and_a_stream_is_traced_to_its_end(
     assert root.attributes["plano.pinned"] is True
 
 
+def test_a_request_for_a_kept_response_is_named_by_what_it_is_and_not_by_which(
+    start: Callable[..., Pool], ports: tuple[int, int], collector: Collector
+) -> None:
+    pool = start(env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url.removesuffix("/v1")})
+    pool.serve(ports[0])
+    address = f"http://127.0.0.1:{ports[0]}/v1/responses"
+    kept = requests.post(address, json={"model": "openai/gpt-5.2", "input": "hi"}, timeout=10).json()["id"]
+
+    answer = requests.get(f"{address}/{kept}", headers={"traceparent": CLIENT}, timeout=10)
+
+    (span,) = wait_until(lambda: collector.named("GET"), what="the trace")
+    assert answer.ok
+    assert span.name.split()[:2] == ["GET", "/v1/responses/<response_id>"]
+    assert span.trace_id == TRACE_ID
+
+
 def test_traces_go_over_grpc_too(start: Callable[..., Pool], ports: tuple[int, int], collector: Collector) -> None:
     with collector.grpc() as address:
         pool = start(tracing=f"tracing: {{random_sampling: 100, opentracing_grpc_endpoint: {address}}}")

@@ -10,7 +10,9 @@ import pytest
 
 from shared.domain import conversation
 from shared.errors import BadRequest
+from web.dialects import chat
 from web.dialects.fields import body
+from web.proxy.ways import Asked
 
 MANY = 400_000
 SMALL_BYTES = 4_000_000
@@ -128,3 +130,12 @@ def test_of_a_repeated_field_the_last_counts() -> None:
     filler = b" " * 70_000
 
     assert body.fields(b'{"a":1,"a":2}' + filler) == body.fields(b'{"a":1,"a":2}')
+
+
+def test_a_body_of_very_many_values_is_not_translated() -> None:
+    """They would all be Python objects; a body that is passed on as it came may hold any number."""
+    few, many = (msgspec.Raw(b'[{"role":"user","content":[' + b"0," * n + b"0]}]") for n in (499_000, 600_000))
+
+    assert len(Asked(chat, {"messages": few}).decoded()["messages"]) == 1
+    with little_memory(), pytest.raises(BadRequest, match="too many values"):
+        Asked(chat, {"messages": many}).decoded()

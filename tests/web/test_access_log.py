@@ -216,6 +216,15 @@ def test_what_a_client_names_is_cleaned(
     assert f" {shown}" in line
 
 
+def test_so_is_a_tenants_name(as_text: Logging, request_id: str) -> None:
+    tenant = {sites.TENANT_HEADER: "b\u202ea\u2028c".encode()}
+    as_text.gateway.ask("POST", CHAT, body(), x_request_id=request_id, **tenant)
+
+    (line,) = as_text.lines_of(request_id)
+
+    assert " tenant=b?a?c " in line
+
+
 def test_it_can_be_left_out(start: Start, request_id: str) -> None:
     with start(sites.usual, ACCESS_LOG="0") as quiet:
         quiet.gateway.ask("POST", CHAT, body(), x_request_id=request_id)

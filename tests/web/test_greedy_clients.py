@@ -1,5 +1,7 @@
 """A client that takes what it can get: turns, connections, memory or time. Others are served all the same."""
 
+import contextlib
+import errno
 import json
 import re
 import select
@@ -109,6 +111,21 @@ def test_a_connection_with_a_long_refused_body_is_closed(tight: Gateway, head: b
     assert b"\r\nConnection: close\r\n" in answer
 
 
+@pytest.mark.parametrize("length", [10**12, 500_000, 60_000])
+def test_a_refused_body_that_does_not_end_is_cut(tight: Gateway, length: int) -> None:
+    """After a second. To be told to stop does not keep a client from holding its connection by going on."""
+    with tight.connected() as connection:
+        connection.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % length)
+
+        def is_cut() -> bool:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(b" ")
+                return False
+            return True
+
+        wait_until(is_cut, what="the end of the connection")
+
+
 def test_a_connection_with_a_short_refused_body_goes_on(tight: Gateway) -> None:
     sent = b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12345"
     in_chunks = b"POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n"
@@ -118,9 +135,9 @@ def test_a_connection_with_a_short_refused_body_goes_on(tight: Gateway) -> None:
     assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"404", b"404", b"200"]
 
 
-def test_a_connection_that_says_nothing_is_closed(tight: Gateway) -> None:
-    """`limits.head_timeout` is a second here."""
-    with tight.connected() as silent:
+def test_a_connection_that_says_nothing_is_closed(narrow: Gateway) -> None:
+    """`limits.head_timeout` is half a second here; by its keep-alive alone it would stay for a minute and a half."""
+    with narrow.connected() as silent:
         assert silent.recv(1) == b""
 
 
@@ -178,6 +195,17 @@ def test_a_client_that_takes_nothing_is_cut(tight: Gateway, provider: Provider, 
     provider.behave(None)
 
     assert wait_until(lambda: tight.chat().ok, what="a free place")
+
+
+def test_what_a_cut_client_has_not_taken_is_thrown_away(tight: Gateway, provider: Provider) -> None:
+    """Else the system would keep it, megabytes for each, for as long as the client does not leave."""
+    provider.behave("status", code=200, body=b"x" * 2**24, headers={"content-type": "application/octet-stream"})
+    with _with_small_buffer(tight) as slow:
+        slow.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body()) + body())
+
+        reset = wait_until(lambda: slow.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), what="the reset")
+
+    assert reset == errno.ECONNRESET
 
 
 def test_a_client_that_takes_a_little_is_served_to_the_end(tight: Gateway, provider: Provider) -> None:
@@ -263,6 +291,28 @@ def test_bodies_are_bounded_together(tight: Gateway, provider: Provider, stack: 
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "too_many_bytes_buffered"
     assert health.status_code == 200
     assert wait_until(lambda: tight.ask("POST", CHAT, large).ok, what="room again")
+
+
+def test_a_small_request_is_served_however_much_is_held(tight: Gateway, provider: Provider, stack: ExitStack) -> None:
+    """Else a few large bodies would have the balancer think that the process is dead."""
+    all_of_it = body("x" * (BUFFERED - 1000))
+    wait_until(lambda: tight.ask("POST", CHAT, all_of_it).ok, what="the end of all requests before this one")
+    provider.clear()
+    provider.behave("hang")
+    head = POST + b"Content-Length: %d\r\n\r\n"
+    room = BUFFERED - 10
+    for size in (BUFFERED * 2 // 5, BUFFERED * 2 // 5, room):
+        length = min(size, room - len(head) - 4)  # the length has six digits, and "%d" two
+        large = body("x" * (length - len(body(""))))
+        stack.enter_context(tight.connected()).sendall(head % len(large) + large)
+        room -= len(head) + 4 + len(large)
+    wait_until(lambda: provider.calls == 3)
+    probe = tight.ask("GET", "/livez")
+    stack.close()
+    provider.behave(None)
+
+    assert (room, probe.status_code) == (0, 200)
+    assert wait_until(lambda: tight.chat().ok, what="room again")
 
 
 def test_a_body_that_is_announced_and_not_sent_takes_no_room(

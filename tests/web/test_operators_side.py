@@ -1,5 +1,6 @@
 """What is the operator's to say: who sees the counters and which models, and how many requests are traced."""
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -93,6 +94,21 @@ def flags(gateway: Gateway, provider: Provider, flag: str, times: int) -> set[st
 def test_a_client_cannot_have_its_requests_traced(sites: dict[str, Gateway], provider: Provider) -> None:
     """By its flag each client had all of its requests sampled, whatever the operator pays for."""
     assert flags(sites["few"], provider, "01", 10) == {"00"}
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_nor_those_about_a_kept_response(sites: dict[str, Gateway], provider: Provider, method: str) -> None:
+    """They have no body, and a span at the provider all the same."""
+    asked = json.dumps({"model": "openai/gpt-4o-mini", "input": "hi"}).encode()
+    kept = [sites["few"].ask("POST", "/v1/responses", asked, authorization="Bearer k-all").json()["id"]]
+    provider.clear()
+
+    answer = sites["few"].ask(
+        method, f"/v1/responses/{kept[0]}", authorization="Bearer k-all", traceparent=f"{TRACE}01"
+    )
+
+    assert answer.status_code == 200
+    assert [(request.header("traceparent") or "")[-2:] for request in provider.requests] == ["00"]
 
 
 def test_nor_have_them_left_out(sites: dict[str, Gateway], provider: Provider) -> None:

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 from backports import zstd
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -155,6 +156,24 @@ def test_no_more_than_the_limit_and_one_piece_is_unpacked(coding: str) -> None:
         content.read(environ(bomb, coding, held), 5 * MEGABYTE)
 
     assert held.size <= 6 * MEGABYTE
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_others_have_their_turn_while_a_body_is_unpacked(coding: str) -> None:
+    """A few KB may become 20 MB, which takes tens of milliseconds."""
+    turns = 0
+
+    def run() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            gevent.sleep(0)
+
+    other = gevent.spawn(run)
+    content.read(environ(PACKERS[coding](bytes(8 * MEGABYTE)), coding, Held()), 8 * MEGABYTE)
+    other.kill()
+
+    assert turns >= 8
 
 
 def test_a_window_that_would_take_much_memory_is_refused() -> None:

@@ -90,6 +90,22 @@ def test_the_gateways_own_key_is_never_passed_on(
     assert all(request.header("x-provider-authorization") is None for request in provider.requests)
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+def test_nor_is_one_that_comes_as_x_api_key(
+    keyed: Gateway, provider: Provider, cache: redis.Redis, session: str, path: str
+) -> None:
+    """As clients of the Messages API send it. Without keys of the gateway's it would be the provider's."""
+    pin(cache, session)
+
+    answer = keyed.ask(
+        "POST", path, body(model="house/a", max_tokens=9), x_api_key="gw-one", x_model_affinity=session
+    )
+
+    assert answer.status_code == 200
+    assert credentials(provider) == [("a", None)]
+    assert not any("gw-one" in str(request.headers) for request in provider.requests)
+
+
 @pytest.mark.parametrize("mistaken", [OURS, "gw-two", "Bearer gw-two", "bearer  gw-one "])
 def test_not_even_when_the_client_sends_it_for_the_provider(
     keyed: Gateway, provider: Provider, session: str, mistaken: str
@@ -160,6 +176,19 @@ def test_a_candidate_without_its_credential_is_skipped(
     assert not cache.exists("plano:cooldown:house/a")
 
 
+def test_not_even_the_only_candidate_gets_a_credential_that_is_for_another(
+    keyed: Gateway, outside: Outside, provider: Provider, cache: redis.Redis, session: str
+) -> None:
+    """It is asked all the same, and says itself what is missing."""
+    pin(cache, session, "guest/c")
+
+    answer = ask(keyed, session, model="house/a")
+
+    assert answer.headers["x-plano-model"] == "guest/c"
+    assert credentials(outside.other) == [("c", None)]
+    assert provider.calls == 0
+
+
 @pytest.mark.parametrize("code", [401, 403, 429])
 def test_what_fails_under_a_clients_credential_is_that_clients_own_affair(
     keyed: Gateway, provider: Provider, cache: redis.Redis, session: str, code: int
@@ -175,6 +204,22 @@ def test_what_fails_under_a_clients_credential_is_that_clients_own_affair(
     assert (refused.status_code, refused.headers["x-plano-model"]) == (
         (200, "house/b") if code == 429 else (code, "house/a")
     )
+    assert other.headers["x-plano-model"] == "house/a"
+    assert not cache.exists("plano:cooldown:house/a", "plano:failures:house/a")
+
+
+def test_nor_is_it_when_it_happens_to_two_of_them(
+    keyed: Gateway, provider: Provider, cache: redis.Redis, session: str
+) -> None:
+    """Under the operator's key the second one would make the model sit out."""
+    for n in range(3):
+        pin(cache, f"{session}{n}", "house/a", "house")
+    provider.behave("status", model="a", code=429, headers={"retry-after": "60"}, times=2)
+
+    moved = [ask(keyed, f"{session}{n}", credential=f"Bearer sk-{n}").headers["x-plano-model"] for n in range(2)]
+    other = ask(keyed, f"{session}2")
+
+    assert moved == ["house/b", "house/b"]
     assert other.headers["x-plano-model"] == "house/a"
     assert not cache.exists("plano:cooldown:house/a", "plano:failures:house/a")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import redis
@@ -61,9 +62,9 @@ def nobody_has_begun(cache: redis.Redis) -> None:
 
 
 def statuses(gateway: Gateway, session: str, *clients: dict[str, str]) -> list[list[int]]:
-    """What each client gets for twice as many sessions as one may begin; all of them ask in turn."""
+    """What each client gets for more than twice as many sessions as one may begin; all of them ask in turn."""
     found: list[list[int]] = [[] for _ in clients]
-    for n in range(2 * LIMIT):
+    for n in range(2 * LIMIT + 1):
         for at, headers in enumerate(clients):
             answer = gateway.ask("POST", DECISION, body(), x_model_affinity=f"{session}-{at}-{n}", **headers)
             found[at].append(answer.status_code)
@@ -77,7 +78,7 @@ def counted(cache: redis.Redis) -> set[str]:
 
 def served(found: list[list[int]]) -> list[bool]:
     """Whether each client got its share; a minute may begin in the middle, and then it is up to twice as much."""
-    return [LIMIT <= each.count(200) <= 2 * LIMIT and set(each) <= {200, 429} for each in found]
+    return [LIMIT <= each.count(200) <= 2 * LIMIT and set(each) == {200, 429} for each in found]
 
 
 def test_each_key_has_a_limit_of_its_own(pools: dict[str, Gateway], cache: redis.Redis, session: str) -> None:
@@ -112,6 +113,22 @@ def test_who_goes_beyond_it_is_told_when_to_come_again(pools: dict[str, Gateway]
     assert int(refused[0].headers["retry-after"]) > 0
 
 
+def test_a_session_that_is_to_be_decided_anew_counts_each_time(pools: dict[str, Gateway], session: str) -> None:
+    """Else one session could have the router asked as often as its client likes."""
+    headers = {"x_model_affinity": session, "x_plano_affinity": "new", "x_forwarded_for": "198.51.100.10"}
+    statuses = [pools["near"].ask("POST", DECISION, body(), **headers).status_code for _ in range(2 * LIMIT + 1)]
+
+    assert 429 in statuses
+    assert statuses[:LIMIT] == [200] * LIMIT
+
+
+def test_a_session_that_goes_on_does_not_count(pools: dict[str, Gateway], session: str) -> None:
+    headers = {"x_model_affinity": session, "x_forwarded_for": "198.51.100.11"}
+    statuses = [pools["near"].ask("POST", DECISION, body(), **headers).status_code for _ in range(2 * LIMIT + 1)]
+
+    assert statuses == [200] * (2 * LIMIT + 1)
+
+
 def test_sessions_that_cannot_be_pinned_are_not_counted(pools: dict[str, Gateway], session: str) -> None:
     """Without a worker each turn of a session would be one more that begins: an outage would end in refusals."""
     answers = [
@@ -130,3 +147,17 @@ def test_only_a_trusted_proxy_names_the_client(pools: dict[str, Gateway], cache:
         )
 
     assert counted(cache) == {"127.0.0.1"}
+
+
+def test_one_process_on_its_own_has_the_limit_too(outside: Outside, tmp_path: Path, session: str) -> None:
+    config = CONFIG % outside.provider.port + "routing: {session_cache: {type: memory}}\n"
+    port = free_port()
+    with running(Pool(tmp_path, config, "redis://unused")) as pool, closing(Gateway(port)) as alone:
+        pool.web(port)
+        statuses = [
+            alone.ask("POST", DECISION, body(), x_model_affinity=f"{session}-{n}").status_code
+            for n in range(2 * LIMIT + 1)
+        ]
+
+    assert statuses[:LIMIT] == [200] * LIMIT
+    assert 429 in statuses

@@ -18,6 +18,9 @@ ROUTE_REQUEST = "plano.route_request"
 TENANT = "plano.tenant"
 """The key of the tenant that a request is for, beside it."""
 
+_KEPT_RESPONSE = "/v1/responses/"
+"""Below this, requests without a body are for a model's provider, too."""
+
 _TRACE = "plano.trace"
 _SPAN = "plano.span"
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -37,9 +40,9 @@ def install(app: Flask, tracing: Tracing) -> None:
 
     def begin() -> None:
         environ = request.environ
-        if request.method != "POST":
+        if request.method != "POST" and not request.path.startswith(_KEPT_RESPONSE):
             return
-        span = tracing.enter(f"POST {request.path}", _client_traceparent(environ))
+        span = tracing.enter(_name(), _client_traceparent(environ))
         _adopted(environ, span.traceparent)
         environ[_SPAN] = span
 
@@ -83,6 +86,12 @@ def _random(size: int) -> str:
     return random.randbytes(size).hex()  # noqa: S311 - it is no secret
 
 
+def _name() -> str:
+    """What a span says of the request: its path without what differs from one to the next."""
+    rule = request.url_rule
+    return f"{request.method} {rule.rule if rule else request.path}"
+
+
 def _describe(span: Span, response: Response) -> None:
     """Note in the span what the answer's own headers say of the decision."""
     headers = response.headers
@@ -91,7 +100,7 @@ def _describe(span: Span, response: Response) -> None:
     span.note({"http.status_code": response.status_code, "plano.pinned": headers.get("x-plano-pinned") == "true"})
     if model:
         requested = asked.model.name if asked else ""
-        span.rename(f"POST {request.path} {requested} -> {model}")
+        span.rename(f"{_name()} {requested} -> {model}")
         span.note({"llm.model": model, "llm.provider": model.partition("/")[0]})
     if route := headers.get("x-plano-route"):
         span.note({"plano.route": route})

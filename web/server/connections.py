@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.http.errors import ParseException
@@ -25,8 +26,9 @@ class Crowded(ParseException):  # type: ignore[misc]
 class Connections:
     """Which connections are open, and which of them are idle."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         """`most` is how many the process may have."""
+        self._clock = clock
         self._usual = most - max(int(most * _SPARE), 1)
         self._open: dict[Any, Client] = {}
         self._idle: dict[Client, float] = {}
@@ -55,7 +57,7 @@ class Connections:
 
     def begin_idle(self, client: Client) -> None:
         """Note that a connection waits for its next request."""
-        self._idle[client] = time.monotonic()
+        self._idle[client] = self._clock()
 
     def end_idle(self, client: Client) -> None:
         """Note that a connection has its next request, or ends."""
@@ -63,7 +65,7 @@ class Connections:
 
     def end_idle_for(self, seconds: float) -> None:
         """End the connections that have waited so long for their next request."""
-        until = time.monotonic() - seconds
+        until = self._clock() - seconds
         while self._idle and next(iter(self._idle.values())) <= until:
             self._end_longest_idle()
 
@@ -81,7 +83,7 @@ class Connections:
         return True
 
     def _say(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if now - self._said_at < _SAY_EVERY_S:
             return
         self._said_at = now

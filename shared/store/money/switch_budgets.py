@@ -77,8 +77,8 @@ class BudgetStore:
         ]
         try:
             return self._decoder.read(pin_key, self._spend([pin_key, key], arguments))
-        except WrongType as error:
-            self._without(key, error)
+        except WrongType:  # of one of the two keys: a ledger that is none is dropped here, a pin by who reads it
+            self.ledger(session)
             return seen
 
     def _warm(self, key: str, value: bytes) -> Warm | None:
