@@ -91,6 +91,10 @@ class Client(gevent.socket.socket):
             raise InvalidHeader("bare LF as line terminator")
         self._head = b"" if end >= 0 else data
 
+    def expect_rest(self, length: int) -> None:
+        """Raises Full when there is no room for a body of this length; what came with its head is counted already."""
+        self._buffered.expect(length - self._held)
+
     def hold(self, size: int) -> None:
         """Count bytes that were unpacked of what has arrived; raises Full when the process holds too many.
 

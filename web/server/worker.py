@@ -151,7 +151,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         elif length > (self._limits.body_bytes if is_post else DRAINED_BYTES):
             req.force_close()  # it will not be read
         elif length:
-            self._buffered.expect(length)
+            sock.expect_rest(length)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that is not valid HTTP. The application never sees it; the answer looks like its own."""
