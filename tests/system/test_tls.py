@@ -3,10 +3,12 @@
 import contextlib
 import datetime as dt
 import ipaddress
+import multiprocessing
 import select
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -181,20 +183,25 @@ def _speaks_tls(program: str) -> bool:
 
 @contextlib.contextmanager
 def _front(port: int, certificate: tuple[Path, Path], behind: Path) -> Iterator[None]:
-    """Ends TLS and passes on what comes to a unix socket."""
+    """Ends TLS and passes on what comes to a unix socket.
+
+    It has a process of its own: beside the clients of a test it would be late, and Redis seem silent.
+    """
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        serving = multiprocessing.get_context("spawn").Process(target=_accept, args=(listener, certificate, behind))
+        serving.start()
+    try:
+        yield
+    finally:
+        serving.terminate()
+        serving.join()
+
+
+def _accept(listener: socket.socket, certificate: tuple[Path, Path], behind: Path) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*certificate)
-    with socket.create_server(("127.0.0.1", port)) as listener, ThreadPoolExecutor(64) as connections:
-        accepting = connections.submit(_accept, listener, connections, lambda plain: _serve(plain, context, behind))
-        yield
-        listener.shutdown(socket.SHUT_RDWR)
-        accepting.result()
-
-
-def _accept(listener: socket.socket, connections: ThreadPoolExecutor, serve: Callable[[socket.socket], None]) -> None:
-    with contextlib.suppress(OSError):  # shut down
-        while True:
-            connections.submit(serve, listener.accept()[0])
+    while True:
+        threading.Thread(target=_serve, args=(listener.accept()[0], context, behind), daemon=True).start()
 
 
 def _serve(plain: socket.socket, context: ssl.SSLContext, behind: Path) -> None:
