@@ -6,7 +6,7 @@ from typing import Protocol
 from shared import tracing
 from shared.config import Config, load
 from shared.config.sections import HALF_LIFE_S, OBSERVED, MetricSource
-from shared.domain.money.ledger import HOUR_S
+from shared.domain.money.accounts import HOUR_S
 from shared.domain.ranking import Kind
 from shared.domain.routes import model_names
 from shared.env_settings import Settings
@@ -15,7 +15,7 @@ from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.decisions_in_place import DecisionsInPlace
 from shared.memory.drains import MemoryDrains
 from shared.memory.latency import MemoryLatencies
-from shared.memory.new_session_limit import MemorySessionRateLimit
+from shared.memory.new_session_limit import MemoryNewSessionLimit
 from shared.memory.pins import MemoryPins
 from shared.memory.pool_stats import MemoryStats
 from shared.memory.response_models import MemoryResponses
@@ -37,7 +37,7 @@ from shared.store.metrics.pool_stats import StatsStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
 from shared.store.money.savings import SavingsStore
 from shared.store.money.switch_budgets import BudgetStore
-from shared.store.new_session_limit import SessionRateLimit
+from shared.store.new_session_limit import NewSessionLimit
 from shared.store.pin_admin import PinAdmin
 from shared.store.pins import PinStore
 from shared.store.queue import QUEUE, DecisionQueue, RefreshQueue
@@ -78,7 +78,7 @@ def web(
     results = Results(queue_endpoint.subscription_pool(), unreadable)
     queue_endpoint.detector.also_watch(results.anybody_waits)
     decisions = DecisionQueue(queue_redis, results, pins, limit=config.limits.waiting_decisions)
-    rate_limit = SessionRateLimit(pins_redis, config.limits.sessions_per_minute, unreadable=unreadable)
+    rate_limit = NewSessionLimit(pins_redis, config.limits.sessions_per_minute, unreadable=unreadable)
     drains = RecentDrains(DrainStore(pins_redis, unreadable), model_names(config.catalog, config.routes))
     failover = build_failover(config, CooldownStore(pins_redis, unreadable), pins, drains)
     return WebBase(
@@ -201,7 +201,7 @@ def _memory_web(
     recent_drains = RecentDrains(drains, model_names(config.catalog, config.routes))
     made = build(config, pins, cooldowns, recent_drains, latencies, traces, settings.outgoing)
     failover = build_failover(config, cooldowns, pins, recent_drains)
-    rate_limit = MemorySessionRateLimit(config.limits.sessions_per_minute)
+    rate_limit = MemoryNewSessionLimit(config.limits.sessions_per_minute)
     stats = MemoryStats()
     decisions = DecisionsInPlace(made.decide, limit=config.limits.waiting_decisions)
     return WebBase(

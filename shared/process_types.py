@@ -7,7 +7,7 @@ import msgspec
 
 from shared.config import Config
 from shared.domain.latency import Sample
-from shared.domain.money.ledger import Account, Amounts
+from shared.domain.money.accounts import Account, Amounts
 from shared.domain.pins import Held, Pin
 from shared.domain.ranking import EMPTY, Snapshot
 from shared.env_settings import Settings

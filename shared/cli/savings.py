@@ -10,7 +10,7 @@ import click
 
 from shared.cli.options import CONFIG, fail, view
 from shared.cli.tables import table
-from shared.domain.money.ledger import AMOUNTS, HOUR_S, PARTS, Account, Amounts, by, total
+from shared.domain.money.accounts import AMOUNTS, HOUR_S, PARTS, Account, Amounts, by, total
 from shared.domain.ranking import Kind
 from shared.errors import ConfigError, StoreDown
 from shared.process_types import ViewBase

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from shared.domain.new_session_limit import MINUTE_S, refuse
 
 
-class MemorySessionRateLimit:
-    """The same as SessionRateLimit, for one process. The counts of a minute are forgotten when it ends."""
+class MemoryNewSessionLimit:
+    """The same as NewSessionLimit, for one process. The counts of a minute are forgotten when it ends."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.time) -> None:
         """`limit` sessions a minute and client, 0 for any number."""

@@ -15,7 +15,7 @@ from shared.store.decoding.unreadable import Unreadable
 _TTL_S = 2 * MINUTE_S  # replicas' clocks may differ
 
 
-class SessionRateLimit:
+class NewSessionLimit:
     """Counts new sessions in Redis; one round trip each, none when there is no limit."""
 
     def __init__(

@@ -8,9 +8,9 @@ import pytest
 import redis
 
 from shared.errors import StoreDown, TooManySessions
-from shared.memory.new_session_limit import MemorySessionRateLimit
+from shared.memory.new_session_limit import MemoryNewSessionLimit
 from shared.store.connection.store_client import StoreClient
-from shared.store.new_session_limit import SessionRateLimit
+from shared.store.new_session_limit import NewSessionLimit
 from tests.endpoints import endpoint_to
 
 
@@ -43,12 +43,12 @@ def new_rate_limit(request: pytest.FixtureRequest, clock: Clock) -> Iterator[New
     """Each call is another replica, where there can be several."""
     if request.param == "redis":
         client: StoreClient = request.getfixturevalue("client")
-        yield lambda limit: SessionRateLimit(client, limit, clock)
+        yield lambda limit: NewSessionLimit(client, limit, clock)
     elif request.param == "fakeredis":
         with fakeredis.FakeRedis(protocol=2) as played:
-            yield lambda limit: SessionRateLimit(played, limit, clock)
+            yield lambda limit: NewSessionLimit(played, limit, clock)
     else:
-        yield lambda limit: MemorySessionRateLimit(limit, clock)
+        yield lambda limit: MemoryNewSessionLimit(limit, clock)
 
 
 def admitted(rate_limit: RateLimit, client: str, tries: int) -> int:
@@ -105,28 +105,28 @@ def test_zero_is_no_limit(new_rate_limit: NewRateLimit) -> None:
 
 
 def test_replicas_count_together(client: StoreClient, store: redis.Redis, clock: Clock) -> None:
-    first, second = (SessionRateLimit(client, 4, clock) for _ in range(2))
+    first, second = (NewSessionLimit(client, 4, clock) for _ in range(2))
 
     assert [admitted(first, "a:b", 3), admitted(second, "a:b", 3)] == [3, 1]
     assert 0 < store.ttl("plano:sessions:a%3Ab:10") <= 120
 
 
 def test_no_limit_asks_nobody(client: StoreClient, store: redis.Redis) -> None:
-    SessionRateLimit(client, 0).admit("acme")
+    NewSessionLimit(client, 0).admit("acme")
 
     assert store.keys("plano:sessions:*") == []
 
 
 def test_when_redis_is_away_that_is_said() -> None:
     """The session cannot be pinned then, either: who asks serves it without, and waits for nothing more."""
-    rate_limit = SessionRateLimit(endpoint_to("unix:///nowhere").client(StoreDown), 1)
+    rate_limit = NewSessionLimit(endpoint_to("unix:///nowhere").client(StoreDown), 1)
 
     with pytest.raises(StoreDown):
         rate_limit.admit("acme")
 
 
 def test_without_a_limit_nothing_is_kept_of_clients() -> None:
-    rate_limit = MemorySessionRateLimit(0)
+    rate_limit = MemoryNewSessionLimit(0)
 
     rate_limit.give_back("acme")
 

@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from shared.domain.money.ledger import Account, Amounts, by, total
+from shared.domain.money.accounts import Account, Amounts, by, total
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
 from shared.store.money.savings import KEPT_S, SavingsStore

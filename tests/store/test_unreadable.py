@@ -19,7 +19,7 @@ from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.decoding.unreadable import LOG_EVERY_S, Unreadable
 from shared.store.metrics.latency import LatencyStore
 from shared.store.metrics.snapshot import MetricsStore, RecentSnapshot
-from shared.store.new_session_limit import SessionRateLimit
+from shared.store.new_session_limit import NewSessionLimit
 from shared.store.pins import PinStore
 from shared.store.response_models import ResponseStore
 from shared.store.web_replicas import Replicas
@@ -228,7 +228,7 @@ def test_an_average_that_cannot_be_read_is_forgotten(
 def test_a_count_of_sessions_that_is_none_begins_anew(
     client: StoreClient, store: redis.Redis, noted: Noted, put: Put
 ) -> None:
-    rate_limit = SessionRateLimit(client, 2, lambda: 0.0, noted)
+    rate_limit = NewSessionLimit(client, 2, lambda: 0.0, noted)
     put(store, keys.sessions("key", 0))
 
     rate_limit.admit("key")

@@ -15,6 +15,7 @@ import pytest
 from shared.errors import UpstreamTimeout, UpstreamUnreachable
 from tests.fakes.provider import Provider
 from tests.fakes.scripted import Script, scripted
+from tests.turns import turns_of_others
 from tests.web.gateway import REVIEW, Gateway
 from web.dialects import chat
 from web.proxy.providers import retry_after
@@ -189,21 +190,16 @@ class Prompt:
 
 def test_others_get_their_turn_after_each_block_however_fast_a_body_comes() -> None:
     """500 MB blocked the process for 1.6 s."""
-    blocks, turns = 100, list[int]()
+    blocks = 100
     parser: Any = Prompt(blocks)
     answer = Answer(parser, "openai", silence_s=5, until=time.monotonic() + 5)
 
-    def others() -> None:
-        while True:
-            turns.append(1)
-            gevent.sleep(0)
-
-    another = gevent.spawn(others)
-    received = sum(map(len, answer.chunks()))
-    another.kill()
+    with turns_of_others() as turns:
+        received = sum(map(len, answer.chunks()))
+        seen = turns()
 
     assert received == blocks * BLOCK
-    assert len(turns) >= blocks - 1
+    assert seen >= blocks - 1
 
 
 def test_a_json_answer_of_forty_megabytes_arrives_as_it_was_sent(

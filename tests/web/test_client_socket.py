@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import repeat
 
 import gevent
@@ -10,6 +10,7 @@ import gevent.socket
 import pytest
 
 from shared.config.limits_section import Limits
+from tests.turns import turns_of_others
 from web.server import worker
 from web.server.chunks import TinyChunks, in_turns
 from web.server.client_socket import Client
@@ -31,40 +32,30 @@ def ends() -> Iterator[Ends]:
         yield client, theirs
 
 
-def turns_of_others(step: Callable[[], object]) -> list[int]:
-    """How often another greenlet has run after each of some steps."""
-    turns, seen = 0, []
-
-    def run() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            gevent.sleep(0)
-
-    other = gevent.spawn(run)
-    for _ in range(ROUNDS):
-        step()
-        seen.append(turns)
-    other.kill()
-    return seen
-
-
 def test_others_run_between_the_blocks_of_a_body(ends: Ends) -> None:
     """All of it is there already, so that whoever reads it never has to wait."""
     client, theirs = ends
     theirs.sendall(b" " * ROUNDS * BLOCK)
     client.expect_body()
 
-    seen = turns_of_others(lambda: client.recv(BLOCK))
+    seen = set()
+    with turns_of_others() as turns:
+        for _ in range(ROUNDS):
+            client.recv(BLOCK)
+            seen.add(turns())
 
-    assert len(set(seen)) >= ROUNDS - 1
+    assert len(seen) >= ROUNDS - 1
 
 
 def test_others_run_between_the_pieces_of_an_answer(ends: Ends) -> None:
     """A provider may send as fast as a client takes it."""
-    seen = turns_of_others(lambda: ends[0].sendall(b"piece"))
+    seen = set()
+    with turns_of_others() as turns:
+        for _ in range(ROUNDS):
+            ends[0].sendall(b"piece")
+            seen.add(turns())
 
-    assert len(set(seen)) >= ROUNDS - 1
+    assert len(seen) >= ROUNDS - 1
 
 
 def test_others_run_between_the_chunks_of_a_body() -> None:

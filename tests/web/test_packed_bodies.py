@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import gevent
 import pytest
 from backports import zstd
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -17,6 +16,7 @@ from shared.errors import BadRequest
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.harness import Pool, running
+from tests.turns import turns_of_others
 from tests.web.gateway import CHAT, DECISION, REVIEW, Gateway, Webs, body, error_of
 from tests.web.sites import SMALL_BODY
 from web.api.reading import content
@@ -161,19 +161,11 @@ def test_no_more_than_the_limit_and_one_piece_is_unpacked(coding: str) -> None:
 @pytest.mark.parametrize("coding", CODINGS)
 def test_others_have_their_turn_while_a_body_is_unpacked(coding: str) -> None:
     """A few KB may become 20 MB, which takes tens of milliseconds."""
-    turns = 0
+    with turns_of_others() as turns:
+        content.read(environ(PACKERS[coding](bytes(8 * MEGABYTE)), coding, Held()), 8 * MEGABYTE)
+        seen = turns()
 
-    def run() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            gevent.sleep(0)
-
-    other = gevent.spawn(run)
-    content.read(environ(PACKERS[coding](bytes(8 * MEGABYTE)), coding, Held()), 8 * MEGABYTE)
-    other.kill()
-
-    assert turns >= 8
+    assert seen >= 8
 
 
 def test_a_window_that_would_take_much_memory_is_refused() -> None:

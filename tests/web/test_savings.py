@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain.decisions import Decision
 from shared.domain.money import Prices, Usage
-from shared.domain.money.ledger import Account, Amounts, Move
+from shared.domain.money.accounts import Account, Amounts, Move
 from shared.domain.ranking import Snapshot
 from shared.errors import StoreDown
 from shared.memory.pool_stats import MemoryStats

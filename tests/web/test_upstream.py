@@ -152,6 +152,11 @@ def test_what_the_way_to_a_provider_lacks_is_its_trouble(code: str) -> None:
     assert isinstance(error, UpstreamRefused) == (code == "ECONNREFUSED")
 
 
+def test_a_second_connection_confirms_a_refusal_or_does_not(upstream: Upstream, provider: Provider) -> None:
+    assert not upstream.refuses(f"{provider.url}/chat/completions")
+    assert upstream.refuses(f"http://127.0.0.1:{free_port()}/v1/chat/completions")
+
+
 def test_a_proxy_that_nobody_reaches_is_no_trouble_of_the_providers() -> None:
     """Each provider behind it would sit out, for replicas that have another proxy, too."""
     upstream = Upstream(5, outgoing=Outgoing(https_proxy=f"http://127.0.0.1:{free_port()}"))

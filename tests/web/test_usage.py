@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.latency import Sample
 from shared.domain.money import Prices, Usage
-from shared.domain.money.ledger import Account, Amounts
+from shared.domain.money.accounts import Account, Amounts
 from shared.domain.ranking import Snapshot
 from shared.errors import StoreDown
 from shared.memory.pool_stats import MemoryStats

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from shared.domain.money.ledger import HOUR_S, Account, Amounts
+from shared.domain.money.accounts import HOUR_S, Account, Amounts
 from shared.errors import StoreDown
 from web.ops.pool.stats import PoolStats
 

@@ -12,7 +12,7 @@ import msgspec
 
 from shared.domain.latency import Sample
 from shared.domain.money import Prices, Usage, cost, kept, lost, prices_of
-from shared.domain.money.ledger import Account, Move
+from shared.domain.money.accounts import Account, Move
 from shared.domain.ranking import Snapshot
 from shared.domain.sessions import Session
 from shared.errors import StoreDown

@@ -3,7 +3,7 @@
 import msgspec
 
 from shared.domain.decisions import Decision
-from shared.domain.money.ledger import Account
+from shared.domain.money.accounts import Account
 from shared.domain.sessions import Session
 from web.dialects.dialect import AnswerReader
 from web.ops.usage import UsageRecorder

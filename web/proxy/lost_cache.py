@@ -6,7 +6,7 @@ import msgspec
 
 from shared.domain.decisions import Decision
 from shared.domain.money import Usage
-from shared.domain.money.ledger import Move
+from shared.domain.money.accounts import Move
 from web.dialects.fields.body import Fields
 
 _CONTEXT = ("system", "instructions", "tools")

@@ -12,7 +12,7 @@ from shared.config import Config
 from shared.domain.availability.failures import Blame, Failure, blame_of, is_own_deadline
 from shared.domain.catalog import Model, Provider
 from shared.domain.decisions import Decision, RouteRequest, Trace
-from shared.domain.money.ledger import Account
+from shared.domain.money.accounts import Account
 from shared.errors import BadRequest, Overdue, ShuttingDown, UpstreamFailed, UpstreamTimeout
 from shared.routing.failover import Failover
 from web.ops.pool.stats import PoolStats

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.domain.money.ledger import AMOUNTS, HOUR_S, Account, Amounts
+from shared.domain.money.accounts import AMOUNTS, HOUR_S, Account, Amounts
 from shared.store import keys
 from shared.store.connection.store_client import WrongType
 from shared.store.decoding.unreadable import Unreadable

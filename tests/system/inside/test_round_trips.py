@@ -1,7 +1,6 @@
 """What requests ask of Redis: each round trip costs as long as Redis is far away."""
 
 import json
-import statistics
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -139,7 +138,7 @@ def test_a_process_has_eight_connections_at_most_however_many_first_requests_wai
 def test_a_pinned_request_takes_one_with_all_that_weighs_what_a_pin_is_worth(
     worth: Counted, kind: str, named: bool
 ) -> None:
-    """Of twenty most: once a second, what was saved is written, which may be during a request."""
+    """Fifteen of twenty at least: once a second, what was saved is written, which may be during a request."""
     headers = {"x-plano-routing-budget": "0" if kind == "of the user's" else "50"}
     if named:
         headers["x-model-affinity"] = uuid.uuid4().hex
@@ -157,4 +156,4 @@ def test_a_pinned_request_takes_one_with_all_that_weighs_what_a_pin_is_worth(
     taken = [turns() for _ in range(21)]
 
     assert found == [False] + [True] * 20
-    assert statistics.median(taken[1:]) == 1, taken
+    assert taken[1:].count(1) >= 15, taken

@@ -4,24 +4,10 @@ import time
 from typing import Any
 
 from shared.errors import BadRequest, UpstreamFailed
-from web.dialects.error_table import ErrorInfo
 from web.translation.checked_fields import Object, given
 from web.translation.messages_chat import tools, usage
 from web.translation.messages_chat.carried_reasoning import carrier_of, thinking_block
 from web.translation.messages_chat.parts import text_part
-
-ENDED_EARLY = ErrorInfo(
-    status=502,
-    message="The provider's stream ended before its answer did",
-    type="upstream_error",
-    code="upstream_unreachable",
-)
-UNREADABLE = ErrorInfo(
-    status=502,
-    message="The provider's stream is not what its API describes",
-    type="upstream_error",
-    code="upstream_unreachable",
-)
 
 MALFORMED = (BadRequest, AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What reading an answer raises that is not of its API's shape."""

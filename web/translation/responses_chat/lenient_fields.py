@@ -5,19 +5,6 @@ from typing import Any
 from web.dialects.error_table import ErrorInfo
 from web.translation.checked_fields import Object
 
-ENDED_EARLY = ErrorInfo(
-    status=502,
-    message="The provider's stream ended before its answer did",
-    type="upstream_error",
-    code="upstream_ended",
-)
-UNREADABLE = ErrorInfo(
-    status=502,
-    message="The provider's stream cannot be understood",
-    type="upstream_error",
-    code="upstream_unreadable",
-)
-
 
 def said(value: Any) -> str:
     """The text; of a list of parts (Mistral answers so) the text of each."""

@@ -12,13 +12,12 @@ from web.dialects.fields.usage import counted
 from web.translation.checked_fields import Object, given
 from web.translation.messages_chat import usage
 from web.translation.messages_chat.answer import (
-    ENDED_EARLY,
     MALFORMED,
-    UNREADABLE,
     chat_id,
     explanation_of,
     finish_of,
 )
+from web.translation.stream_errors import ENDED_EARLY, UNREADABLE
 
 DONE = b"data: [DONE]\n\n"
 

@@ -10,9 +10,7 @@ from web.dialects.messages import ERROR_TYPES
 from web.translation.checked_fields import Object
 from web.translation.messages_chat import usage
 from web.translation.messages_chat.answer import (
-    ENDED_EARLY,
     MALFORMED,
-    UNREADABLE,
     made_id,
     message_id,
     refused,
@@ -21,6 +19,7 @@ from web.translation.messages_chat.answer import (
 )
 from web.translation.messages_chat.carried_reasoning import carrier_of
 from web.translation.messages_chat.streams.blocks import Block, Blocks, sse
+from web.translation.stream_errors import ENDED_EARLY, UNREADABLE
 
 PING = sse("ping")
 """What a client that waits may be sent at any time, so that it does not give up."""

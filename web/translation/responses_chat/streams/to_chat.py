@@ -17,8 +17,9 @@ from web.translation.responses_chat.answer import (
     finish_reason,
     thought_of,
 )
-from web.translation.responses_chat.lenient_fields import ENDED_EARLY, UNREADABLE, dicts, error_of, said
+from web.translation.responses_chat.lenient_fields import dicts, error_of, said
 from web.translation.responses_chat.usage import usage_to_chat
+from web.translation.stream_errors import ENDED_EARLY, UNREADABLE
 
 _encode = msgspec.json.Encoder().encode
 _DONE = b"data: [DONE]\n\n"

@@ -12,11 +12,12 @@ from web.dialects.fields.usage import counted
 from web.translation.checked_fields import Object
 from web.translation.responses_chat import carried_reasoning, response
 from web.translation.responses_chat.answer import call_id_of, logprobs_of
-from web.translation.responses_chat.lenient_fields import ENDED_EARLY, UNREADABLE, dicts, error_of, first, said
+from web.translation.responses_chat.lenient_fields import dicts, error_of, first, said
 from web.translation.responses_chat.names import Tool
 from web.translation.responses_chat.streams.blocks import Blocks, CallBlock, CarrierBlock, TextBlock, Told
 from web.translation.responses_chat.tools import catalogue
 from web.translation.responses_chat.usage import usage_to_responses
+from web.translation.stream_errors import ENDED_EARLY, UNREADABLE
 
 _encode = msgspec.json.Encoder().encode
 _RATE_LIMITED = 429
