@@ -196,6 +196,21 @@ def test_the_subscription_comes_back(own_server: RedisServer, new_replica: NewRe
         assert asked.result(5) == RESULT
 
 
+def test_a_subscription_that_broke_is_made_anew_once(own_server: RedisServer, new_replica: NewReplica) -> None:
+    """Redis would deliver to one that is then thrown away, and say that somebody has heard."""
+    replica = new_replica(own_server.url)
+    with own_server.client() as own, replica.results.expect("job") as waiter:
+        wait_until(lambda: listeners(own), what="the subscription")
+        own.config_resetstat()
+        own.client_kill_filter(_type="pubsub")
+
+        announcement = '{"job_id":"job","result":{"models":["openai/a"]}}'
+        wait_until(lambda: own.publish(replica.results.channel, announcement), what="the next subscription")
+
+        assert waiter.wait(LIMIT_S) == DecisionResult(models=("openai/a",))
+        assert calls(own, "subscribe") == 1
+
+
 def test_the_subscription_outlives_the_longest_wait_for_an_answer(
     own_server: RedisServer, new_replica: NewReplica
 ) -> None:
