@@ -100,9 +100,8 @@ def plan(
     """What would run; raises ConfigError, with the cure, for whatever would keep it from running."""
     path = (config or settings.config).resolve()
     others = also.read_text() if also else ""
-    chosen = ports.variables(others, env)
+    chosen, checked = _config_with_ports(path, others, env, port or settings.port)
     env = {**env, **chosen}
-    checked = load(path, env)
     in_memory = checked.routing.session_cache.type == "memory"
     if in_memory and web and web > 1:
         raise ConfigError(
@@ -136,6 +135,18 @@ def plan(
         in_memory=in_memory,
         grace_s=max(_GRACE_S, settings.drain_delay_s + settings.graceful_timeout_s + _GRACE_AFTER_ANSWERS_S),
     )
+
+
+def _config_with_ports(
+    path: Path, others: str, env: Mapping[str, str], port: int | None
+) -> tuple[dict[str, str], Config]:
+    """The ports of what `others` starts, and the config that may name them."""
+    chosen = ports.variables(others, env, gateway=port)
+    checked = load(path, {**env, **chosen})
+    if port is None and str(checked.listener.port) in chosen.values():
+        chosen = ports.variables(others, env, gateway=checked.listener.port)
+        checked = load(path, {**env, **chosen})
+    return chosen, checked
 
 
 def run(what: Plan) -> int:

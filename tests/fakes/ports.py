@@ -6,8 +6,8 @@ import random
 import socket
 from collections import deque
 
-_BELOW_THE_KERNELS = range(10_000, 30_000)
-"""Whoever asks the kernel for any port is given one above these."""
+_NOBODY_ELSES = range(10_000, 20_000)
+"""`plano up` gives what it starts ports above these, and the kernel whoever asks it for any port higher ones still."""
 _MOST_HELD = 100
 """A process may often have no more than 1024 files; a test needs its ports no longer than a hundred others."""
 
@@ -26,7 +26,7 @@ def free_port() -> int:
 def free_ports(count: int) -> range:
     """So many of them, one after the other."""
     while True:
-        first = random.choice(_BELOW_THE_KERNELS)
+        first = random.choice(_NOBODY_ELSES)
         ports = range(first, first + count)
         with contextlib.ExitStack() as made:
             try:

@@ -10,7 +10,7 @@ from shared.errors import ConfigError
 _VARIABLE = re.compile(r"\$\{?(\w+_PORT(?:_\d+)?)\b")
 _FIRST_OF_USERS = 1024
 _HIGHEST = 65535
-_BELOW_THE_KERNELS = range(10_000, 30_000)
+_BELOW_THE_KERNELS = range(20_000, 30_000)
 """Outgoing connections are given ports above these: none takes a free one between now and its use."""
 
 
@@ -25,23 +25,24 @@ def port_fault(address: str, port: int) -> str | None:
     return f"port {port}: cannot be listened on ({why}); {cure}"
 
 
-def variables(procfile: str, env: Mapping[str, str]) -> dict[str, str]:
+def variables(procfile: str, env: Mapping[str, str], *, gateway: int | None = None) -> dict[str, str]:
     """A port for each variable `$…_PORT` in a Procfile: the one that it is set to, else a free one.
 
-    Raises ConfigError for those that are set to what cannot be listened on.
+    None is the `gateway`'s. Raises ConfigError for those that are set to what cannot be listened on.
     """
     names = dict.fromkeys(_VARIABLE.findall(procfile))
-    faults = [_variable_fault(name, env[name]) for name in names if env.get(name)]
+    faults = [_variable_fault(name, env[name], gateway) for name in names if env.get(name)]
     if any(faults):
         raise ConfigError([fault for fault in faults if fault])
-    free = (port for port in random.sample(_BELOW_THE_KERNELS, len(_BELOW_THE_KERNELS)) if not _refusal("", port))
+    drawn = random.sample(_BELOW_THE_KERNELS, len(_BELOW_THE_KERNELS))
+    free = (port for port in drawn if port != gateway and not _refusal("", port))
     return {name: env.get(name) or str(next(free)) for name in names}
 
 
-def _variable_fault(name: str, text: str) -> str | None:
+def _variable_fault(name: str, text: str, gateway: int | None) -> str | None:
     if not (text.isdecimal() and 0 < int(text) <= _HIGHEST):
         return f"{name}: is {text!r}; it is a whole number from 1 to {_HIGHEST}"
-    why = _refusal("", int(text))
+    why = "it is the gateway's" if int(text) == gateway else _refusal("", int(text))
     cure = "use another, or unset it: then plano up takes a free one"
     return f"{name}: port {text} cannot be listened on ({why}); {cure}" if why else None
 
