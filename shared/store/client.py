@@ -236,7 +236,7 @@ def pool(url: str, breaker: Breaker, *, connections: int, silence_s: float, veri
     """At most so many connections to a Redis; none is made yet."""
     options: dict[str, Any] = {
         "socket_connect_timeout": silence_s,
-        # Left to itself redis-py would try ten times. With no tries it would still connect once more before it raises:
+        # Left to itself redis-py would try ten times. With no tries it would still connect once more, then raise:
         # a subscription that Redis delivers to, and that is then thrown away with what was announced.
         "retry": Retry(NoBackoff(), 0, supported_errors=()),
         "protocol": 2,

@@ -7,7 +7,7 @@ import socket
 from collections import deque
 
 _NOBODY_ELSES = range(10_000, 20_000)
-"""`plano up` gives what it starts ports above these, and the kernel whoever asks it for any port higher ones still."""
+"""`plano up` gives what it starts ports above these; the kernel gives higher ones still."""
 _MOST_HELD = 100
 """A process may often have no more than 1024 files; a test needs its ports no longer than a hundred others."""
 
