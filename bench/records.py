@@ -18,7 +18,7 @@ from shared.store.connection.endpoint import RedisEndpoint
 from shared.store.sessions.records import RecordStore
 from web.ops import metrics
 from web.ops.sessions.records import SessionRecords
-from web.ops.sessions.switch_audit import Switch
+from web.ops.sessions.switch_explanations import Switch
 
 QUESTION = "What do a session's records cost a pinned request in web's and in Redis's processor time, and in memory?"
 TTL_S, KEPT_S = 600, 86400

@@ -21,11 +21,11 @@ from shared.memory.pool_stats import MemoryStats
 from shared.memory.response_models import MemoryResponses
 from shared.operations.build import Operations, operations
 from shared.periodic import Periodic
-from shared.process_types import BuildInPlace, ClockBase, NoMetrics, ViewBase, WebBase, WorkerBase
+from shared.process_dependencies import BuildInPlace, ClockBase, NoMetrics, ViewBase, WebBase, WorkerBase
 from shared.routing.build import build_affinity, build_failover
 from shared.routing.ports import Recorder
 from shared.store.connection.endpoint import RedisEndpoint
-from shared.store.connection.redis_roles import endpoints
+from shared.store.connection.pins_and_queue_redis import endpoints
 from shared.store.connection.store_client import TRY_EVERY_S, StoreClient
 from shared.store.cooldowns import CooldownStore, RecentCooldowns
 from shared.store.decoding.unreadable import Unreadable

@@ -13,7 +13,7 @@ from web.admin.api import blueprint as admin_api
 from web.admin.pages import blueprint as admin_pages
 from web.api import chat, decisions, errors, greetings, messages, models, passthrough, probes, responses
 from web.ops import tracing
-from web.proxy.ready_response import ReadyResponse
+from web.proxy.wsgi_response import WsgiResponse
 from web.services import EXTENSION, Services
 
 
@@ -62,8 +62,8 @@ class Gateway(Flask):
         return self._known.get((method, path)) or MapAdapter(self.url_map, "", "/", "", "http", path, method)
 
     def make_response(self, rv: Any) -> Response:
-        """The response that a view has returned; a ReadyResponse is one."""
-        return cast(Response, rv) if isinstance(rv, ReadyResponse) else super().make_response(rv)
+        """The response that a view has returned; a WsgiResponse is one."""
+        return cast(Response, rv) if isinstance(rv, WsgiResponse) else super().make_response(rv)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself: no view here is a coroutine, which Flask would find out for each request."""

@@ -12,7 +12,7 @@ from shared.operations.build import Operations
 from shared.otlp import metrics as otlp
 from shared.otlp.metrics import OtlpMetrics
 from shared.periodic import Periodic
-from shared.process_types import AdminPins, Background, Responses, WebBase
+from shared.process_dependencies import AdminPins, Background, Responses, WebBase
 from shared.routing.affinity import Affinity
 from shared.routing.failover import LOOK_EVERY_S, Failover
 from shared.tracing import Tracing

@@ -20,7 +20,7 @@ from shared.env_settings import Settings  # noqa: E402
 from shared.errors import ConfigError  # noqa: E402
 from shared.log_fields import fields  # noqa: E402
 from shared.periodic import repeat  # noqa: E402
-from shared.process_types import WorkerBase  # noqa: E402
+from shared.process_dependencies import WorkerBase  # noqa: E402
 from workers import decide  # noqa: E402
 from workers.metrics.fetch import Fetch  # noqa: E402
 from workers.metrics.refresh import Refresher  # noqa: E402

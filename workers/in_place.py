@@ -5,7 +5,7 @@ from shared.memory.cooldowns import MemoryCooldowns
 from shared.memory.latency import MemoryLatencies
 from shared.memory.pins import MemoryPins
 from shared.outgoing import Outgoing
-from shared.process_types import InPlace, NoMetrics
+from shared.process_dependencies import InPlace, NoMetrics
 from shared.store.drains import RecentDrains
 from shared.tracing import Tracing
 from workers import decide

@@ -20,7 +20,7 @@ from shared.domain.sessions import Session
 from shared.errors import ConfigError
 from shared.log_fields import printable
 from shared.operations.words import clock, sentence, span
-from shared.process_types import ViewBase
+from shared.process_dependencies import ViewBase
 
 _UNITS = {Kind.COST: "US$ per million tokens, input + output", Kind.LATENCY: "seconds to the first byte"}
 _HEAD = ("", "model", "value", "age", "source", "why")

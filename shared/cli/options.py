@@ -12,7 +12,7 @@ from shared import bootstrap
 from shared.cli.local_pool.pool_register import running_pool
 from shared.env_settings import Settings
 from shared.errors import Away, ConfigError
-from shared.process_types import ViewBase
+from shared.process_dependencies import ViewBase
 
 CONFIG = click.argument("config", required=False, type=click.Path(path_type=Path))
 """Which config file, where not the usual one."""

@@ -13,7 +13,7 @@ from shared.cli.tables import table
 from shared.domain.money.accounts import AMOUNTS, HOUR_S, PARTS, Account, Amounts, by, total
 from shared.domain.ranking import Kind
 from shared.errors import ConfigError, StoreDown
-from shared.process_types import ViewBase
+from shared.process_dependencies import ViewBase
 
 _HOURS = {"h": 1, "d": 24}
 _MOST_HOURS = 7 * 24

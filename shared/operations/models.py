@@ -16,7 +16,7 @@ from shared.domain.ranking import Measure, known_of
 from shared.domain.routes import Route, model_names
 from shared.errors import UnknownModel
 from shared.log_fields import fields
-from shared.operations.operator import Operator
+from shared.operations.operator_identity import Operator
 from shared.operations.ports import Cooldowns, Drains, Metrics
 from shared.operations.sessions import LISTED, SessionOperations
 

@@ -12,7 +12,7 @@ from shared.domain.session_records import Event, Order, Record, What
 from shared.domain.sessions import Session
 from shared.errors import NoPin, NoSession
 from shared.log_fields import fields
-from shared.operations.operator import Operator
+from shared.operations.operator_identity import Operator
 from shared.operations.ports import Pins, Records
 from shared.store import keys
 

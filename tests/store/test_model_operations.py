@@ -19,8 +19,8 @@ from shared.memory.pins import MemoryPins
 from shared.memory.pool_stats import MemoryStats
 from shared.operations.build import Operations, operations
 from shared.operations.models import State
-from shared.operations.operator import Operator
-from shared.process_types import NoMetrics
+from shared.operations.operator_identity import Operator
+from shared.process_dependencies import NoMetrics
 from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
 from shared.store.drains import DrainStore

@@ -12,7 +12,7 @@ from shared.domain.pins import UNKNOWN_TURNS, Pin
 from shared.domain.session_records import Order, What
 from shared.domain.sessions import Session
 from shared.errors import NoPin, NoSession, UnknownModel
-from shared.operations.operator import Operator
+from shared.operations.operator_identity import Operator
 from shared.operations.sessions import Filter, SessionOperations
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient

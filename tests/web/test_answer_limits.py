@@ -21,8 +21,8 @@ from web.dialects import chat
 from web.proxy.providers import retry_after
 from web.proxy.providers.answer import BLOCK, HEAD_BYTES, Answer
 from web.proxy.providers.upstream import Upstream
-from web.proxy.ready_response import ReadyResponse
 from web.proxy.response import MOST_OF_AN_ERROR, MOST_REWRITTEN, response
+from web.proxy.wsgi_response import WsgiResponse
 
 BODY = b'{"model":"gpt-5.2","messages":[{"role":"user","content":"quick facts"}]}'
 LINE = b"x-filler: " + b"x" * 1000 + b"\r\n"
@@ -288,7 +288,7 @@ def test_an_odd_retry_after_is_the_providers_answer_all_the_same(web: Gateway, p
     assert web.chat().status_code == 429
 
 
-def made(answer: Answer) -> ReadyResponse:
+def made(answer: Answer) -> WsgiResponse:
     """What a client would get."""
     return response(answer, chat.reader("openai/gpt-5.2", pinned=True), [])
 

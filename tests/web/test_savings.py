@@ -17,7 +17,7 @@ from web.dialects.fields import body
 from web.ops.pool.stats import PoolStats
 from web.ops.savings import MOST_ACCOUNTS, OTHER, Savings
 from web.ops.usage import UsageRecorder
-from web.proxy import lost_cache
+from web.proxy import lost_prompt_cache
 
 ACCOUNT = Account("team", "a/x", "code")
 MILLION = 1_000_000
@@ -160,13 +160,13 @@ PINNED = Decision(models=("a/x", "b/y"), pinned=True)
 def test_which_answers_come_from_a_model_that_may_be_cold(
     decision: Decision, model: str, kept: bool, move: Move | None
 ) -> None:
-    assert lost_cache.move(decision, model, in_session=True, kept=kept) == move
+    assert lost_prompt_cache.move(decision, model, in_session=True, kept=kept) == move
 
 
 def test_a_request_without_a_session_loses_nothing_in_an_outage() -> None:
     decision = Decision(models=("a/x",), degraded="redis")
 
-    assert lost_cache.move(decision, "a/x", in_session=False, kept=False) is None
+    assert lost_prompt_cache.move(decision, "a/x", in_session=False, kept=False) is None
 
 
 def fields(**values: Any) -> body.Fields:
@@ -195,7 +195,7 @@ def test_warm_is_what_stands_before_the_model_s_last_turn(conversation: Any, tho
     """The request before this one ended there; what a provider reads first counts, too."""
     asked = fields(model="a/x", system=LONG, input=conversation)
 
-    warm = lost_cache.warm_tokens(Usage(input=5000, cached=2000, cache_write_5m=3000), asked, "input")
+    warm = lost_prompt_cache.warm_tokens(Usage(input=5000, cached=2000, cache_write_5m=3000), asked, "input")
 
     assert warm == pytest.approx(10_000 * thousands, abs=200)
 
@@ -204,4 +204,4 @@ def test_warm_is_what_stands_before_the_model_s_last_turn(conversation: Any, tho
 def test_a_conversation_that_cannot_be_read_counts_as_cold(conversation: bytes) -> None:
     asked = {"messages": msgspec.Raw(conversation)}
 
-    assert lost_cache.warm_tokens(Usage(input=5000), asked, "messages") == 0
+    assert lost_prompt_cache.warm_tokens(Usage(input=5000), asked, "messages") == 0

@@ -12,8 +12,8 @@ from web.api.reading import client_request
 from web.dialects import chat, messages, responses
 from web.dialects.dialect import Dialect
 from web.dialects.fields import body
-from web.proxy.ready_response import ReadyResponse
 from web.proxy.response import decision_headers, session_headers
+from web.proxy.wsgi_response import WsgiResponse
 from web.services import current_services
 
 bp = Blueprint("decisions", __name__)
@@ -37,7 +37,7 @@ def decide_response() -> ResponseReturnValue:
     return _decided(responses)
 
 
-def _decided(dialect: Dialect) -> ReadyResponse:
+def _decided(dialect: Dialect) -> WsgiResponse:
     services = current_services()
     asked = client_request.read(services, request.environ, dialect)
     decision = deciding.decide(services, asked.route)
@@ -46,7 +46,7 @@ def _decided(dialect: Dialect) -> ReadyResponse:
     return _answer(asked.route, decision)
 
 
-def _answer(asked: RouteRequest, decision: Decision) -> ReadyResponse:
+def _answer(asked: RouteRequest, decision: Decision) -> WsgiResponse:
     content: dict[str, Any] = {
         "models": decision.models,
         "route": decision.route,
@@ -60,4 +60,4 @@ def _answer(asked: RouteRequest, decision: Decision) -> ReadyResponse:
         ("x-request-id", asked.trace.request_id),
         ("content-type", "application/json"),
     ]
-    return ReadyResponse(body.encode(content), headers=[*decision_headers(decision), *ids])
+    return WsgiResponse(body.encode(content), headers=[*decision_headers(decision), *ids])

@@ -7,8 +7,8 @@ from web.api import deciding
 from web.api.reading import client_request
 from web.dialects import messages
 from web.dialects.fields import body
-from web.proxy.ready_response import ReadyResponse
 from web.proxy.response import decision_headers, session_headers
+from web.proxy.wsgi_response import WsgiResponse
 from web.services import current_services
 from web.translation import estimate
 
@@ -40,4 +40,4 @@ def count() -> ResponseReturnValue:
         ("x-request-id", asked.route.trace.request_id),
         ("content-type", "application/json"),
     ]
-    return ReadyResponse(content, headers=headers)
+    return WsgiResponse(content, headers=headers)

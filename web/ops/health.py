@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.errors import Away
-from shared.process_types import WebBase
+from shared.process_dependencies import WebBase
 
 
 class Health:

@@ -7,15 +7,15 @@ from shared.domain.money.accounts import Account
 from shared.domain.sessions import Session
 from web.dialects.dialect import AnswerReader
 from web.ops.usage import UsageRecorder
-from web.proxy import lost_cache
-from web.proxy.ready_response import ReadyResponse
+from web.proxy import lost_prompt_cache
 from web.proxy.ways import Asked
+from web.proxy.wsgi_response import WsgiResponse
 
 
 class Billed(msgspec.Struct, frozen=True):
     """A good answer of a model, on its way to the client."""
 
-    response: ReadyResponse
+    response: WsgiResponse
     reader: AnswerReader
     account: Account
     session: Session | None = None
@@ -50,14 +50,14 @@ class Billing:
 
     def left(self, billed: Billed, decision: Decision, asked: Asked, *, in_session: bool, kept: bool) -> None:
         """Record at the end what it cost that a session has left a model whose cache was warm, if it has."""
-        move = lost_cache.move(decision, billed.account.model, in_session=in_session, kept=kept)
+        move = lost_prompt_cache.move(decision, billed.account.model, in_session=in_session, kept=kept)
         if move is None:
             return
 
         def record() -> None:
             usage = billed.reader.usage()
             if usage is not None:
-                warm = lost_cache.warm_tokens(usage, asked.fields, asked.dialect.conversation_field)
+                warm = lost_prompt_cache.warm_tokens(usage, asked.fields, asked.dialect.conversation_field)
                 self._recorder.moved(billed.account, move, usage, warm)
 
         billed.response.call_on_close(record)

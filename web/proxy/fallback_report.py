@@ -3,8 +3,8 @@
 from collections.abc import Collection, Container
 
 from shared.domain.decisions import Decision
-from web.proxy.ready_response import ReadyResponse
 from web.proxy.response import fallback_headers
+from web.proxy.wsgi_response import WsgiResponse
 
 
 def passed_over(decision: Decision, first: str, lacking: Collection[str], cooling: Container[str]) -> list[str]:
@@ -20,13 +20,13 @@ def passed_over(decision: Decision, first: str, lacking: Collection[str], coolin
     return [f"{name};{why(name)}" for name in before]
 
 
-def give_up(refused: ReadyResponse | None) -> None:
+def give_up(refused: WsgiResponse | None) -> None:
     """End an answer that the client will not get; a long one may still be on its way."""
     if refused:
         refused.close()
 
 
-def with_steps(made: ReadyResponse, steps: list[str], *, kept: bool = False) -> ReadyResponse:
+def with_steps(made: WsgiResponse, steps: list[str], *, kept: bool = False) -> WsgiResponse:
     """The response with a header for each candidate before it, and one if the session's pin stays with another."""
     if steps:
         made.add(fallback_headers(steps))

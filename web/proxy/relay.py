@@ -25,10 +25,10 @@ from web.proxy.fallback_report import give_up, passed_over, why_left, with_steps
 from web.proxy.providers import retry_after
 from web.proxy.providers.answer import Answer
 from web.proxy.providers.upstream import Upstream
-from web.proxy.ready_response import ReadyResponse
 from web.proxy.response import decision_headers, response, session_headers
 from web.proxy.upstream_telemetry import Exchanges
 from web.proxy.ways import Asked, Way, readable
+from web.proxy.wsgi_response import WsgiResponse
 
 _FAILURES = frozenset({408, 409, 429})
 _OF_CLIENT = frozenset({401, 403, 429})
@@ -58,7 +58,7 @@ class ClientRequest(msgspec.Struct, frozen=True):
 class _Attempt(msgspec.Struct, frozen=True):
     """The result of one request to one candidate."""
 
-    response: ReadyResponse | None
+    response: WsgiResponse | None
     failure: str | None
     """A status, `timeout` or `unreachable`; None when the model answered."""
     blame: Blame = Blame.MODEL
@@ -95,7 +95,7 @@ class Relay:
         self._cache_keys = cache_keys
         self._tenant_header = tenant_header
 
-    def answer(self, request: ClientRequest, decision: Decision) -> ReadyResponse:
+    def answer(self, request: ClientRequest, decision: Decision) -> WsgiResponse:
         """The answer of the first candidate that does not fail, else the last failed answer that came.
 
         After a candidate that fails the next one is asked, as long as no byte has reached the client.
@@ -107,13 +107,13 @@ class Relay:
         with gevent.Timeout(limit_s, Overdue(f"no answer within {limit_s:.1f} s")):
             return self._answer(request, decision)
 
-    def _answer(self, request: ClientRequest, decision: Decision) -> ReadyResponse:
+    def _answer(self, request: ClientRequest, decision: Decision) -> WsgiResponse:
         deadline, came_at = time.monotonic() + self._config.listener.timeout_s, time.time()
         lacking = self._lacking(request, decision)
         names = self._failover.candidates(request.route, decision, lacking)
         steps = passed_over(decision, names[0], lacking, self._failover.cooldowns)
         failures: list[Failure] = []
-        refused: ReadyResponse | None = None
+        refused: WsgiResponse | None = None
         failed: UpstreamFailed | BadRequest | None = None
         for n, name in enumerate(names):
             began = time.monotonic()

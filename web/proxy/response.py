@@ -9,7 +9,7 @@ from shared.errors import UpstreamFailed
 from web.dialects.dialect import AnswerReader
 from web.proxy import streams
 from web.proxy.providers.answer import Answer
-from web.proxy.ready_response import ReadyResponse
+from web.proxy.wsgi_response import WsgiResponse
 
 Headers = list[tuple[str, str]]
 
@@ -61,7 +61,7 @@ def fallback_headers(failures: Iterable[str]) -> Headers:
     return [("x-plano-fallback", _header_text(each)) for each in failures]
 
 
-def response(answer: Answer, reader: AnswerReader, ours: Headers) -> ReadyResponse:
+def response(answer: Answer, reader: AnswerReader, ours: Headers) -> WsgiResponse:
     """The response for the client; when this returns, its first bytes are there.
 
     Raises UpstreamFailed when the answer breaks off before there is anything to pass on, or cannot be translated.
@@ -73,7 +73,7 @@ def response(answer: Answer, reader: AnswerReader, ours: Headers) -> ReadyRespon
         raise
 
 
-def _made(answer: Answer, reader: AnswerReader, headers: Headers) -> ReadyResponse:
+def _made(answer: Answer, reader: AnswerReader, headers: Headers) -> WsgiResponse:
     mime = answer.header("content-type").lower()
     if answer.status >= _FIRST_ERROR:  # the provider's own, status and bytes
         body = answer.whole(MOST_OF_AN_ERROR)
@@ -85,26 +85,26 @@ def _made(answer: Answer, reader: AnswerReader, headers: Headers) -> ReadyRespon
     elif mime.startswith(_JSON):
         body = answer.whole(MOST_REWRITTEN)
         if body is not None:
-            return ReadyResponse(reader.whole(body), answer.status, headers)
+            return WsgiResponse(reader.whole(body), answer.status, headers)
     if reader.translates and not mime.startswith(_EVENT_STREAM):
         raise UpstreamFailed("The provider's answer is no JSON, or too long to be translated")
     answer.begin()
     if answer.ok and mime.startswith(_EVENT_STREAM):
         kept = [pair for pair in headers if pair[0] != "cache-control"]
         events = streams.events(answer, reader)
-        streamed = ReadyResponse(events, answer.status, kept + _STREAM_HEADERS)
+        streamed = WsgiResponse(events, answer.status, kept + _STREAM_HEADERS)
     else:
-        streamed = ReadyResponse(streams.pieces(answer), answer.status, headers)
+        streamed = WsgiResponse(streams.pieces(answer), answer.status, headers)
     streamed.call_on_close(answer.close)  # a client that has gone ends the request at the provider, too
     return streamed
 
 
-def _refused(translated: bytes | None, body: bytes, status: int, headers: Headers) -> ReadyResponse:
+def _refused(translated: bytes | None, body: bytes, status: int, headers: Headers) -> WsgiResponse:
     """A provider's error: its own bytes, or what they say in the client's API."""
     if translated is None:
-        return ReadyResponse(body, status, headers)
+        return WsgiResponse(body, status, headers)
     kept = [pair for pair in headers if pair[0] != "content-type"]
-    return ReadyResponse(translated, status, [*kept, ("content-type", _JSON)])
+    return WsgiResponse(translated, status, [*kept, ("content-type", _JSON)])
 
 
 def _passed(answer: Answer) -> Headers:

@@ -16,7 +16,7 @@ from shared.cli.options import fail, reason
 from shared.domain.sessions import Session, identifier
 from shared.errors import Away, BadRequest, ConfigError, NoSession
 from shared.log_fields import printable
-from shared.operations.operator import Operator
+from shared.operations.operator_identity import Operator
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_S = 30 * 86400

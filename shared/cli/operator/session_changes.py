@@ -20,7 +20,7 @@ from shared.cli.operator.sessions import as_facts
 from shared.cli.options import CONFIG, view
 from shared.domain.sessions import Session
 from shared.log_fields import printable
-from shared.operations.operator import Operator
+from shared.operations.operator_identity import Operator
 from shared.operations.sessions import SessionOperations, SessionState
 from shared.operations.words import span
 

@@ -7,7 +7,7 @@ import msgspec
 from flask import request
 
 from shared.domain.session_records import Event, Order, Record
-from shared.operations.operator import Operator
+from shared.operations.operator_identity import Operator
 from shared.operations.sessions import Filter, Page, SessionState, Timeline
 from web.admin.api.endpoint import Endpoint, plain
 from web.admin.login import MOST_NAME

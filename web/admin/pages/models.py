@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
 
 from shared.domain.money import Prices
-from shared.operations.operator import Operator
+from shared.operations.operator_identity import Operator
 from web.admin.api.endpoint import from_form
 from web.admin.api.models import Drained, Undrained
 from web.admin.operations import operations

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from shared.domain import routes
 from shared.domain.sessions import Session
-from shared.operations.operator import Operator
+from shared.operations.operator_identity import Operator
 from shared.operations.sessions import SessionState
 from shared.operations.words import figures, sentence
 from web.admin.api.endpoint import from_form, from_query

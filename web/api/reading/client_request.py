@@ -14,7 +14,7 @@ from web.api.reading import content, response_owner
 from web.dialects.dialect import Dialect
 from web.dialects.fields import body
 from web.dialects.fields.sessions import Named, Wish, budget_percent, named_session, wish
-from web.dialects.fields.turn import BodyTurn
+from web.dialects.fields.turn_properties import BodyTurn
 from web.ops.tracing import ROUTE_REQUEST, TENANT, trace_of
 from web.proxy.relay import ClientRequest
 from web.proxy.response import SESSION_SOURCE

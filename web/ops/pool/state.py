@@ -9,7 +9,7 @@ from shared.domain.availability.cooldowns import Cooldown
 from shared.domain.money import prices_of
 from shared.domain.ranking import Kind
 from shared.errors import Away
-from shared.process_types import WebBase
+from shared.process_dependencies import WebBase
 
 EVERY_S = 5.0
 

@@ -18,7 +18,7 @@ from shared.domain.ranking import Snapshot
 from shared.domain.session_records import Event, Note, What
 from shared.domain.sessions import Session
 from shared.errors import StoreDown
-from web.ops.sessions.switch_audit import Switch
+from web.ops.sessions.switch_explanations import Switch
 
 log = logging.getLogger("plano.metrics")
 

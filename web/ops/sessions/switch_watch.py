@@ -11,7 +11,7 @@ from shared.domain.sessions import Session
 from shared.errors import StoreDown
 from shared.log_fields import fields
 from web.ops.pool.stats import PoolStats
-from web.ops.sessions.switch_audit import Switch, explained, recovered
+from web.ops.sessions.switch_explanations import Switch, explained, recovered
 
 log = logging.getLogger("plano.events")
 

@@ -1,4 +1,4 @@
-"""A response that is complete: its status, headers and body go out as they are."""
+"""A response whose status, headers and body go out as they are."""
 
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from werkzeug.datastructures import Headers
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
-class ReadyResponse:
+class WsgiResponse:
     """A WSGI response that a view may return: docs/decisions/0012 has what it saves.
 
     Flask's own copies the headers twice, checks and completes them. These are complete, but for the length of a body
@@ -41,7 +41,7 @@ class ReadyResponse:
         """Have a function called when the body has been sent, or its client has gone."""
         self._on_close.append(function)
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> "ReadyResponse":
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> "WsgiResponse":
         """Begin the response, as WSGI has it; what is returned gives its body."""
         start_response(f"{self.status_code} {phrases.get(self.status_code, 'Unknown')}", self._pairs)
         if environ["REQUEST_METHOD"] == "HEAD":

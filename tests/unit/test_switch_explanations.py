@@ -6,7 +6,7 @@ import pytest
 from shared.domain.pins import Pin
 from shared.domain.session_records import Event, What
 from shared.domain.sessions import Session
-from web.ops.sessions.switch_audit import Switch, explained, recovered
+from web.ops.sessions.switch_explanations import Switch, explained, recovered
 
 NOW, TTL_S, BEGAN = 1_764_000_000.0, 600.0, 0.0
 A, B, C = "p/a", "p/b", "p/c"

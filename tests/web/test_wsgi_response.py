@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from web.proxy.ready_response import ReadyResponse
+from web.proxy.wsgi_response import WsgiResponse
 
 GET = {"REQUEST_METHOD": "GET"}
 
@@ -26,7 +26,7 @@ def started() -> Started:
     return Started()
 
 
-def body_of(response: ReadyResponse, environ: dict[str, Any], started: Started) -> bytes:
+def body_of(response: WsgiResponse, environ: dict[str, Any], started: Started) -> bytes:
     sent = response(environ, started)
     try:
         return b"".join(sent)
@@ -35,7 +35,7 @@ def body_of(response: ReadyResponse, environ: dict[str, Any], started: Started) 
 
 
 def test_bytes_go_out_with_their_length(started: Started) -> None:
-    response = ReadyResponse(b"{}", headers=[("content-type", "application/json")])
+    response = WsgiResponse(b"{}", headers=[("content-type", "application/json")])
 
     assert body_of(response, GET, started) == b"{}"
     assert started.status == "200 OK"
@@ -43,18 +43,18 @@ def test_bytes_go_out_with_their_length(started: Started) -> None:
 
 
 def test_a_head_request_gets_the_length_and_no_body(started: Started) -> None:
-    assert body_of(ReadyResponse(b"{}"), {"REQUEST_METHOD": "HEAD"}, started) == b""
+    assert body_of(WsgiResponse(b"{}"), {"REQUEST_METHOD": "HEAD"}, started) == b""
     assert started.headers == [("Content-Length", "2")]
 
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_a_status_without_a_body_has_no_length(status: int, started: Started) -> None:
-    assert body_of(ReadyResponse(b"", status), GET, started) == b""
+    assert body_of(WsgiResponse(b"", status), GET, started) == b""
     assert started.headers == []
 
 
 def test_a_status_that_nobody_knows_goes_out(started: Started) -> None:
-    body_of(ReadyResponse(b"", 529), GET, started)
+    body_of(WsgiResponse(b"", 529), GET, started)
 
     assert started.status == "529 Unknown"
 
@@ -69,7 +69,7 @@ def test_a_stream_is_closed_before_those_who_wait_for_its_end_are_told(started: 
         finally:
             said.append("stream")
 
-    response = ReadyResponse(stream())
+    response = WsgiResponse(stream())
     response.call_on_close(lambda: said.append("told"))
     sent = response(GET, started)
 
@@ -79,7 +79,7 @@ def test_a_stream_is_closed_before_those_who_wait_for_its_end_are_told(started: 
 
 
 def test_headers_are_added_behind_those_it_has(started: Started) -> None:
-    response = ReadyResponse(b"", headers=[("x-a", "1")])
+    response = WsgiResponse(b"", headers=[("x-a", "1")])
     response.add([("x-plano-fallback", "openai/gpt-5.2;503")])
 
     assert response.headers["X-Plano-Fallback"] == "openai/gpt-5.2;503"
