@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -243,6 +244,7 @@ def test_an_address_that_is_none_is_a_redis_that_is_away() -> None:
 @pytest.mark.parametrize("scheme", ["redis", "rediss"])
 def test_a_connection_in_the_making_is_given_up_when_redis_is_silent(scheme: str) -> None:
     """The handshake of TLS has a limit of its own, the backstop; nobody is to wait for that."""
+    before = set(threading.enumerate())
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         endpoint = endpoint_to(f"{scheme}://:secret@127.0.0.1:{silent.getsockname()[1]}/1", verify_tls=False)
         endpoint.detector.start()
@@ -253,6 +255,7 @@ def test_a_connection_in_the_making_is_given_up_when_redis_is_silent(scheme: str
 
         waited_s = time.monotonic() - begin
         endpoint.stop()
+        wait_until(lambda: set(threading.enumerate()) <= before, what="the end of a ping's own handshake")
     assert waited_s < BACKSTOP_S - 0.5
 
 

@@ -38,7 +38,7 @@ routing:
 """
 
 _STRICT = """
-listeners: [{type: model, name: egress, timeout: 1s}]
+listeners: [{type: model, name: egress, timeout: 3s}]
 routing:
   router: {url: "http://127.0.0.1:%(router)d/v1"}
   session_cache: {type: redis, tenant_header: %(tenant_header)s}

@@ -110,7 +110,8 @@ def test_who_removes_the_key_of_no_session_is_logged(api: Api, web: Process, sto
 
     removed = api.call("DELETE", "/pin?key=plano:affinity:%FF%0A&why=odd", headers={"X-Plano-Operator": "ada"})
 
-    assert (removed.status_code, store.keys("plano:*")) == (204, [])
+    assert (removed.status_code, store.keys("plano:affinity:*")) == (204, [])
+    assert [store.keys(f"plano:{kind}:*") for kind in ("events", "session", "top")] == [[], [], []]
     assert r"pin removed key=plano:affinity:\xff? who=ada why=odd" in web.text()
 
 

@@ -1,11 +1,13 @@
 """The operator's pages in a real Chromium: what is told of a session, and that buttons do what they say."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -63,6 +65,8 @@ def complaints(browser: Chrome) -> list[dict[str, Any]]:
 def log_in(browser: Chrome, stage: Stage) -> None:
     """By the keyboard alone."""
     browser.get(f"{stage.address}/admin/login")
+    focused = browser.switch_to
+    wait_until(lambda: focused.active_element.get_attribute("name") == "token", within_s=_WITHIN_S, what="the focus")
     browser.switch_to.active_element.send_keys(TOKEN, Keys.TAB)
     browser.switch_to.active_element.send_keys("ada", Keys.ENTER)
     wait_until(lambda: browser.title.startswith("Overview"), within_s=_WITHIN_S, what="the login")
@@ -76,6 +80,18 @@ def shown(browser: Chrome, selector: str = "main") -> str:
 
 def says(browser: Chrome, words: str, selector: str = "main") -> None:
     wait_until(lambda: words in shown(browser, selector), within_s=_WITHIN_S, what=f"{words!r} in {selector}")
+
+
+def click(browser: Chrome, by: str, what: str) -> None:
+    """It is looked for again where a live part was replaced meanwhile."""
+
+    def clicked() -> bool:
+        with contextlib.suppress(NoSuchElementException, StaleElementReferenceException):
+            browser.find_element(by, what).click()
+            return True
+        return False
+
+    wait_until(clicked, within_s=_WITHIN_S, what=what)
 
 
 def model_of(answer: Any) -> str:
@@ -92,8 +108,9 @@ def test_a_session_is_found_read_moved_and_its_model_drained(browser: Chrome, st
 
     browser.find_element(By.LINK_TEXT, "Sessions").click()
     browser.find_element(By.ID, "text").send_keys("wanted")
+    says(browser, "wanted-session", "#found tbody")
     wait_until(lambda: shown(browser, "#found tbody").count("\n") < 3, within_s=_WITHIN_S, what="one session alone")
-    browser.find_element(By.LINK_TEXT, "wanted-session").click()
+    click(browser, By.LINK_TEXT, "wanted-session")
     says(browser, f"moved from {FIRST} to {SECOND}: {FIRST} answered 503", ".timeline")
     says(browser, f"was given {FIRST} by the route deep_reasoning", ".timeline")
 
@@ -105,17 +122,19 @@ def test_a_session_is_found_read_moved_and_its_model_drained(browser: Chrome, st
 
     browser.find_element(By.LINK_TEXT, "Models").click()
     assert share(browser, THIRD) > 10
-    row(browser, THIRD).find_element(By.XPATH, ".//button[text()='At once']").click()
+    click(browser, By.XPATH, f"{row_of(THIRD)}//button[text()='At once']")
     says(browser, "drained", "#live")
-    use_all_of(stage, THIRD)
+    assert 100 < use_all_of(stage, THIRD) < 400
+    wait_until(lambda: use_all_of(stage, THIRD) == 0, within_s=_WITHIN_S, what="the last ones that are served by it")
     wait_until(lambda: share(browser, THIRD) == 0, within_s=_WITHIN_S, what="a share of nothing, without a reload")
     assert model_of(stage.ask("wanted-session", turns=4)) == "gpt-5.2"
-    row(browser, THIRD).find_element(By.XPATH, ".//button[text()='End drain']").click()
+    click(browser, By.XPATH, f"{row_of(THIRD)}//button[text()='End drain']")
     wait_until(lambda: "End drain" not in shown(browser, "#live"), within_s=_WITHIN_S, what="the end of the drain")
 
 
-def row(browser: Chrome, model: str) -> Any:
-    return browser.find_element(By.XPATH, f"//tr[th[contains(., '{model}')]]")
+def row_of(model: str) -> str:
+    """Where its row is, for XPath."""
+    return f"//tr[th[contains(., '{model}')]]"
 
 
 def share(browser: Chrome, model: str) -> float:
@@ -127,18 +146,18 @@ def share(browser: Chrome, model: str) -> float:
     return float(found[1]) if found else -1.0
 
 
-def use_all_of(stage: Stage, model: str) -> None:
-    """Have each of the newest sessions that the model serves make a request."""
+def use_all_of(stage: Stage, model: str) -> int:
+    """Have each of the newest sessions that the model serves make a request; how many they are."""
     api = Api(stage.address)
     page = api.get("/sessions", model=model, count=200).json()
     rows = page["sessions"]
     while page["after"]:
         page = api.get("/sessions", model=model, count=200, after=page["after"]).json()
         rows += page["sessions"]
-    assert 100 < len(rows) < 400
     with ThreadPoolExecutor(4) as together:
-        answers = together.map(lambda row: stage.ask(row["id"], tenant=row["tenant"]), rows)
-        assert {answer.status_code for answer in answers} == {200}
+        answers = list(together.map(lambda row: stage.ask(row["id"], tenant=row["tenant"]), rows))
+    assert [answer.status_code for answer in answers] == [200] * len(rows)
+    return len(rows)
 
 
 def test_one_of_ten_thousand_sessions_is_found_by_a_part_of_its_name(browser: Chrome, stage: Stage) -> None:

@@ -37,7 +37,7 @@ limits: {%(limits)s}
 def tight(outside: Outside, server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A web process with low limits."""
     sizes = f"body_bytes: {BUFFERED}, buffered_bytes: {BUFFERED}"
-    limits = f"send_timeout: 500ms, head_timeout: 1s, waiting_requests: 8, {sizes}"
+    limits = f"send_timeout: 1s, head_timeout: 1s, waiting_requests: 8, {sizes}"
     config = CONFIG % {"provider": outside.provider.port, "limits": limits}
     with running(Pool(tmp_path_factory.mktemp("tight"), config, server.url)) as pool:
         port = free_port()
@@ -217,7 +217,7 @@ def test_a_client_that_takes_a_little_is_served_to_the_end(tight: Gateway, provi
         slow.sendall(sent)
         while data := slow.recv(2**18):
             received += len(data)
-            select.select([], [], [], 0.02 if received < 2**21 else 0)
+            select.select([], [], [], 0.02 if received < 2**22 else 0)
 
     assert received > 2**23
 

@@ -63,8 +63,8 @@ def test_the_pool_is_seen_from_each_process(webs: Webs) -> None:
     digest = webs.usual.ask("GET", "/readyz").json()["config"]
 
     wait_until(lambda: value(webs.usual, "plano_workers") == 1, what="a look at the workers")
+    wait_until(lambda: value(webs.usual, "plano_queue_waiting_jobs") == 0, what="a look at the empty queue")
 
-    assert value(webs.usual, "plano_queue_waiting_jobs") == 0
     assert re.search(rf'^plano_build_info{{config="{digest}",version="\S+"}} 1', _text(webs.usual), re.MULTILINE)
     assert "plano_workers NaN" in _text(webs.away)
     assert value(webs.memory, "plano_workers") == 1
