@@ -105,6 +105,7 @@ SHARING = frozenset(
     {
         "eval", "evalsha", "script", "script|load", "multi", "exec", "expire", "hincrby", "hincrbyfloat", "hmget",
         "hset", "hsetnx", "lrange", "ltrim", "rpush", "ttl", "type", "zadd", "zrange", "zremrangebyrank",
+        "zremrangebyscore",
     }
 )  # fmt: skip
 """The commands by which a web process shares once a second what it has gathered, and gives a sign of life."""

@@ -1,5 +1,6 @@
 """The single-process mode: decisions in place, pins in memory."""
 
+import itertools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,10 +37,11 @@ class Slow:
     def __init__(self) -> None:
         self.asked: list[DecisionRequest] = []
         self.go = threading.Event()
+        self._numbers = itertools.count(1)
 
     def decide(self, order: DecisionRequest) -> DecisionResult:
+        number = next(self._numbers)
         self.asked.append(order)
-        number = len(self.asked)
         assert self.go.wait(10)
         return DecisionResult(models=(f"openai/m{number}",))
 
@@ -101,9 +103,13 @@ def test_who_comes_after_a_spent_budget_hears_the_decision_that_is_still_made(sl
     with pytest.raises(RouterDown):
         decisions.ask(order(), 0.02)
 
-    slow.go.set()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(decisions.ask, order(), BUDGET_S)
+        wait_until(lambda: decisions._waiting == 1)
+        slow.go.set()
 
-    assert decisions.ask(order(), BUDGET_S) == DecisionResult(models=("openai/m1",))
+        assert asked.result(5) == DecisionResult(models=("openai/m1",))
+    assert len(slow.asked) == 1
 
 
 def test_there_is_a_limit_to_how_many_wait(slow: Slow) -> None:

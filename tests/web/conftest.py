@@ -1,5 +1,6 @@
 """Web processes, a worker and a Redis, all real; providers and the router are stand-ins in this process."""
 
+import socket
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +19,9 @@ from tests.web.gateway import Gateway, Outside, Webs
 
 @pytest.fixture(scope="session")
 def outside() -> Iterator[Outside]:
-    with Provider() as provider, Provider() as other, Router() as router:
-        yield Outside(provider, other, router, free_port())
+    with Provider() as provider, Provider() as other, Router() as router, socket.socket() as down:
+        down.bind(("127.0.0.1", 0))  # nobody listens there, for as long as this lasts
+        yield Outside(provider, other, router, down.getsockname()[1])
 
 
 @pytest.fixture(autouse=True)

@@ -36,7 +36,7 @@ def sites(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     nowhere = "redis://127.0.0.1:1"
     env = {"PLANO_METRICS_TOKEN": TOKEN, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{outside.down}"}
     pools, ports = [], (free_port(), free_port())
-    for sampling in ("0.001", "100"):
+    for sampling in ("0.000000001", "100"):
         config = CONFIG % {"port": outside.provider.port, "sampling": sampling}
         pools.append(Pool(tmp_path_factory.mktemp("operator"), config, nowhere, **env))
     with (

@@ -41,8 +41,11 @@ def slow(own_server: RedisServer) -> Iterator[SlowProxy]:
 def process(
     outside: Outside, slow: SlowProxy, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Process, Gateway]]:
-    """A web process, and what its clients see of it."""
-    pool = Pool(tmp_path_factory.mktemp("readiness"), sites.usual(outside), f"redis://127.0.0.1:{slow.port}")
+    """A web process, and what its clients see of it. The proxy is a thread of this process, and may come late."""
+    patient = sites.usual(outside).replace(
+        "routing:\n", "routing:\n  session_cache: {type: redis, silence_ms: 1000}\n"
+    )
+    pool = Pool(tmp_path_factory.mktemp("readiness"), patient, f"redis://127.0.0.1:{slow.port}")
     port = free_port()
     with running(pool), closing(Gateway(port)) as gateway:
         yield pool.web(port), gateway
@@ -78,7 +81,7 @@ def test_a_redis_that_refuses_writes_makes_the_replica_unready_and_says_why(
 
 def test_a_slow_redis_is_no_reason_to_be_unready(process: tuple[Process, Gateway], slow: SlowProxy) -> None:
     _, gateway = process
-    slow.delay = 0.1
+    slow.delay = 0.25
     try:
         answers = [gateway.ask("GET", "/readyz") for _ in range(5)]
     finally:

@@ -11,9 +11,9 @@ from tests.fakes.provider import Provider
 from tests.harness import SHARING, RedisServer, wait_until
 from tests.web.gateway import REVIEW, WRITE, Gateway, Webs
 
-IN_ANY_CASE = {"info", "config", "config|resetstat", "subscribe", "ping", "mget", "smembers", "pttl", "set"}
+IN_ANY_CASE = {"info", "config", "config|resetstat", "subscribe", "ping", "llen", "mget", "smembers", "pttl", "set"}
 """The test's own; the return of the subscription; what the failure detector asks on a busy machine; and what a
-process does from time to time: it looks at cooldowns and workers, and tries whether it can write."""
+process does from time to time: it looks at cooldowns, workers and the queue, and tries whether it can write."""
 
 
 @pytest.fixture
@@ -50,6 +50,7 @@ def test_a_pinned_request_is_one_get(webs: Webs, back: redis.Redis, session: str
     assert [answer.headers["x-plano-pinned"] for answer in answers] == ["true"] * 10
     assert commands_of_requests(back) == {"get": 10}
     scripts = back.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
+    assert back.info("commandstats").get("cmdstat_llen", {"calls": 0})["calls"] < 10, "a look at the queue for each"
     assert scripts <= 1 + time.monotonic() - began, "a script for each second, and none for a request"
 
 

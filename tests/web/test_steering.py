@@ -54,7 +54,13 @@ def plano(web: Gateway, server: RedisServer, outside: Outside, tmp_path: Path, c
     yield run
     for key in cache.scan_iter("plano:drain:*"):
         cache.delete(key)
-    wait_until(lambda: first(web, None) == REVIEWER, what="the end of the drains")
+    wait_until(
+        lambda: (
+            first(web, None) == REVIEWER
+            and all(first(web, probe(cache, model)) == model for model in (REVIEWER, OTHER, WRITER))
+        ),
+        what="the end of the drains, in the worker and in the web process",
+    )
 
 
 @pytest.fixture
@@ -62,13 +68,19 @@ def drained(web: Gateway, plano: Plano, cache: redis.Redis) -> Callable[..., Non
     """Drains a candidate of the route for review; returns when the web process and the worker know of it."""
 
     def drain(model: str, *options: str) -> None:
-        probe = f"probe-{uuid.uuid4().hex}"
-        pin = {"model_name": model, "route_name": "deep_reasoning"}
-        cache.set(f"plano:affinity:{probe}", json.dumps(pin), ex=60)
+        pinned = probe(cache, model)
         plano("drain", model, *options)
-        wait_until(lambda: model not in {first(web, None), first(web, probe)}, what="the drain")
+        wait_until(lambda: model not in {first(web, None), first(web, pinned)}, what="the drain")
 
     return drain
+
+
+def probe(cache: redis.Redis, model: str) -> str:
+    """A session that is pinned to a model."""
+    session = f"probe-{uuid.uuid4().hex}"
+    pin = {"model_name": model, "route_name": "deep_reasoning"}
+    cache.set(f"plano:affinity:{session}", json.dumps(pin), ex=60)
+    return session
 
 
 def first(web: Gateway, session: str | None) -> str:

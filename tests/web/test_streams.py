@@ -181,7 +181,7 @@ def test_an_error_instead_of_a_stream_is_an_error(web: Gateway, provider: Provid
 
 
 def test_many_streams_run_side_by_side(web: Gateway, provider: Provider) -> None:
-    provider.pause = PAUSE_S
+    provider.pause = 4 * PAUSE_S  # none has ended when the last one begins
 
     with web.streaming() as one, web.streaming() as two, web.streaming() as three:
         wait_until(lambda: provider.open == 3)
