@@ -38,9 +38,9 @@ def new_endpoint() -> Iterator[NewEndpoint]:
 
 @pytest.fixture
 def new_replica() -> Iterator[NewReplica]:
-    """Makes replicas that serve; they are ended at the end."""
+    """Makes replicas that serve, and are patient; they are ended at the end."""
     with contextlib.ExitStack() as made:
-        yield lambda url, **options: made.enter_context(replica_on(url, **options))
+        yield lambda url, **options: made.enter_context(replica_on(url, **({"silence_s": PATIENT_S} | options)))
 
 
 @pytest.fixture(params=[in_threads, in_greenlets], ids=["threads", "greenlets"])

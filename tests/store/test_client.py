@@ -210,7 +210,7 @@ def read_late(url: str) -> object:
 
     asked = gevent.spawn(endpoint.client(StoreDown).blpop, ["nothing"], BACKSTOP_S + 0.45)
     gevent.spawn_later(1.2, be_busy, BACKSTOP_S + 0.1)  # when this ends, time is over, and there is no answer
-    gevent.spawn_later(BACKSTOP_S + 0.05, be_busy, BACKSTOP_S + 0.8)  # it is next; when it ends, there is one
+    gevent.spawn_later(BACKSTOP_S + 0.05, be_busy, BACKSTOP_S + 1.5)  # it is next; when it ends, there is one
     return asked.get(timeout=5)
 
 

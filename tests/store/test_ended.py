@@ -11,7 +11,7 @@ import redis
 
 from shared.errors import StoreDown
 from shared.store.connection.store_client import StoreClient
-from tests.endpoints import CONNECTIONS, endpoint_to, serving
+from tests.endpoints import CONNECTIONS, PATIENT_S, endpoint_to, serving
 from tests.fakes.delay import SlowProxy
 from tests.greenlets import in_greenlets
 from tests.harness import RedisServer, wait_until
@@ -142,7 +142,7 @@ def ended_at_random(url: str) -> dict[str, object]:
             if heard != [mine, b"1"]:
                 wrong.append(heard)
 
-    with serving(url) as endpoint, redis.Redis.from_url(url) as own:
+    with serving(url, silence_s=PATIENT_S) as endpoint, redis.Redis.from_url(url) as own:
         client, pool = endpoint.client(StoreDown), endpoint.pool
         own.mset({f"k{n}": n for n in range(64)})
         asking: list[gevent.Greenlet[..., None]] = []

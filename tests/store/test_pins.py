@@ -16,6 +16,8 @@ from shared.routing.ports import Pins
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
 from shared.store.pins import PinStore
+from tests.endpoints import endpoint_to
+from tests.harness import RedisServer
 
 SESSION = Session("s-1", "team")
 KEY = keys.affinity(SESSION)
@@ -211,13 +213,15 @@ def test_a_value_that_is_no_pin_survives_a_drop_of_another_model(backend: Redis,
 
 
 @pytest.fixture
-def counted(client: StoreClient, store: redis.Redis) -> PinStore:
-    """A store on the real Redis whose connections stand and whose scripts are loaded."""
-    pins = PinStore(client)
+def counted(redis_server: RedisServer, store: redis.Redis) -> Iterator[PinStore]:
+    """A store on the real Redis whose connection stands and whose scripts are loaded; no detector asks meanwhile."""
+    endpoint = endpoint_to(redis_server.url)
+    pins = PinStore(endpoint.client(StoreDown))
     pins.settle(SESSION, pin(), TTL_S)
     pins.drop(SESSION, pin())
     store.config_resetstat()
-    return pins
+    yield pins
+    endpoint.stop()
 
 
 def reads(store: redis.Redis) -> int:

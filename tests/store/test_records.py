@@ -112,22 +112,29 @@ def test_an_event_that_was_written_again_is_one(records: RecordStore) -> None:
     assert records.events(SESSION) == [decided]
 
 
+def about(seconds: int) -> range:
+    """What may be left of a ttl that was just given."""
+    return range(seconds - 5, seconds + 1)
+
+
 def test_what_an_operator_does_is_no_use_of_a_session(records: RecordStore, store: redis.Redis) -> None:
     records.note(SESSION, MOVED)
 
     assert records.read(SESSION) is None
     assert records.top(Order.LAST_USE) == []
-    assert store.ttl(keys.events(SESSION)) == TTL_S + KEPT_S
+    assert store.ttl(keys.events(SESSION)) in about(TTL_S + KEPT_S)
 
 
 def test_record_events_and_lists_end_a_day_after_the_pin(records: RecordStore, store: redis.Redis) -> None:
     records.add({SESSION: Note(at=NOW, model="a/b", cost_usd=1, kept_usd=1, events=(MOVED,))})
-    assert store.ttl(keys.record(SESSION)) == store.ttl(keys.events(SESSION)) == TTL_S + KEPT_S
+    assert store.ttl(keys.record(SESSION)) in about(TTL_S + KEPT_S)
+    assert store.ttl(keys.events(SESSION)) in about(TTL_S + KEPT_S)
 
     records.add({SESSION: msgspec.structs.replace(USED, pin_ttl_s=7200)})
 
-    assert store.ttl(keys.record(SESSION)) == store.ttl(keys.events(SESSION)) == 7200 + KEPT_S
-    assert {store.ttl(keys.top(order)) for order in Order} == {TTL_S + KEPT_S}
+    assert store.ttl(keys.record(SESSION)) in about(7200 + KEPT_S)
+    assert store.ttl(keys.events(SESSION)) in about(7200 + KEPT_S)
+    assert all(store.ttl(keys.top(order)) in about(TTL_S + KEPT_S) for order in Order)
 
 
 @pytest.mark.parametrize("note", [USED, Note(at=NOW + 1, output=1), Note(at=0, events=(MOVED,))])
@@ -139,7 +146,8 @@ def test_nothing_that_is_added_shortens_the_life_of_a_record(
 
     records.add({SESSION: note})
 
-    assert store.ttl(keys.record(SESSION)) == store.ttl(keys.events(SESSION)) == 7200 + KEPT_S
+    assert store.ttl(keys.record(SESSION)) in about(7200 + KEPT_S)
+    assert store.ttl(keys.events(SESSION)) in about(7200 + KEPT_S)
 
 
 def test_a_session_takes_two_kilobytes_at_most_and_a_turn_nothing(records: RecordStore, store: redis.Redis) -> None:

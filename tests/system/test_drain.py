@@ -99,7 +99,7 @@ def test_a_client_that_leaves_ends_its_request_at_the_provider(
     provider.clear()
     if kind == "waiting":
         provider.behave("hang")
-    provider.pause = {"waiting": 0, "streaming": 0.1, "silent stream": 60}[kind]
+    provider.pause = {"waiting": 0, "streaming": 1, "silent stream": 60}[kind]
 
     client = _raw_request(ports[0], stream=kind != "waiting")
     wait_until(lambda: provider.open, what="the request at the provider")

@@ -171,7 +171,7 @@ def test_a_stream_arrives_while_it_is_being_written(front: int, provider: Provid
 
 
 def test_a_client_that_leaves_ends_the_stream_at_the_provider(front: int, provider: Provider) -> None:
-    provider.pause = 0.1
+    provider.pause = 1
     before = provider.left
     body = {"model": "openai/gpt-4o-mini", "stream": True, "messages": [{"role": "user", "content": QUICK * 50}]}
 

@@ -57,7 +57,7 @@ limits: {body_bytes: %(small_body)d}
 _NARROW = """
 routing:
   session_cache: {type: redis, tenant_header: %(tenant_header)s}
-limits: {body_bytes: %(small_body)d, head_timeout: 500ms, body_timeout: 500ms, waiting_requests: 8}
+limits: {body_bytes: %(small_body)d, head_timeout: 2s, body_timeout: 2s, waiting_requests: 8}
 """
 
 _MEMORY = """

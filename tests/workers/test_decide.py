@@ -279,10 +279,11 @@ def test_a_result_tells_how_long_the_router_took_and_how_the_first_three_compare
     facts = decider.decide(order(routes=(route,))).facts
 
     assert facts.pop("router_ms")
+    assert {facts.pop(f"rank.{n}.age_s") for n in (1, 2, 3)} <= set(range(9, 15))
     assert facts == {
-        "rank.1": "openai/b", "rank.1.value": 0.1235, "rank.1.age_s": 9,
-        "rank.2": "openai/c", "rank.2.value": 1.123, "rank.2.age_s": 9,
-        "rank.3": "openai/d", "rank.3.value": 2.123, "rank.3.age_s": 9,
+        "rank.1": "openai/b", "rank.1.value": 0.1235,
+        "rank.2": "openai/c", "rank.2.value": 1.123,
+        "rank.3": "openai/d", "rank.3.value": 2.123,
     }  # fmt: skip
 
 

@@ -234,7 +234,8 @@ def test_a_broken_answer_is_a_router_error_and_not_asked_for_again(server: Route
 def test_a_router_that_hangs_ends_with_the_time_limit(server: Router, make: Make) -> None:
     server.behave("hang")
 
-    assert 100 <= elapsed_ms(make(server.url, timeout_ms=100)) < SOON_MS
+    assert 700 <= elapsed_ms(make(server.url, timeout_ms=700)) < SOON_MS
+    wait_until(lambda: server.calls, what="the call")
     assert server.calls == 1
 
 
@@ -314,9 +315,9 @@ def test_a_connection_closed_while_idle_fails_no_decision(server: Router, make: 
 
 
 def test_a_router_that_was_away_is_asked_again(server: Router, make: Make) -> None:
-    router = make(server.url, timeout_ms=200)
+    router = make(server.url, timeout_ms=1000)
     server.behave("hang")
-    with pytest.raises(RouterDown, match="gave no answer within 200 ms"):
+    with pytest.raises(RouterDown, match="gave no answer within 1000 ms"):
         router.choose(ROUTES, ASKED, TRACE)
 
     server.behave(None)

@@ -112,7 +112,7 @@ def test_what_every_replica_sees_ranks_the_models_everywhere(live: Live) -> None
     """The declared order stands until there is something to know; a failure, however quick, is not fast."""
     first, second = live.webs
     for web in live.webs:
-        live.provider.behave("slow", seconds=0.05, model="one", times=1)
+        live.provider.behave("slow", seconds=2, model="one", times=1)
         web.chat(model=ONE)
     live.provider.behave("status", code=400, model="one")
     first.chat(model=ONE)
@@ -123,7 +123,7 @@ def test_what_every_replica_sees_ranks_the_models_everywhere(live: Live) -> None
     live.refresh(Kind.LATENCY, "observed")
 
     latency = live.metrics.snapshot().latency
-    assert latency[ONE].value > 0.05 > latency[TWO].value > 0
+    assert latency[ONE].value > 2 > latency[TWO].value > 0
     wait_until(lambda: live.orders("fastest") == {(TWO, ONE)}, what="the fastest first")
 
 

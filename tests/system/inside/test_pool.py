@@ -32,7 +32,7 @@ model_providers:
   - {{model: openai/a, access_key: k}}
 routing_preferences:
   - {{name: code, description: programming, models: [openai/a]}}
-routing: {{router: {{url: "{url}"}}}}
+routing: {{router: {{url: "{url}", timeout_ms: 20000}}}}
 """
 ROUTED = ("openai/a",)
 BUDGET_S = 10.0
@@ -204,7 +204,7 @@ def test_a_job_that_takes_longer_than_its_limit_is_ended(
 
     with replica.results.expect(job_id) as waiter:
         queue._enqueue(job_id, long, time.monotonic() + 1)
-        heard = waiter.wait(2.5)  # the router's own limit is 3 s
+        heard = waiter.wait(2.5)  # the router's own limit is 20 s
     router.release()
 
     assert heard == DecisionResult(fault="router")
