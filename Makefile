@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 /usr/bin/python3; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 
-QUESTIONS := pinned profile floor latency first_request slow_router conversation translation streams memory two_processes connections promises records admin peers
+QUESTIONS := pinned profile floor latency first_request slow_router conversation translation streams memory two_processes connections promises records admin walk peers
 
 # Tests mostly wait: so many run beside each other, whatever the machine has.
 AT_ONCE ?= 4

@@ -34,6 +34,7 @@ _FROZEN = "redis frozen"
 _SLOW = "redis slow"
 _RESTART = "rolling restart"
 _PAGES = ("sessions by last use", "first look of a search", "models")
+_WALKS = ("beside a walk over all keys", "beside a search among all sessions")
 _TRANSLATED = (
     "chat>messages", "chat>responses", "messages>chat", "messages>responses", "responses>chat", "responses>messages",
 )  # fmt: skip
@@ -158,6 +159,12 @@ ROWS = (
         "admin",
         tuple((page, "longest_redis_command_ms") for page in _PAGES),
         "ms",
+    ),
+    Row(
+        "a pinned decision while an operator walks over 1,000,000 pins / searches them: of its time alone, p50",
+        "walk",
+        tuple((side, "p50_of_alone_at_1") for side in _WALKS),
+        "times",
     ),
     Row(
         "sessions split by 30 bursts of 8 first requests over 2 replicas",

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import redis
 
@@ -10,9 +9,7 @@ from shared.domain import pins as codec
 from shared.domain.pins import Held, Pin
 from shared.store import keys, scripts
 from shared.store.decoding.values import Decoder
-
-AT_ONCE = 100
-"""So many pins of a page are read at once. Then others have Redis and this process for as long as that took."""
+from shared.store.sessions.key_walk import KeyWalk
 
 
 class PinAdmin:
@@ -20,7 +17,7 @@ class PinAdmin:
 
     def __init__(self, client: redis.Redis, pause: Callable[[float], object] = time.sleep) -> None:
         self._redis = client
-        self._pause = pause
+        self._walk = KeyWalk(client, pause)
         self._decoder = Decoder(codec.decode)
         self._move = client.register_script(scripts.read("move.lua"))
 
@@ -29,19 +26,12 @@ class PinAdmin:
 
         `match` is a pattern for what follows in their keys, as `keys.matching` makes it.
         """
-        found: Any = self._redis.scan(cursor, match=keys.AFFINITY + match, count=count)
-        after, names = found
-        return int(after), self.under(names)
+        after, names = self._walk.page(keys.AFFINITY + match, cursor, count)
+        return after, self.under(names)
 
     def under(self, names: Sequence[bytes]) -> list[Held]:
         """What stands under those of the keys that are there; changes nothing."""
-        held: list[Held] = []
-        for begin in range(0, len(names), AT_ONCE):
-            began_at = time.monotonic()
-            held += self._held(names[begin : begin + AT_ONCE])
-            if len(names) > AT_ONCE:
-                self._pause(time.monotonic() - began_at)
-        return held
+        return [held for some in self._walk.steps(names) for held in self._held(some)]
 
     def peek(self, key: bytes) -> Held | None:
         """What stands under a key, or None; changes nothing."""

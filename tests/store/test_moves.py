@@ -14,7 +14,7 @@ from shared.memory.pins import MemoryPins
 from shared.store import keys
 from shared.store.connection.store_client import StoreClient
 from shared.store.cooldowns import CooldownStore
-from shared.store.pin_admin import AT_ONCE, PinAdmin
+from shared.store.pin_admin import PinAdmin
 from shared.store.pins import PinStore
 
 SESSION = Session("s", "acme")
@@ -184,25 +184,6 @@ def test_an_operator_sees_every_pin_page_by_page(place: str, request: pytest.Fix
     assert [pins.remove(name) for name in names] == [True] * 25
     assert [pins.peek(name) for name in names] == [None] * 25
     assert not pins.remove(b"plano:affinity:s1")
-
-
-def test_a_page_of_many_pins_leaves_redis_to_others_for_as_long_as_it_took(
-    client: StoreClient, store: redis.Redis
-) -> None:
-    """Pinned requests wait for Redis and for this process meanwhile."""
-    pauses = list[float]()
-    pins = PinAdmin(client, pauses.append)
-    names = [f"plano:affinity:s{n}".encode() for n in range(2 * AT_ONCE + 1)]
-    for name in names:
-        pins.put(name, pin("m"), TTL_S)
-    store.config_resetstat()
-
-    found = pins.under(names)
-
-    assert len(found) == len(names)
-    assert len(pauses) == store.info("commandstats")["cmdstat_mget"]["calls"] == 3
-    assert min(pauses) > 0
-    assert AT_ONCE <= 100
 
 
 def test_a_model_is_suspected_when_it_has_failed_another_request(cooldowns: Any) -> None:

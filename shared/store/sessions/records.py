@@ -13,14 +13,13 @@ from shared.store.connection.store_client import WrongType
 from shared.store.decoding.unreadable import Unreadable
 from shared.store.decoding.values import Decoder
 from shared.store.sessions import wire
+from shared.store.sessions.key_walk import AT_ONCE, KeyWalk
 
 MOST_EVENTS = 50
 MOST_BYTES = 1500
 """How many events are kept of a session, and how long they are together: with its sums a session has 2 KB at most."""
 LISTED = 1000
 """How many sessions are listed by each order."""
-AT_ONCE = 100
-"""So many sessions are read at once. Then others have Redis and this process for as long as that took."""
 
 
 class RecordStore:
@@ -42,7 +41,7 @@ class RecordStore:
         self._redis = client
         self._session_ttl_s = session_ttl_s
         self._kept_s = kept_s
-        self._pause = pause
+        self._walk = KeyWalk(client, pause)
         self._unreadable = unreadable or Unreadable()
         self._lines = Decoder(wire.decode, self._unreadable)
         self._add = client.register_script(scripts.read("add_records.lua"))
@@ -114,21 +113,16 @@ class RecordStore:
 
         `match` is a pattern for what the keys of the pins end with, as `keys.matching` makes it.
         """
-        answer: Any = self._redis.scan(cursor, match=keys.RECORD + match, count=count)
-        after, names = answer
-        return int(after), list(self._found(names))
+        after, names = self._walk.page(keys.RECORD + match, cursor, count)
+        return after, list(self._found(names))
 
     def _found(self, names: Sequence[bytes]) -> Iterator[tuple[Session, Record]]:
         """The sessions among these keys of records, with what is kept of them."""
-        for begin in range(0, len(names), AT_ONCE):
-            began_at = time.monotonic()
-            some = names[begin : begin + AT_ONCE]
+        for some in self._walk.steps(names):
             for name, record in zip(some, list(self._records(some)), strict=True):
                 session = keys.session_of(keys.AFFINITY + name.decode("latin-1").removeprefix(keys.RECORD))
                 if session and record:
                     yield session, record
-            if len(names) > AT_ONCE:
-                self._pause(time.monotonic() - began_at)
 
     def _records(self, names: Sequence[bytes]) -> Iterator[Record | None]:
         with self._redis.pipeline(transaction=False) as together:

@@ -1,6 +1,7 @@
 """Whatever stands under the keys of pins, readable or not, in the operator's API."""
 
 from typing import Annotated
+from urllib.parse import quote_from_bytes
 
 import msgspec
 from flask import request
@@ -77,12 +78,12 @@ def _remove(asked: Removed) -> None:
 
 def _row(held: Held) -> PinRow:
     return PinRow(
-        key=_text(held.key), query=f"key={_quoted(held.key)}", pin=held.pin, ttl_s=held.ttl_s, kind=held.kind
+        key=_text(held.key),
+        query=f"key={quote_from_bytes(held.key, safe='')}",
+        pin=held.pin,
+        ttl_s=held.ttl_s,
+        kind=held.kind,
     )
-
-
-def _quoted(key: bytes) -> str:
-    return "".join(chr(byte) if chr(byte).isascii() and chr(byte).isalnum() else f"%{byte:02X}" for byte in key)
 
 
 def _text(key: bytes) -> str:
