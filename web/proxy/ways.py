@@ -16,6 +16,7 @@ from web.dialects.by_path import BY_NAME
 from web.dialects.dialect import AnswerReader, Dialect
 from web.dialects.fields import body, signed_reasoning
 from web.dialects.fields.body import Fields
+from web.dialects.fields.byte_search import holds
 from web.translation import messages_chat, pairs
 from web.translation.answer_translator import TranslatingReader
 from web.translation.untranslatable import Untranslatable
@@ -26,7 +27,7 @@ _FOREIGN = {
 }
 """By which a conversation is seen to hold reasoning that another provider made: the first, and one of the others.
 
-Each takes half a millisecond for a megabyte; most conversations lack the first.
+Most conversations lack the first.
 """
 _MOST_COMMAS = 500_000
 """Who sends more in what has to be translated sends values without end, which would take all memory."""
@@ -225,7 +226,7 @@ class Asked:
         if field not in self.fields or name not in _FOREIGN:
             return self.fields
         said, (kind, *marks) = bytes(self.fields[field]), _FOREIGN[name]
-        if kind not in said or not any(mark in said for mark in marks):
+        if not holds(said, kind) or not any(holds(said, mark) for mark in marks):
             return self.fields
         kept = pairs.without_foreign(name, self.decoded()[field])
         return {**self.fields, field: msgspec.Raw(body.encode(kept))}
