@@ -97,11 +97,9 @@ class Asked:
         suffix: str = "",
         method: str = "POST",
         noted: Callable[[str, str], None] | None = None,
-        sent: bytes = b"",
     ) -> None:
         """`suffix` names something below the API's path that is asked for; without POST there is no body.
 
-        `sent` is the body whose fields they are, where it is at hand: a long conversation need not be copied then.
         `noted` is told the model and the id of an answer that its provider keeps.
         """
         self.dialect = dialect
@@ -109,7 +107,6 @@ class Asked:
         self.suffix = suffix
         self.method = method
         self._noted = noted
-        self._sent = sent
         self._whole: dict[str, Any] | None = None
 
     def way(
@@ -228,7 +225,7 @@ class Asked:
         name, field = self.dialect.name, self.dialect.conversation_field
         if field not in self.fields or name not in _FOREIGN:
             return self.fields
-        said, (kind, *marks) = self._sent or bytes(self.fields[field]), _FOREIGN[name]
+        said, (kind, *marks) = bytes(self.fields[field]), _FOREIGN[name]
         if not holds(said, kind) or not any(holds(said, mark) for mark in marks):
             return self.fields
         kept = pairs.without_foreign(name, self.decoded()[field])
