@@ -15,13 +15,16 @@ SESSIONS = [f"bench-{n}" for n in range(64)]
 class PinnedPool:
     """Asks it, and tells what that cost."""
 
-    def __init__(self, built: Stage, *, own_core: bool = True, provider_options: tuple[str, ...] = ()) -> None:
-        """With `own_core` the web process has a core for itself."""
+    def __init__(
+        self, built: Stage, *, own_core: bool = True, provider_options: tuple[str, ...] = (), **environment: str
+    ) -> None:
+        """With `own_core` the web process has a core for itself; the pool's environment has `environment`, too."""
         self._built = built
         self.sessions = SESSIONS
         self.provider = built.stand_in(*provider_options)
         router = built.stand_in("--content", stage.ROUTE)
         self.pool, self.port = built.pool(self.provider, router), free_port()
+        self.pool.environment.update(environment)
         cores: AbstractContextManager[None] = machine.on(machine.split_cores()[0]) if own_core else nullcontext()
         with cores:
             self.web = self.pool.web(self.port)

@@ -3,13 +3,13 @@
 import argparse
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from bench import load, machine, report, stage
-from bench.pinned_pool import PINNED, SESSIONS
+from bench.pinned_pool import PINNED, PinnedPool
 from bench.report import Figures
 from bench.stage import Stage
-from tests.fakes.ports import free_port
 from tests.web.operators import TOKEN, Api
 from tests.web.staged import seed
 
@@ -40,15 +40,9 @@ class _Pool:
     """A web process with a core for itself; the operator and the clients ask it."""
 
     def __init__(self, built: Stage, seconds: int) -> None:
-        provider = built.stand_in("--content", stage.ROUTE)
-        pool, self._port = built.pool(provider, provider), free_port()
-        pool.environment["PLANO_ADMIN_TOKEN"] = TOKEN
-        stage.on_own_core(lambda: pool.web(self._port))
-        worker = built.worker(pool)
-        self._asks = stage.requests(stage.DECISION, SESSIONS)
-        load.once(self._port, self._asks, connections=ONE, seconds=20)  # it pins the sessions
-        worker.stop()
-        self._api = Api(f"http://127.0.0.1:{self._port}")
+        self._pinned = PinnedPool(built, PLANO_ADMIN_TOKEN=TOKEN)
+        self._pinned.warm_up(stage.DECISION)
+        self._api = Api(f"http://127.0.0.1:{self._pinned.port}")
         self._seconds = seconds
         self._alone: Figures = {}
 
@@ -81,10 +75,11 @@ class _Pool:
         return int(answer.json()["after"])
 
     def _asked(self) -> Figures:
+        asks = stage.requests(stage.DECISION, self._pinned.sessions)
         found: Figures = {}
         for number in (ONE, MANY):
             done = load.loop(
-                self._port, self._asks, connections=number, seconds=self._seconds, required=PINNED, own=True
+                self._pinned.port, asks, connections=number, seconds=self._seconds, required=PINNED, own=True
             )
             found |= {f"p50_ms_at_{number}": done.p50_ms, f"p99_ms_at_{number}": done.p99_ms}
         return found
@@ -92,7 +87,10 @@ class _Pool:
 
 @contextmanager
 def _walking(page: Callable[[int], int]) -> Iterator[list[int]]:
-    """Somebody asks for page after page, from the beginning again at the end; where each page ended."""
+    """Somebody asks for page after page, from the beginning again at the end; where each page ended.
+
+    Raises what ended the walk before its time: the figures would be those of nobody walking.
+    """
     stop = threading.Event()
     seen: list[int] = [0]
 
@@ -100,13 +98,13 @@ def _walking(page: Callable[[int], int]) -> Iterator[list[int]]:
         while not stop.is_set():
             seen.append(page(seen[-1]))
 
-    walker = threading.Thread(target=walk)
-    walker.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        walker.join()
+    with ThreadPoolExecutor(1) as pool:
+        walking = pool.submit(walk)
+        try:
+            yield seen
+        finally:
+            stop.set()
+        walking.result()
 
 
 def _more(parser: argparse.ArgumentParser) -> None:

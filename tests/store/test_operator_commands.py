@@ -253,7 +253,7 @@ def test_the_pool_is_shown_at_once_where_there_is_no_terminal(plano: Plano, clie
     assert shown.exit_code == 0, shown.output
     assert "2 web processes" in shown.output
     assert "the web processes have different configs" in shown.output
-    assert "no request in the last 5 minutes" in shown.output
+    assert "no request in the last 5 full minutes" in shown.output
     assert re.search(r"acme/a +serving +1 +50%", shown.output)
     assert re.search(r"one~main +acme +acme/a", shown.output)
 

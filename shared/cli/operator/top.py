@@ -93,11 +93,12 @@ def _stats(minutes: Sequence[Sums]) -> str:
     """The last full minutes together."""
     requests = sum(each.requests for each in minutes)
     if not requests:
-        return f"no request in the last {_MINUTES} minutes"
+        return f"no request in the last {_MINUTES} full minutes"
     decided = sum(each.decided for each in minutes)
     first_ms = 1000 * sum(each.first_request_s for each in minutes) / decided if decided else 0.0
     return (
-        f"in the last {_MINUTES} minutes: {requests} requests ({requests / (_MINUTES * MINUTE_S):.1f} a second), "
+        f"in the last {_MINUTES} full minutes: "
+        f"{requests} requests ({requests / (_MINUTES * MINUTE_S):.1f} a second), "
         f"{pinned_share(minutes) or 0:.0%} pinned, {first_ms:.0f} ms a first decision, "
         f"{sum(each.errors for each in minutes)} errors, {sum(each.degraded for each in minutes)} degraded, "
         f"US$ {sum(each.cost_usd for each in minutes):.4f} paid, "

@@ -11,14 +11,17 @@ AT_ONCE = 100
 
 
 class KeyWalk:
-    """Finds keys, and deals them out; every method raises StoreDown."""
+    """Finds keys, and deals them out."""
 
     def __init__(self, client: redis.Redis, pause: Callable[[float], object] = time.sleep) -> None:
         self._redis = client
         self._pause = pause
 
     def page(self, pattern: str, cursor: int, count: int) -> tuple[int, list[bytes]]:
-        """The keys that fit among about `count`, from the cursor on; and the next cursor, 0 at the end."""
+        """The keys that fit among about `count`, from the cursor on; and the next cursor, 0 at the end.
+
+        Raises StoreDown.
+        """
         began_at = time.monotonic()
         answer: Any = self._redis.scan(cursor, match=pattern, count=count)
         self._pause(time.monotonic() - began_at)
