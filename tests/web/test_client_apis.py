@@ -147,6 +147,29 @@ def test_reasoning_of_another_provider_is_left_out_for_the_one_that_signs_its_ow
     assert provider.requests[-1].json["messages"][1]["content"] == [own, said]
 
 
+@pytest.mark.parametrize(
+    ("api", "field", "conversation"),
+    [
+        (
+            "messages",
+            "messages",
+            b'[{"role": "user", "content": [1e2, "plano:chat:", {"type": "thinking" , "signature": "s"}]}]',
+        ),
+        ("responses", "input", b'[{"type": "reasoning", "encrypted_content": "s" , "odd": 1e2}, "plano:chat:"]'),
+    ],
+    ids=["messages", "responses"],
+)
+def test_what_only_looks_like_such_reasoning_passes_byte_for_byte(
+    web: Gateway, provider: Provider, api: str, field: str, conversation: bytes
+) -> None:
+    sent = asking(api, f"of-{api}/m", **{field: "HERE"}).replace(b'"HERE"', conversation)
+
+    web.ask("POST", PATHS[api], sent)
+
+    (request,) = provider.requests
+    assert conversation in request.body
+
+
 def test_another_api_is_translated_and_says_so(web: Gateway, provider: Provider) -> None:
     answer = web.ask("POST", "/v1/messages", asking("messages", "of-chat/m"), anthropic_beta="a-1")
 

@@ -123,10 +123,12 @@ class Asked:
         if cached is None and self.is_spoken_by(model):
             noted = partial(self._noted, model.name) if self._noted else None
             reader = dialect.reader(model_name, pinned=pinned, noted=noted)
-            fields = self._native()
+            fields = self.fields
             if told and fields and not self.suffix and dialect.name in BY_NAME:
                 fields = {**{name: msgspec.Raw(body.encode(value)) for name, value in told.items()}, **fields}
             content = dialect.upstream_body(fields, model) if fields else b""
+            if self._may_hold_foreign(content):
+                content = dialect.upstream_body({**fields, **self._native()}, model)
             return Way(dialect, content, reader)
         source = dialect.name
         target, translated = self._translated(model) if cached is None else (_CACHING, cached)
@@ -220,16 +222,21 @@ class Asked:
                 raise BadRequest(f"The body cannot be read: {error}") from None
         return self._whole
 
+    def _may_hold_foreign(self, content: bytes) -> bool:
+        """Whether there may be reasoning of another provider, which the API would refuse; mostly there is none."""
+        if self.dialect.name not in _FOREIGN:
+            return False
+        kind, *marks = _FOREIGN[self.dialect.name]
+        return holds(content, kind) and any(holds(content, mark) for mark in marks)
+
     def _native(self) -> Fields:
-        """The fields without reasoning of other providers, which the API would refuse; mostly the very fields."""
-        name, field = self.dialect.name, self.dialect.conversation_field
-        if field not in self.fields or name not in _FOREIGN:
-            return self.fields
-        said, (kind, *marks) = bytes(self.fields[field]), _FOREIGN[name]
-        if not holds(said, kind) or not any(holds(said, mark) for mark in marks):
-            return self.fields
-        kept = pairs.without_foreign(name, self.decoded()[field])
-        return {**self.fields, field: msgspec.Raw(body.encode(kept))}
+        """The conversation without it; nothing where there is none."""
+        field = self.dialect.conversation_field
+        if field not in self.fields:
+            return {}
+        said = self.decoded()[field]
+        kept = pairs.without_foreign(self.dialect.name, said)
+        return {} if kept is said else {field: msgspec.Raw(body.encode(kept))}
 
 
 def readable(asked: Asked, decision: Decision, name: str) -> Asked:
