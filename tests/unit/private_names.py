@@ -29,11 +29,14 @@ gunicorn.config.Config.settings
 gunicorn.config.Setting.get(self)
 gunicorn.glogging.Logger.error_log
 gunicorn.glogging.Logger.setup(self, cfg)
+gunicorn.http.body.Body.buf
 gunicorn.http.body.Body.failed
+gunicorn.http.body.Body.getsize(self, size)
 gunicorn.http.body.Body.read(self, size)
 gunicorn.http.body.Body.reader
 gunicorn.http.body.ChunkedReader.parser
 gunicorn.http.body.LengthReader.length
+gunicorn.http.body.LengthReader.read(self, size)
 gunicorn.http.errors.ExpectationFailed
 gunicorn.http.errors.InvalidHeader
 gunicorn.http.errors.InvalidResponseHeader

@@ -12,9 +12,9 @@ import pytest
 from shared.config.limits_section import Limits
 from tests.turns import turns_of_others
 from web.server import worker
-from web.server.chunks import TinyChunks, in_turns
 from web.server.client_socket import Client
 from web.server.held_bytes import BufferedBytes
+from web.server.request_bodies import TinyChunks, in_turns
 
 Ends = tuple[Client, gevent.socket.socket]
 

@@ -9,10 +9,10 @@ from gunicorn.http import errors as http
 from gunicorn.http.errors import ParseException
 
 from web.dialects.error_table import ErrorInfo
-from web.server.chunks import TinyChunks
 from web.server.client_socket import TooSlow
 from web.server.connections import Crowded
 from web.server.held_bytes import Full
+from web.server.request_bodies import TinyChunks
 
 _INVALID = "invalid_request_error"
 _HOST = "HOST"

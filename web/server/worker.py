@@ -26,11 +26,11 @@ from shared.errors import ShuttingDown
 from shared.log_fields import fields
 from web.dialects.by_path import dialect_of
 from web.server import gunicorn_caches
-from web.server.chunks import in_turns
 from web.server.client_socket import DRAIN_S, DRAINED_BYTES, Client
 from web.server.connections import PROBES, Connections, Crowded
 from web.server.held_bytes import BufferedBytes
 from web.server.protocol_errors import Busy, Refusal, protocol_error, refuse_ambiguous
+from web.server.request_bodies import Whole, in_turns
 
 log = logging.getLogger("plano.web")
 
@@ -152,6 +152,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
             req.force_close()  # it will not be read
         elif length:
             sock.expect_rest(length)
+            req.body = Whole(reader)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that is not valid HTTP. The application never sees it; the answer looks like its own."""
