@@ -1,5 +1,6 @@
 """What gunicorn makes anew for each request is made once, and says what it said before."""
 
+import os
 import sys
 from email.utils import formatdate
 
@@ -10,6 +11,7 @@ from gunicorn.http import wsgi
 
 from web.server import gunicorn_caches
 from web.server.gunicorn_caches import read_once
+from web.server.worker import Worker
 
 
 def test_every_setting_is_an_attribute_and_what_gunicorn_makes_of_it_stays() -> None:
@@ -29,9 +31,26 @@ def test_every_setting_is_an_attribute_and_what_gunicorn_makes_of_it_stays() -> 
     ]
 
 
-def test_all_requests_write_their_errors_to_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wsgi, "WSGIErrorsWrapper", wsgi.WSGIErrorsWrapper)  # put back at the end, as the next one
+@pytest.fixture
+def restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `install` replaces in gunicorn is put back at the end."""
+    monkeypatch.setattr(wsgi, "WSGIErrorsWrapper", wsgi.WSGIErrorsWrapper)
     monkeypatch.setattr(util, "http_date", util.http_date)
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_worker_has_them() -> None:
+    settings = Config()
+
+    made = Worker(1, os.getpid(), [], None, 30, settings, None)
+    made.tmp.close()
+
+    assert "keepalive" in vars(settings)
+    assert util.http_date is gunicorn_caches.http_date
+
+
+@pytest.mark.usefixtures("restored")
+def test_all_requests_write_their_errors_to_one_place() -> None:
     settings = Config()
 
     gunicorn_caches.install(settings)
