@@ -78,7 +78,7 @@ def web(
     results = Results(queue_endpoint.subscription_pool(), unreadable)
     queue_endpoint.detector.also_watch(results.anybody_waits)
     decisions = DecisionQueue(queue_redis, results, pins, limit=config.limits.waiting_decisions)
-    rate_limit = NewSessionLimit(pins_redis, config.limits.sessions_per_minute, unreadable=unreadable)
+    session_limit = NewSessionLimit(pins_redis, config.limits.sessions_per_minute, unreadable=unreadable)
     drains = RecentDrains(DrainStore(pins_redis, unreadable), model_names(config.catalog, config.routes))
     failover = build_failover(config, CooldownStore(pins_redis, unreadable), pins, drains)
     return WebBase(
@@ -88,7 +88,7 @@ def web(
             config,
             pins=pins,
             decisions=decisions,
-            rate_limit=rate_limit,
+            session_limit=session_limit,
             successors=failover,
             recorder=recorder,
             traces=traces,
@@ -201,7 +201,7 @@ def _memory_web(
     recent_drains = RecentDrains(drains, model_names(config.catalog, config.routes))
     made = build(config, pins, cooldowns, recent_drains, latencies, traces, settings.outgoing)
     failover = build_failover(config, cooldowns, pins, recent_drains)
-    rate_limit = MemoryNewSessionLimit(config.limits.sessions_per_minute)
+    session_limit = MemoryNewSessionLimit(config.limits.sessions_per_minute)
     stats = MemoryStats()
     decisions = DecisionsInPlace(made.decide, limit=config.limits.waiting_decisions)
     return WebBase(
@@ -211,7 +211,7 @@ def _memory_web(
             config,
             pins=pins,
             decisions=decisions,
-            rate_limit=rate_limit,
+            session_limit=session_limit,
             successors=failover,
             recorder=recorder,
             traces=traces,

@@ -19,7 +19,7 @@ from shared.job_messages import DecisionRequest, DecisionResult
 from shared.log_fields import fields
 from shared.routing.draining import Successors
 from shared.routing.pin_transitions import crosses, end_of, fitted, moved, ttls_of, use_of
-from shared.routing.ports import Decisions, Pins, Policy, RateLimit, Recorder
+from shared.routing.ports import Decisions, Pins, Policy, Recorder, SessionLimit
 from shared.routing.redecision import WARM, budget_of, why_anew
 from shared.tracing import OFF, Tracing
 
@@ -38,7 +38,7 @@ class Affinity:
         decisions: Decisions,
         policy: Policy,
         recorder: Recorder,
-        rate_limit: RateLimit,
+        session_limit: SessionLimit,
         successors: Successors,
         tracing: Tracing = OFF,
     ) -> None:
@@ -48,7 +48,7 @@ class Affinity:
         self._decisions = decisions
         self._policy = policy
         self._recorder = recorder
-        self._rate_limit = rate_limit
+        self._session_limit = session_limit
         self._successors = successors
         self._tracing = tracing
 
@@ -180,12 +180,12 @@ class Affinity:
         """Counts a session that begins, unless it cannot be pinned; raises TooManySessions."""
         begins = request.session and (seen is None or request.anew)
         if begins:
-            self._rate_limit.admit(request.client())
+            self._session_limit.admit(request.client())
         try:
             yield
         except Away:
             if begins:
-                self._rate_limit.give_back(request.client())
+                self._session_limit.give_back(request.client())
             raise
 
     def _by_worker(

@@ -6,7 +6,7 @@ from shared.domain.routes import model_names
 from shared.routing.affinity import Affinity
 from shared.routing.draining import Drained, Successors
 from shared.routing.failover import Cooldowns, Failover, Movable, OnFailure, Rules
-from shared.routing.ports import Decisions, Pins, Policy, RateLimit, Recorder
+from shared.routing.ports import Decisions, Pins, Policy, Recorder, SessionLimit
 from shared.tracing import Tracing
 
 
@@ -15,7 +15,7 @@ def build_affinity(
     *,
     pins: Pins,
     decisions: Decisions,
-    rate_limit: RateLimit,
+    session_limit: SessionLimit,
     successors: Successors,
     recorder: Recorder,
     traces: Tracing,
@@ -39,7 +39,7 @@ def build_affinity(
         decisions=decisions,
         policy=policy,
         recorder=recorder,
-        rate_limit=rate_limit,
+        session_limit=session_limit,
         successors=successors,
         tracing=traces,
     )

@@ -49,7 +49,7 @@ class Recorder(Protocol):
         """Count a request for which a part of the pool was away."""
 
 
-class RateLimit(Protocol):
+class SessionLimit(Protocol):
     """Limits how many sessions a client may begin."""
 
     def admit(self, client: str) -> None:

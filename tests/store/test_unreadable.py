@@ -228,13 +228,13 @@ def test_an_average_that_cannot_be_read_is_forgotten(
 def test_a_count_of_sessions_that_is_none_begins_anew(
     client: StoreClient, store: redis.Redis, noted: Noted, put: Put
 ) -> None:
-    rate_limit = NewSessionLimit(client, 2, lambda: 0.0, noted)
+    session_limit = NewSessionLimit(client, 2, lambda: 0.0, noted)
     put(store, keys.sessions("key", 0))
 
-    rate_limit.admit("key")
-    rate_limit.admit("key")
+    session_limit.admit("key")
+    session_limit.admit("key")
     with pytest.raises(TooManySessions):
-        rate_limit.admit("key")
+        session_limit.admit("key")
 
     assert 0 < store.ttl(keys.sessions("key", 0)) <= 2 * TTL_S
     assert noted.kinds == ["sessions"]

@@ -72,7 +72,7 @@ def decision_of(said: Saying, routes: tuple[Route, ...] = ROUTES) -> Decision:
         decisions=said,
         policy=Policy(session_ttl_s=60, decision_budget_s=1, reject_on_outage=False),
         recorder=said,
-        rate_limit=said,
+        session_limit=said,
         successors=said,
     )
     request = RouteRequest(
