@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.harness import Pool, RedisServer, running
-from tests.web.client_apis import ask
+from tests.web.client_apis import PATHS, ask
 from tests.web.gateway import Gateway, Outside
 
 CONFIG = """
@@ -77,6 +77,20 @@ def test_where_the_client_marks_its_prompt_nothing_is_added(web: Gateway, provid
     _, body = asked(provider)
     assert json.dumps(body).count("cache_control") == 1
     assert body["messages"][0]["content"][0]["cache_control"] == MARK
+
+
+@pytest.mark.parametrize(("api", "conversation"), [("chat", "messages"), ("responses", "input")])
+def test_what_the_client_tells_anthropic_in_headers_comes_along(
+    web: Gateway, provider: Provider, api: str, conversation: str
+) -> None:
+    body = json.dumps({"model": "anthropic/m", conversation: TURNS}).encode()
+
+    web.ask("POST", PATHS[api], body, anthropic_beta="b-1,b-2", openai_beta="b-3")
+
+    (request,) = provider.requests
+    assert request.path == "/v1/messages"
+    assert request.header("anthropic-beta") == "b-1,b-2"
+    assert request.header("openai-beta") is None
 
 
 def test_a_responses_clients_prompt_is_cached_too(web: Gateway, provider: Provider) -> None:
