@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+import psutil
+
 from tests.harness import redis_server_binary
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -20,10 +22,11 @@ _PACKAGES = ("flask", "gevent", "geventhttpclient", "gunicorn", "gunicorn-h1c", 
 
 
 def facts() -> dict[str, object]:
-    """What a figure depends on: processor, kernel, versions."""
+    """What a figure depends on: processor, kernel, versions, and how much of the processor others have had."""
     return {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
+        "stolen_percent": psutil.cpu_times_percent().steal,  # by the host's other machines, since psutil was imported
         "memory_gb": round(_PAGE_BYTES * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "kernel": platform.release(),
         "python": platform.python_version(),
