@@ -5,7 +5,6 @@ import os
 import platform
 import re
 import subprocess
-import sysconfig
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
@@ -30,7 +29,6 @@ def facts() -> dict[str, object]:
         "memory_gb": round(_PAGE_BYTES * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "python_is_optimized": "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
         "redis-server": _redis_server_version(),
         **{package: version(package) for package in _PACKAGES},
     }
