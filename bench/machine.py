@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-import psutil
-
 from tests.harness import redis_server_binary
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -21,11 +19,10 @@ _PACKAGES = ("flask", "gevent", "geventhttpclient", "gunicorn", "gunicorn-h1c", 
 
 
 def facts() -> dict[str, object]:
-    """What a figure depends on: processor, kernel, versions, and how much of the processor others have had."""
+    """What a figure depends on: processor, kernel, versions."""
     return {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
-        "stolen_percent": psutil.cpu_times_percent().steal,  # by the host's other machines, since psutil was imported
         "memory_gb": round(_PAGE_BYTES * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "kernel": platform.release(),
         "python": platform.python_version(),

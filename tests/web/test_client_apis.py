@@ -170,6 +170,17 @@ def test_what_only_looks_like_such_reasoning_passes_byte_for_byte(
     assert conversation in request.body
 
 
+def test_what_looks_like_it_outside_the_conversation_has_nothing_read(web: Gateway, provider: Provider) -> None:
+    """With so many values a body that had to be read would be refused."""
+    odd = b'["plano:chat:", "thinking"' + b",0" * 510_000 + b"]"
+    sent = asking("messages", "of-messages/m", x_odd="HERE").replace(b'"HERE"', odd)
+
+    answer = web.ask("POST", PATHS["messages"], sent)
+
+    assert answer.status_code == 200
+    assert odd in provider.requests[-1].body
+
+
 def test_another_api_is_translated_and_says_so(web: Gateway, provider: Provider) -> None:
     answer = web.ask("POST", "/v1/messages", asking("messages", "of-chat/m"), anthropic_beta="a-1")
 

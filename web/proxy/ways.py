@@ -232,7 +232,7 @@ class Asked:
     def _native(self) -> Fields:
         """The conversation without it; nothing where there is none."""
         field = self.dialect.conversation_field
-        if field not in self.fields:
+        if field not in self.fields or not self._may_hold_foreign(bytes(self.fields[field])):
             return {}
         said = self.decoded()[field]
         kept = pairs.without_foreign(self.dialect.name, said)
