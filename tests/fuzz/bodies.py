@@ -22,7 +22,7 @@ def taken_apart(data: bytes) -> dict[str, bytes]:
 @target(MEMBERS)
 def request_body(members: list[tuple[str, str, str]]) -> None:
     """Every value of a request but `model` reaches the provider byte for byte."""
-    sent = chat.upstream_body(body.fields(object_of(members)), MODEL)
+    sent = b"".join(chat.upstream_body(body.fields(object_of(members)), MODEL))
 
     assert taken_apart(sent) == {**last_of_each(members), "model": b'"gpt-5.2"'}
 
@@ -52,4 +52,4 @@ def any_body(data: bytes) -> None:
         assert str(fields).encode()
         assert told == data
     else:
-        assert taken_apart(chat.upstream_body(fields, MODEL)).keys() == {*fields, "model"}
+        assert taken_apart(b"".join(chat.upstream_body(fields, MODEL))).keys() == {*fields, "model"}

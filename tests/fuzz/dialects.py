@@ -105,7 +105,8 @@ def translated_request(given: tuple[tuple[str, str], dict[str, Any]]) -> None:
     (spoken, served), said = given
     provider = Provider(name="p", base_url="http://x/v1", interface="openai", apis=(served,))
     model = Model("p/m", "m", provider)
-    asked = Asked(BY_NAME[spoken], body.fields(json.dumps({**said, "model": "p/m"}).encode()))
+    sent = json.dumps({**said, "model": "p/m"}).encode()
+    asked = Asked(BY_NAME[spoken], body.fields(sent), sent)
 
     fault = asked.fault(model)
     way = outcome(BadRequest, asked.way, model, MODEL, pinned=False, request_id="r", told={})
@@ -114,7 +115,7 @@ def translated_request(given: tuple[tuple[str, str], dict[str, Any]]) -> None:
         assert str(way) == str(fault)
     else:
         assert fault is None
-        assert json.loads(way.body)["model"] == "m"
+        assert json.loads(b"".join(way.body))["model"] == "m"
         assert way.dialect is BY_NAME[served]
 
 

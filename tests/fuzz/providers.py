@@ -53,7 +53,7 @@ def provider_answers(chunks: list[bytes]) -> None:
 
 def _passed_on(upstream: Upstream, url: str) -> int:
     """How much of the answer a client would get."""
-    answer = upstream.post(url, [], b"{}", provider="openai", within_s=5)
+    answer = upstream.post(url, [], [b"{}"], provider="openai", within_s=5)
     assert 0 <= (retry_after.seconds(answer) or 0) <= retry_after.LONGEST_S
     made = response(answer, chat.reader("openai/gpt-5.2", pinned=True), [])
     try:

@@ -76,6 +76,16 @@ def test_a_private_authority_is_trusted_where_the_file_names_it(
     assert router.calls == 1
 
 
+def test_a_long_body_reaches_a_provider_over_tls(start: Start, fronts: tuple[int, int], provider: Provider) -> None:
+    port = start(*_local(fronts), ca_file="authority.pem")
+
+    answer = ask(port, "s", DEEP, x_odd="é" * 300_000, x_last=1)
+
+    assert answer.status_code == 200
+    assert list(provider.requests[0].json)[-3:] == ["x_odd", "x_last", "model"]
+    assert provider.requests[0].json["x_odd"] == "é" * 300_000
+
+
 def test_a_private_authority_is_trusted_where_the_environment_names_it(
     start: Start, fronts: tuple[int, int], authority: Authority, router: Router
 ) -> None:

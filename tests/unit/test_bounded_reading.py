@@ -136,6 +136,6 @@ def test_a_body_of_very_many_values_is_not_translated() -> None:
     """They would all be Python objects; a body that is passed on as it came may hold any number."""
     few, many = (msgspec.Raw(b'[{"role":"user","content":[' + b"0," * n + b"0]}]") for n in (499_000, 600_000))
 
-    assert len(Asked(chat, {"messages": few}).decoded()["messages"]) == 1
+    assert len(Asked(chat, {"messages": few}, b"").decoded()["messages"]) == 1
     with little_memory(), pytest.raises(BadRequest, match="too many values"):
-        Asked(chat, {"messages": many}).decoded()
+        Asked(chat, {"messages": many}, b"").decoded()

@@ -39,7 +39,7 @@ def upstream() -> Iterator[Upstream]:
 
 def post(upstream: Upstream, url: str, within_s: float = 10) -> Answer:
     with gevent.Timeout(30):
-        return upstream.post(url, [], BODY, provider="openai", within_s=within_s)
+        return upstream.post(url, [], [BODY], provider="openai", within_s=within_s)
 
 
 def says(*pieces: bytes) -> Script:

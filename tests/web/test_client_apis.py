@@ -85,9 +85,13 @@ def test_a_key_may_come_in_anthropics_header(webs: Webs) -> None:
     assert right.status_code == 200
 
 
+@pytest.mark.parametrize("long", [b"", b"\\u00fc" * 50_000], ids=["short", "long"])
 @pytest.mark.parametrize("api", APIS)
-def test_the_same_api_passes_byte_for_byte_but_for_the_model(web: Gateway, provider: Provider, api: str) -> None:
-    odd = b'"x_odd": [1e2, -0.0, "\\u00fc", {"cache_control" : {"type":"ephemeral"}}], "metadata": {"user_id": "p"}'
+def test_the_same_api_passes_byte_for_byte_but_for_the_model(
+    web: Gateway, provider: Provider, api: str, long: bytes
+) -> None:
+    odd = b'"x_odd": [1e2, -0.0, "\\u00fc%s", {"cache_control" : {"type":"ephemeral"}}], "metadata": {"user_id": "p"}'
+    odd %= long
     sent = asking(api, f"of-{api}/m")[:-1] + b", " + odd + b"}"
 
     answer = web.ask("POST", PATHS[api] + "?beta=true", sent)

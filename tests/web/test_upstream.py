@@ -54,7 +54,7 @@ def ask(upstream: Upstream, provider: Provider) -> Callable[[int], None]:
 
 
 def _ask(upstream: Upstream, url: str) -> None:
-    answer = upstream.post(f"{url}/chat/completions", [], BODY, provider="openai", within_s=5)
+    answer = upstream.post(f"{url}/chat/completions", [], [BODY], provider="openai", within_s=5)
     answer.whole(MOST)
     answer.close()
 
@@ -104,8 +104,8 @@ def test_an_interim_answer_does_not_give_the_connection_away(upstream: Upstream)
 
     with _server(early) as url:
         with pytest.raises(UpstreamTimeout):
-            upstream.post(url, [], BODY, provider="openai", within_s=0.1)
-        answer = upstream.post(url, [], BODY, provider="openai", within_s=5)
+            upstream.post(url, [], [BODY], provider="openai", within_s=0.1)
+        answer = upstream.post(url, [], [BODY], provider="openai", within_s=5)
 
         assert answer.status == 200
         assert answer.whole(MOST) == b"2"
@@ -126,10 +126,10 @@ def test_a_connection_closed_while_idle_is_replaced_even_while_others_connect(up
             second.set()
 
     with _server(closing) as url:
-        upstream.post(url, [], BODY, provider="openai", within_s=5).whole(MOST)
-        on_idle = gevent.spawn(lambda: upstream.post(url, [], BODY, provider="openai", within_s=5).whole(MOST))
+        upstream.post(url, [], [BODY], provider="openai", within_s=5).whole(MOST)
+        on_idle = gevent.spawn(lambda: upstream.post(url, [], [BODY], provider="openai", within_s=5).whole(MOST))
         gevent.sleep(0.05)
-        upstream.post(url, [], BODY, provider="openai", within_s=5).whole(MOST)
+        upstream.post(url, [], [BODY], provider="openai", within_s=5).whole(MOST)
 
         assert on_idle.get(timeout=5) in {b"3", b"2"}
 

@@ -11,7 +11,7 @@ from shared.domain.money import Usage
 from shared.errors import BadRequest
 from web.dialects.error_table import ErrorInfo
 from web.dialects.fields import body, common_fields
-from web.dialects.fields.body import Fields
+from web.dialects.fields.body import Fields, Pieces
 from web.dialects.fields.usage import InputDetails, OutputDetails, Tokens, decoded, openai_usage
 from web.dialects.model_in_events import data_line
 
@@ -71,9 +71,9 @@ def credential(model: Model, clients_own: str | None) -> dict[str, str]:
     return {"authorization": f"Bearer {provider.access_key}"}
 
 
-def upstream_body(fields: Fields, model: Model) -> bytes:
+def upstream_body(fields: Fields, model: Model) -> Pieces:
     """The client's body with the model's name as the provider knows it."""
-    return body.encode({**fields, "model": msgspec.Raw(body.encode(model.id))})
+    return body.pieces({**fields, "model": msgspec.Raw(body.encode(model.id))})
 
 
 def error(info: ErrorInfo, request_id: str = "") -> bytes:  # noqa: ARG001 - a header has it

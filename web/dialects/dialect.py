@@ -8,7 +8,7 @@ import msgspec
 from shared.domain.catalog import Model
 from shared.domain.money import Usage
 from web.dialects.error_table import ErrorInfo
-from web.dialects.fields.body import Fields
+from web.dialects.fields.body import Fields, Pieces
 
 
 class AnswerReader(Protocol):
@@ -67,7 +67,7 @@ class Dialect(Protocol):
     def credential(self, model: Model, clients_own: str | None) -> dict[str, str]:
         """The headers that authorize a request at the provider; by `clients_own` where the provider takes that."""
 
-    def upstream_body(self, fields: Fields, model: Model) -> bytes:
+    def upstream_body(self, fields: Fields, model: Model) -> Pieces:
         """A request's body for the model's provider."""
 
     def reader(

@@ -10,7 +10,7 @@ from shared.domain.money import Usage
 from shared.errors import BadRequest
 from web.dialects.error_table import ErrorInfo
 from web.dialects.fields import body, common_fields
-from web.dialects.fields.body import Fields
+from web.dialects.fields.body import Fields, Pieces
 from web.dialects.fields.usage import Tokens, decoded
 from web.dialects.model_in_events import renamed
 
@@ -100,9 +100,9 @@ def credential(model: Model, clients_own: str | None) -> dict[str, str]:
     return {common_fields.API_KEY: provider.access_key} if provider.access_key else {}
 
 
-def upstream_body(fields: Fields, model: Model) -> bytes:
+def upstream_body(fields: Fields, model: Model) -> Pieces:
     """The client's body with the model's name as the provider knows it."""
-    return body.encode({**fields, "model": msgspec.Raw(body.encode(model.id))})
+    return body.pieces({**fields, "model": msgspec.Raw(body.encode(model.id))})
 
 
 def error(info: ErrorInfo, request_id: str = "") -> bytes:

@@ -15,7 +15,7 @@ from shared.errors import BadRequest
 from web.dialects.by_path import BY_NAME
 from web.dialects.dialect import AnswerReader, Dialect
 from web.dialects.fields import body, signed_reasoning
-from web.dialects.fields.body import Fields
+from web.dialects.fields.body import Fields, Pieces
 from web.dialects.fields.byte_search import holds
 from web.translation import messages_chat, pairs
 from web.translation.answer_translator import TranslatingReader
@@ -80,7 +80,7 @@ class Way(msgspec.Struct, frozen=True):
 
     dialect: Dialect
     """The API that the provider is asked in."""
-    body: bytes
+    body: Pieces
     reader: AnswerReader
     translated: str | None = None
     """From which API to which, such as `messages>chat`."""
@@ -93,19 +93,22 @@ class Asked:
         self,
         dialect: Dialect,
         fields: Fields,
+        sent: bytes,
         *,
         suffix: str = "",
         method: str = "POST",
         noted: Callable[[str, str], None] | None = None,
     ) -> None:
-        """`suffix` names something below the API's path that is asked for; without POST there is no body.
+        """`sent` is the body that the fields are of.
 
+        `suffix` names something below the API's path that is asked for; without POST there is no body.
         `noted` is told the model and the id of an answer that its provider keeps.
         """
         self.dialect = dialect
         self.fields = fields
         self.suffix = suffix
         self.method = method
+        self._sent = sent
         self._noted = noted
         self._whole: dict[str, Any] | None = None
 
@@ -126,14 +129,13 @@ class Asked:
             fields = self.fields
             if told and fields and not self.suffix and dialect.name in BY_NAME:
                 fields = {**{name: msgspec.Raw(body.encode(value)) for name, value in told.items()}, **fields}
-            content = dialect.upstream_body(fields, model) if fields else b""
-            if self._may_hold_foreign(content):
-                content = dialect.upstream_body({**fields, **self._native()}, model)
-            return Way(dialect, content, reader)
+            if self._may_hold_foreign(self._sent):
+                fields = {**fields, **self._native()}
+            return Way(dialect, dialect.upstream_body(fields, model) if fields else (), reader)
         source = dialect.name
         target, translated = self._translated(model) if cached is None else (_CACHING, cached)
         reader = TranslatingReader(target, source, self.decoded(), model_name, pinned=pinned, request_id=request_id)
-        return Way(BY_NAME[target], body.encode({**told, **translated}), reader, f"{source}>{target}")
+        return Way(BY_NAME[target], (body.encode({**told, **translated}),), reader, f"{source}>{target}")
 
     def without_reasoning(self, first: int | None = None) -> "Asked":
         """The same without what only the model that made it can read, in the first turns or in all.
@@ -147,7 +149,7 @@ class Asked:
         if rest is None:
             return self
         fields = {**self.fields, field: rest}
-        return Asked(self.dialect, fields, suffix=self.suffix, method=self.method, noted=self._noted)
+        return Asked(self.dialect, fields, self._sent, suffix=self.suffix, method=self.method, noted=self._noted)
 
     @property
     def is_of_model(self) -> bool:

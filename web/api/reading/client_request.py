@@ -32,7 +32,8 @@ def read(services: Services, environ: dict[str, Any], dialect: Dialect, suffix: 
     key = services.access.key(environ)
     tenant = services.access.tenant(environ, key)
     environ[TENANT] = tenant
-    fields = body.fields(content.read(environ, services.config.limits.body_bytes))
+    sent = content.read(environ, services.config.limits.body_bytes)
+    fields = body.fields(sent)
     catalog = services.config.catalog
     model = catalog.get(dialect.model(fields))
     wanted = wish(environ)
@@ -49,7 +50,7 @@ def read(services: Services, environ: dict[str, Any], dialect: Dialect, suffix: 
         raise NotAllowed(f"The model {model.name} is not covered by this API key")
     noted = partial(response_owner.note, services, tenant) if dialect.is_kept(fields) else None
     turn = BodyTurn(dialect, fields, environ)
-    body_asked = Asked(dialect, fields, suffix=suffix, noted=noted)
+    body_asked = Asked(dialect, fields, sent, suffix=suffix, noted=noted)
     asked = environ[ROUTE_REQUEST] = RouteRequest(
         model=model,
         session=named.session if named else None,

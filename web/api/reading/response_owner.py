@@ -44,7 +44,7 @@ def request(
     query = environ.get("QUERY_STRING")
     path = f"/{response_id}{suffix}" + (f"?{query}" if query else "")
     clients_own = services.access.provider_credential(environ) if model.provider.passthrough_auth else None
-    asked = Asked(responses, {}, suffix=path, method=method)
+    asked = Asked(responses, {}, b"", suffix=path, method=method)
     return ClientRequest(asked, route, environ, tenant, clients_own), Decision(models=(model.name,), alone=True)
 
 

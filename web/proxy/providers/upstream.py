@@ -16,6 +16,7 @@ from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 
 from shared.errors import NotSent, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from shared.outgoing import DIRECT, Outgoing
+from web.dialects.fields.body import Pieces
 from web.proxy.providers import connections
 from web.proxy.providers.answer import BLOCK, Answer, Parser
 from web.proxy.providers.connections import PlainPool, TlsPool
@@ -58,14 +59,14 @@ class Upstream:
         self,
         url: str,
         headers: Iterable[tuple[str, str]],
-        content: bytes,
+        content: Pieces,
         *,
         provider: str,
         within_s: float,
         ca_file: str | None = None,
         method: str = "POST",
     ) -> Answer:
-        """The provider's answer as soon as its head is there.
+        """The provider's answer as soon as its head is there; `content` is the body, in pieces.
 
         All of it may take `within_s` seconds: to connect, to send, the head, and what is read ahead of the body.
         Raises UpstreamUnreachable without a connection, UpstreamTimeout when the head is not there in time.
@@ -76,9 +77,11 @@ class Upstream:
         pool = self._pool(f"{scheme}://{host}", ca_file)
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
         at = host.rpartition("@")[2]
-        text = f"{method} /{path} HTTP/1.1\r\nHost: {at}\r\nContent-Length: {len(content)}\r\n{lines}\r\n"
+        length = sum(map(len, content))
+        text = f"{method} /{path} HTTP/1.1\r\nHost: {at}\r\nContent-Length: {length}\r\n{lines}\r\n"
         head = text.encode("latin-1")
-        data = (head, content) if len(content) > BLOCK else (head + content,)  # a long body is not copied
+        first, *others = content or (b"",)
+        data = (head, *content) if len(first) > BLOCK else (head + first, *others)  # what is long is not copied
         late = UpstreamTimeout(f"{provider} did not answer within {within_s:.3g} s")
         with gevent.Timeout(within_s, late):
             parser = None
@@ -103,7 +106,7 @@ class Upstream:
         for pool in tuple(self._pools.values()):
             pool.tend(last_round=last_round)
 
-    def _exchange(self, pool: PlainPool | TlsPool, data: Iterable[bytes], provider: str) -> Parser | None:
+    def _exchange(self, pool: PlainPool | TlsPool, data: Pieces, provider: str) -> Parser | None:
         """The head of the answer; None when the connection was an idle one that the provider has closed."""
         try:
             sock = pool.get_socket()
