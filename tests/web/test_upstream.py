@@ -3,7 +3,9 @@
 import contextlib
 import errno
 import itertools
+import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import gevent
 import gevent.socket
@@ -15,11 +17,15 @@ from shared.errors import NotSent, UpstreamRefused, UpstreamTimeout
 from shared.outgoing import Outgoing
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
+from tests.fakes.scripted import scripted
+from tests.fakes.tls import Authority
 from tests.harness import wait_until
 from web.proxy.providers.upstream import ROUNDS_KEPT, Upstream, not_connected
 
 MOST = 1000
 BODY = b'{"model":"gpt-5.2","messages":[{"role":"user","content":"quick facts"}]}'
+LONG = BODY + b" " * 20_000_000
+"""More than the buffers of a connection hold."""
 
 
 @pytest.fixture
@@ -132,6 +138,30 @@ def test_a_connection_closed_while_idle_is_replaced_even_while_others_connect(up
         upstream.post(url, [], [BODY], provider="openai", within_s=5).whole(MOST)
 
         assert on_idle.get(timeout=5) in {b"3", b"2"}
+
+
+@pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "TLS"])
+def test_so_is_one_that_is_closed_while_a_long_body_is_on_its_way(tmp_path: Path, *, over_tls: bool) -> None:
+    """Nobody has read such a request to its end, and so nobody has served it."""
+    authority = Authority(tmp_path)
+    context = authority.server_context("localhost")
+    numbers = itertools.count(1)
+
+    def script(plain: socket.socket) -> None:
+        number = next(numbers)
+        sock = context.wrap_socket(plain, server_side=True) if over_tls else plain
+        with sock, sock.makefile("rb") as received:
+            while received.readline().strip():
+                pass
+            received.read(len(LONG))
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number)
+            received.read(1)  # of the next request
+
+    with scripted(script) as server, contextlib.closing(Upstream(5, ca_files=[str(authority.file)])) as upstream:
+        url = f"{'https' if over_tls else 'http'}://localhost:{server.port}/v1"
+        for number in (b"1", b"2", b"3"):
+            answer = upstream.post(url, [], [LONG], provider="openai", within_s=10, ca_file=str(authority.file))
+            assert answer.whole(MOST) == number
 
 
 @pytest.mark.parametrize(

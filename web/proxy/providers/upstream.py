@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 
 import gevent
-from gevent.ssl import create_default_context
+from gevent.ssl import SSLError, create_default_context
 from geventhttpclient.connectionpool import SSLConnectionPool
 from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 
@@ -121,6 +121,8 @@ class Upstream:
                     sock.sendall(memoryview(piece)[sent:])
         except OSError as error:
             pool.release_socket(sock)
+            if idle and isinstance(error, ConnectionError | SSLError):
+                return None
             kind = NotSent if error.errno in _OURS else UpstreamUnreachable
             raise kind(f"{provider} broke the connection: {_reason(error)}") from error
         except BaseException:  # the client has gone, or the process ends
