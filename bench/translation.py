@@ -37,6 +37,7 @@ model_providers:
   - {{model: of-chat/m, base_url: {url}, provider_interface: openai, apis: [chat], access_key: k, default: true}}
   - {{model: of-messages/m, base_url: {url}, provider_interface: anthropic, apis: [messages], access_key: k}}
   - {{model: of-responses/m, base_url: {url}, provider_interface: openai, apis: [responses], access_key: k}}
+routing: {{session_ttl_seconds: 3600}}
 limits: {{sessions_per_minute: 1000000}}
 """
 _LITELLM_S = 600
