@@ -5,6 +5,7 @@ import errno
 import itertools
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import gevent
@@ -162,6 +163,43 @@ def test_so_is_one_that_is_closed_while_a_long_body_is_on_its_way(tmp_path: Path
         for number in (b"1", b"2", b"3"):
             answer = upstream.post(url, [], [LONG], provider="openai", within_s=10, ca_file=str(authority.file))
             assert answer.whole(MOST) == number
+
+
+@pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "TLS"])
+@pytest.mark.parametrize("has_served", [False, True], ids=["new", "idle before"])
+def test_an_answer_that_comes_before_a_long_body_is_sent_is_the_answer(
+    tmp_path: Path, *, has_served: bool, over_tls: bool
+) -> None:
+    """A provider that finds a body too large says so and closes; another model is not asked."""
+    authority = Authority(tmp_path)
+    context = authority.server_context("localhost")
+
+    def script(plain: socket.socket) -> None:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else its answer is lost when it closes
+        sock = context.wrap_socket(plain, server_side=True) if over_tls else plain
+        with sock, sock.makefile("rb") as received:
+            if has_served:
+                while received.readline().strip():
+                    pass
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            while received.readline().strip():
+                pass
+            sock.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge")
+
+    with scripted(script) as server, contextlib.closing(Upstream(5, ca_files=[str(authority.file)])) as upstream:
+        ask = partial(
+            upstream.post,
+            f"{'https' if over_tls else 'http'}://localhost:{server.port}/v1",
+            [],
+            provider="openai",
+            within_s=10,
+            ca_file=str(authority.file),
+        )
+        if has_served:
+            assert ask([]).whole(MOST) == b""
+        answer = ask([LONG])
+        assert (answer.status, answer.whole(MOST)) == (413, b"large")
+        assert server.connections == 1
 
 
 @pytest.mark.parametrize(

@@ -113,16 +113,17 @@ class Upstream:
         except OSError as error:
             raise not_connected(error, provider, through_proxy=pool.through_proxy) from error
         idle = getattr(sock, "has_served", False)  # the provider may be closing such a connection at this moment
+        broken = False
         try:
             sock.settimeout(None)  # `post` counts the time: piece by piece a head would have it again and again
             for piece in data:
                 sent = sock.send(piece)
                 if sent < len(piece):  # sendall() alone would first ask how large the send buffer is
                     sock.sendall(memoryview(piece)[sent:])
+        except (ConnectionError, SSLError):
+            broken = True  # but a provider may have answered before, for instance that the request is too large
         except OSError as error:
             pool.release_socket(sock)
-            if idle and isinstance(error, ConnectionError | SSLError):
-                return None
             kind = NotSent if error.errno in _OURS else UpstreamUnreachable
             raise kind(f"{provider} broke the connection: {_reason(error)}") from error
         except BaseException:  # the client has gone, or the process ends
@@ -130,12 +131,12 @@ class Upstream:
             raise
         try:
             return Parser(sock, pool, block_size=BLOCK, method="POST")
-        except HTTPConnectionClosed as error:
-            if idle:
-                return None
-            raise UpstreamUnreachable(f"{provider} closed the connection without an answer") from error
         except (OSError, HTTPParseError) as error:
-            raise UpstreamUnreachable(f"{provider} sent no usable answer: {_reason(error)}") from error
+            closed = broken or isinstance(error, HTTPConnectionClosed)
+            if closed and idle:
+                return None
+            what = "closed the connection without an answer" if closed else f"sent no usable answer: {_reason(error)}"
+            raise UpstreamUnreachable(f"{provider} {what}") from error
 
     def _pool(self, origin: str, ca_file: str | None) -> PlainPool | TlsPool:
         known = self._pools.get((origin, ca_file))
