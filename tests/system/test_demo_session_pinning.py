@@ -96,8 +96,9 @@ def test_a_taken_port_is_named_with_its_variable(start: Start, ports: dict[str, 
 
 def normalised(text: str, ports: dict[str, str]) -> str:
     """The text as it is with the documented ports and a session of zeros."""
-    for name, port in ports.items():
-        text = re.sub(rf"\b{port}\b", DOCUMENTED[name], text)
+    documented = {port: DOCUMENTED[name] for name, port in ports.items()}
+    any_port = rf"\b({'|'.join(documented)})\b"  # all at once: a free port may be another's documented one
+    text = re.sub(any_port, lambda found: documented[found[0]], text)
     return UUID.sub(str(uuid.UUID(int=0)), text)
 
 
