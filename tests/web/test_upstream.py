@@ -5,8 +5,8 @@ import errno
 import itertools
 import socket
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import gevent
 import gevent.socket
@@ -18,15 +18,48 @@ from shared.errors import NotSent, UpstreamRefused, UpstreamTimeout
 from shared.outgoing import Outgoing
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
-from tests.fakes.scripted import scripted
+from tests.fakes.scripted import Script, Scripted, scripted
 from tests.fakes.tls import Authority
 from tests.harness import wait_until
+from web.dialects.fields.body import Pieces
+from web.proxy.providers.answer import Answer
 from web.proxy.providers.upstream import ROUNDS_KEPT, Upstream, not_connected
 
 MOST = 1000
 BODY = b'{"model":"gpt-5.2","messages":[{"role":"user","content":"quick facts"}]}'
 LONG = BODY + b" " * 20_000_000
 """More than the buffers of a connection hold."""
+
+
+Ask = Callable[[Pieces], Answer]
+Serving = Callable[[Script], contextlib.AbstractContextManager[tuple[Scripted, Ask]]]
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "TLS"])
+def serving(request: pytest.FixtureRequest, tmp_path: Path) -> Serving:
+    """Runs a server by a script, plain or over TLS, and asks it over connections that are kept."""
+    authority = Authority(tmp_path)
+    context = authority.server_context("localhost")
+
+    @contextlib.contextmanager
+    def served(script: Script) -> Iterator[tuple[Scripted, Ask]]:
+        def over_tls(plain: socket.socket) -> None:
+            with context.wrap_socket(plain, server_side=True) as sock:
+                script(sock)
+
+        with (
+            scripted(over_tls if request.param else script) as server,
+            contextlib.closing(Upstream(5, ca_files=[str(authority.file)])) as upstream,
+        ):
+            url = f"{'https' if request.param else 'http'}://localhost:{server.port}/v1"
+            yield (
+                server,
+                lambda content: upstream.post(
+                    url, [], content, provider="openai", within_s=10, ca_file=str(authority.file)
+                ),
+            )
+
+    return served
 
 
 @pytest.fixture
@@ -141,60 +174,36 @@ def test_a_connection_closed_while_idle_is_replaced_even_while_others_connect(up
         assert on_idle.get(timeout=5) in {b"3", b"2"}
 
 
-@pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "TLS"])
-def test_so_is_one_that_is_closed_while_a_long_body_is_on_its_way(tmp_path: Path, *, over_tls: bool) -> None:
+def test_so_is_one_that_is_closed_while_a_long_body_is_on_its_way(serving: Serving) -> None:
     """Nobody has read such a request to its end, and so nobody has served it."""
-    authority = Authority(tmp_path)
-    context = authority.server_context("localhost")
     numbers = itertools.count(1)
 
-    def script(plain: socket.socket) -> None:
+    def script(sock: socket.socket) -> None:
         number = next(numbers)
-        sock = context.wrap_socket(plain, server_side=True) if over_tls else plain
-        with sock, sock.makefile("rb") as received:
-            while received.readline().strip():
-                pass
+        with sock.makefile("rb") as received:
+            _skip_head(received)
             received.read(len(LONG))
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number)
             received.read(1)  # of the next request
 
-    with scripted(script) as server, contextlib.closing(Upstream(5, ca_files=[str(authority.file)])) as upstream:
-        url = f"{'https' if over_tls else 'http'}://localhost:{server.port}/v1"
-        for number in (b"1", b"2", b"3"):
-            answer = upstream.post(url, [], [LONG], provider="openai", within_s=10, ca_file=str(authority.file))
-            assert answer.whole(MOST) == number
+    with serving(script) as (_, ask):
+        assert [ask([LONG]).whole(MOST) for _ in range(3)] == [b"1", b"2", b"3"]
 
 
-@pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "TLS"])
 @pytest.mark.parametrize("has_served", [False, True], ids=["new", "idle before"])
-def test_an_answer_that_comes_before_a_long_body_is_sent_is_the_answer(
-    tmp_path: Path, *, has_served: bool, over_tls: bool
-) -> None:
+def test_an_answer_that_comes_before_a_long_body_is_sent_is_the_answer(serving: Serving, *, has_served: bool) -> None:
     """A provider that finds a body too large says so and closes; another model is not asked."""
-    authority = Authority(tmp_path)
-    context = authority.server_context("localhost")
 
-    def script(plain: socket.socket) -> None:
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else its answer is lost when it closes
-        sock = context.wrap_socket(plain, server_side=True) if over_tls else plain
-        with sock, sock.makefile("rb") as received:
+    def script(sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else its answer is lost when it closes
+        with sock.makefile("rb") as received:
             if has_served:
-                while received.readline().strip():
-                    pass
+                _skip_head(received)
                 sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            while received.readline().strip():
-                pass
+            _skip_head(received)
             sock.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge")
 
-    with scripted(script) as server, contextlib.closing(Upstream(5, ca_files=[str(authority.file)])) as upstream:
-        ask = partial(
-            upstream.post,
-            f"{'https' if over_tls else 'http'}://localhost:{server.port}/v1",
-            [],
-            provider="openai",
-            within_s=10,
-            ca_file=str(authority.file),
-        )
+    with serving(script) as (server, ask):
         if has_served:
             assert ask([]).whole(MOST) == b""
         answer = ask([LONG])
@@ -248,3 +257,9 @@ def _server(serve: Callable[[gevent.socket.socket, bytes], None]) -> Iterator[st
         yield f"http://127.0.0.1:{server.server_port}/v1"
     finally:
         server.stop()
+
+
+def _skip_head(received: BinaryIO) -> None:
+    """Read a request up to its body."""
+    while received.readline().strip():
+        pass

@@ -113,7 +113,6 @@ class Upstream:
         except OSError as error:
             raise not_connected(error, provider, through_proxy=pool.through_proxy) from error
         idle = getattr(sock, "has_served", False)  # the provider may be closing such a connection at this moment
-        broken = False
         try:
             sock.settimeout(None)  # `post` counts the time: piece by piece a head would have it again and again
             for piece in data:
@@ -121,7 +120,7 @@ class Upstream:
                 if sent < len(piece):  # sendall() alone would first ask how large the send buffer is
                     sock.sendall(memoryview(piece)[sent:])
         except (ConnectionError, SSLError):
-            broken = True  # but a provider may have answered before, for instance that the request is too large
+            pass  # what came before the end is read: an answer, such as that the request is too large, or nothing
         except OSError as error:
             pool.release_socket(sock)
             kind = NotSent if error.errno in _OURS else UpstreamUnreachable
@@ -131,12 +130,12 @@ class Upstream:
             raise
         try:
             return Parser(sock, pool, block_size=BLOCK, method="POST")
-        except (OSError, HTTPParseError) as error:
-            closed = broken or isinstance(error, HTTPConnectionClosed)
-            if closed and idle:
+        except HTTPConnectionClosed as error:
+            if idle:
                 return None
-            what = "closed the connection without an answer" if closed else f"sent no usable answer: {_reason(error)}"
-            raise UpstreamUnreachable(f"{provider} {what}") from error
+            raise UpstreamUnreachable(f"{provider} closed the connection without an answer") from error
+        except (OSError, HTTPParseError) as error:
+            raise UpstreamUnreachable(f"{provider} sent no usable answer: {_reason(error)}") from error
 
     def _pool(self, origin: str, ca_file: str | None) -> PlainPool | TlsPool:
         known = self._pools.get((origin, ca_file))
