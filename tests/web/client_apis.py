@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+import redis
 import requests
 
 from tests.web.gateway import Gateway, Outside
 
+APIS = ("chat", "messages", "responses")
 PATHS = {"chat": "/v1/chat/completions", "messages": "/v1/messages", "responses": "/v1/responses"}
 CONVERSATIONS = {"chat": "messages", "messages": "messages", "responses": "input"}
 
@@ -49,3 +51,8 @@ def asking(api: str, model: str, text: str = "hello", **fields: Any) -> bytes:
 def ask(web: Gateway, api: str, model: str, **fields: Any) -> requests.Response:
     """The answer to it, without a session."""
     return web.ask("POST", PATHS[api], asking(api, model, **fields))
+
+
+def pins(cache: redis.Redis, session: str) -> list[str]:
+    """The keys of a session's pins."""
+    return sorted(key.decode() for key in cache.scan_iter(f"plano:affinity:*{session}*"))

@@ -13,7 +13,7 @@ from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.fakes.router import Router
 from tests.harness import Pool, RedisServer, running, wait_until
-from tests.web import sites
+from tests.web import client_apis, sites
 from tests.web.gateway import Gateway, Outside, Webs
 
 
@@ -106,6 +106,16 @@ def narrow(outside: Outside, server: RedisServer, tmp_path_factory: pytest.TempP
         pool.web(port)
         with closing(Gateway(port)) as gateway:
             gateway.headers = {sites.TENANT_HEADER: "acme"}
+            yield gateway
+
+
+@pytest.fixture(scope="session")
+def each_api(outside: Outside, server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A web process in front of a provider of each API."""
+    port = free_port()
+    with running(Pool(tmp_path_factory.mktemp("apis"), client_apis.config(outside), server.url)) as pool:
+        pool.web(port)
+        with closing(Gateway(port)) as gateway:
             yield gateway
 
 

@@ -1,12 +1,17 @@
-"""Where clients name their sessions, as their requests were recorded."""
+"""Where clients name their sessions, as their requests were recorded, and the pins that these get."""
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
+import redis
 
 from shared.domain.sessions import Session
 from shared.errors import BadRequest
 from shared.store import keys
+from tests.web.client_apis import PATHS, ask, asking, pins
+from tests.web.gateway import Gateway
 from web.dialects.fields.sessions import Named, Sources, named_session
 
 UUID = "5f0c7c1e-2f7d-4f1e-9a55-3c1df0f3a001"
@@ -120,3 +125,51 @@ def test_lanes_stand_behind_the_session_in_its_key_and_never_look_like_another_s
 
     assert keys.affinity(lane) == f"plano:affinity:t:s~agent.1~{MODEL}"
     assert keys.affinity(Session("s~agent.1")) == "plano:affinity:s%7Eagent.1"
+
+
+def test_a_session_of_claude_code_is_known_by_header_and_by_body(
+    each_api: Gateway, cache: redis.Redis, session: str
+) -> None:
+    user_id = json.dumps({"device_id": "d", "session_id": session})
+    by_header = each_api.ask(
+        "POST", "/v1/messages", asking("messages", "of-chat/m"), x_claude_code_session_id=session
+    )
+    by_body = ask(each_api, "messages", "of-chat/m", metadata={"user_id": user_id})
+    older = ask(each_api, "messages", "of-chat/m", metadata={"user_id": f"user_x_account__session_{session}"})
+
+    answers = (by_header, by_body, older)
+    assert [answer.headers["x-plano-session"] for answer in answers] == ["claude-code"] * 3
+    assert [answer.headers.get("x-plano-pinned") for answer in answers] == [None, "true", "true"]
+    assert pins(cache, session) == [f"plano:affinity:{session}~of-chat/m"]
+
+
+def test_a_title_with_a_small_model_neither_makes_nor_moves_the_main_pin(
+    each_api: Gateway, cache: redis.Redis, session: str
+) -> None:
+    for model in ("of-chat/small", "of-messages/m"):
+        ask_it = asking("messages", model)
+        each_api.ask("POST", "/v1/messages", ask_it, x_claude_code_session_id=session)
+
+    assert pins(cache, session) == [
+        f"plano:affinity:{session}~of-chat/small",
+        f"plano:affinity:{session}~of-messages/m",
+    ]
+
+
+@pytest.mark.parametrize("user_id", ["{", '{"session_id": 7}', "plain", 7, None, "x_session_é"])
+def test_a_broken_user_id_is_no_session_and_no_error(each_api: Gateway, user_id: Any) -> None:
+    answer = ask(each_api, "messages", "of-messages/m", metadata={"user_id": user_id})
+
+    assert answer.status_code == 200
+    assert "x-plano-session" not in answer.headers
+
+
+def test_codex_is_known_by_its_headers_and_by_its_body(each_api: Gateway, session: str) -> None:
+    by_header = each_api.ask("POST", PATHS["responses"], asking("responses", "of-responses/m"), session_id=session)
+    by_body = ask(each_api, "responses", "of-responses/m", client_metadata={"session_id": session})
+    by_key = ask(each_api, "responses", "of-responses/m", prompt_cache_key=session)
+    short = ask(each_api, "responses", "of-responses/m", prompt_cache_key="prompt-7")
+
+    sources = [answer.headers.get("x-plano-session") for answer in (by_header, by_body, by_key, short)]
+    assert sources == ["codex", "codex", "prompt-cache-key", None]
+    assert by_body.headers["x-plano-pinned"] == "true"

@@ -8,11 +8,10 @@ import pytest
 from tests.fakes.ports import free_port
 from tests.fakes.provider import Provider
 from tests.harness import Pool, RedisServer, running
-from tests.web.client_apis import PATHS, config
+from tests.web.client_apis import APIS, PATHS, config
 from tests.web.gateway import Outside
 from tests.web.speakers import SPEAKERS
 
-APIS = ("chat", "messages", "responses")
 CITY = {"city": "Paris"}
 
 
