@@ -1,5 +1,6 @@
 """A whole pool for each test that asks for one: the Procfile's commands, a private Redis, stand-ins outside."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.fakes.provider import Provider
 from tests.fakes.router import Router
 from tests.harness import Pool, RedisServer, running
 from tests.system import balancers
+from tests.system.demo_scripts import marked
 
 CONFIG = """
 version: v0.4.0
@@ -98,3 +100,12 @@ def start(
 def ports() -> tuple[int, int]:
     """Two ports that nothing listens on."""
     return free_port(), free_port()
+
+
+@pytest.fixture
+def mark() -> Iterator[str]:
+    """What all that a demo's script starts is known by; what is left at the end is killed."""
+    name = uuid.uuid4().hex
+    yield name
+    for process in marked(name):
+        process.kill()

@@ -1,25 +1,20 @@
 """demos/session_pinning runs as its README says, prints what it promises and leaves nothing behind."""
 
 import contextlib
-import re
 import signal
 import socket
-import sys
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 import requests
 
 from tests.fakes.ports import free_port
 from tests.harness import ROOT, STARTS_WITHIN_S, Process, wait_until
+from tests.system.demo_scripts import CLEAN, MARK, as_documented, marked
 
 DEMO = ROOT / "demos/session_pinning"
-BIN = Path(sys.executable).parent
 DOCUMENTED = {"PORT": "12000", "AGENT_PORT": "8000"}
-UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 Start = Callable[[str], Process]
 
@@ -31,21 +26,11 @@ def ports() -> dict[str, str]:
 
 
 @pytest.fixture
-def mark() -> Iterator[str]:
-    """A variable by which everything that a script starts is known; what is left at the end is killed."""
-    name = uuid.uuid4().hex
-    yield name
-    for process in marked(name):
-        process.kill()
-
-
-@pytest.fixture
 def start(tmp_path: Path, ports: dict[str, str], mark: str) -> Start:
     """Runs a script of the demo in an environment without keys."""
 
     def run(script: str) -> Process:
-        clean = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
-        return Process([str(DEMO / script)], tmp_path / "output.log", {**clean, **ports, "STARTED_BY": mark})
+        return Process([str(DEMO / script)], tmp_path / "output.log", {**CLEAN, **ports, MARK: mark})
 
     return run
 
@@ -56,7 +41,7 @@ def test_the_demo_prints_what_its_readme_shows(start: Start, ports: dict[str, st
     wait_until(lambda: not demo.alive, within_s=240, what="the end of the demo")
 
     assert demo.stop() == 0, demo.text()
-    assert normalised(demo.text(), ports) == (DEMO / "expected_output.txt").read_text()
+    assert as_documented(demo.text(), ports, DOCUMENTED) == (DEMO / "expected_output.txt").read_text()
     assert marked(mark) == []
 
 
@@ -92,24 +77,6 @@ def test_a_taken_port_is_named_with_its_variable(start: Start, ports: dict[str, 
 
     assert demo.stop() == 1
     assert f"port {ports['AGENT_PORT']} is in use; name another: AGENT_PORT=" in demo.text()
-
-
-def normalised(text: str, ports: dict[str, str]) -> str:
-    """The text as it is with the documented ports and a session of zeros."""
-    documented = {port: DOCUMENTED[name] for name, port in ports.items()}
-    any_port = rf"\b({'|'.join(documented)})\b"  # all at once: a free port may be another's documented one
-    text = re.sub(any_port, lambda found: documented[found[0]], text)
-    return UUID.sub(str(uuid.UUID(int=0)), text)
-
-
-def marked(name: str) -> list[psutil.Process]:
-    """The processes that run with the mark."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get("STARTED_BY") == name:
-                found.append(process)
-    return found
 
 
 def healthy(port: str) -> bool:
