@@ -1,92 +1,131 @@
 """A TCP proxy whose answers come late: a Redis, or anything else, that has become slow."""
 
+import asyncio
 import contextlib
-import queue
+import multiprocessing
 import socket
-import threading
-import time
+from asyncio import StreamReader, StreamWriter
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
+
+ANSWERS_WITHIN_S = 60.0
+_BLOCK = 65536
+
+
+@dataclass
+class _Way:
+    """Where a proxy leads, and by how much what comes back is late, in seconds."""
+
+    target: Path | int
+    delay: float = 0.0
 
 
 class SlowProxy:
     """Listens on the loopback and passes everything on; what comes back is `delay` seconds late.
 
-    However much is under way, each piece is late by the same time, as by a longer way.
+    However much is under way, each piece is late by the same time, as by a longer way. It has a process of its own:
+    beside the clients of a test it would be later than that, and Redis seem silent.
     """
 
     def __init__(self, target: Path | int) -> None:
         """`target` is the path of a unix socket, or a port."""
-        self.delay = 0.0
-        self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._sockets: list[socket.socket] = []
-        self._stopped = threading.Event()
-        self._accepting = threading.Thread(target=self._accept, daemon=True)
-        self._accepting.start()
+        self._way = _Way(target)
+        context = multiprocessing.get_context("spawn")
+        self._changes, theirs = context.Pipe()
+        with socket.create_server(("127.0.0.1", 0)) as listener, theirs:
+            self.port: int = listener.getsockname()[1]
+            self._process = context.Process(target=_run, args=(listener, theirs), daemon=True)
+            self._process.start()
+        self._change()
+
+    @property
+    def delay(self) -> float:
+        """How late each piece is that comes back from now on, in seconds."""
+        return self._way.delay
+
+    @delay.setter
+    def delay(self, seconds: float) -> None:
+        self._way.delay = seconds
+        self._change()
+
+    def lead_to(self, target: Path | int) -> None:
+        """Connect those who come from now on with another; the connections that stand stay."""
+        self._way.target = target
+        self._change()
 
     def close(self) -> None:
         """End every connection."""
-        self._stopped.set()
-        _end(self._listener)
-        self._accepting.join()  # else it might still be at making one
-        for each in self._sockets:
-            _end(each)
+        self._process.terminate()
+        self._process.join()
+        self._changes.close()
 
-    def _accept(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
+    def _change(self) -> None:
+        self._changes.send(self._way)
+        assert self._changes.poll(ANSWERS_WITHIN_S), "the proxy does not answer"
+        self._changes.recv()
+
+
+def _run(listener: socket.socket, changes: Connection) -> None:
+    asyncio.run(_serve(listener, changes))
+
+
+async def _serve(listener: socket.socket, changes: Connection) -> None:
+    way = _Way(0)
+
+    async def connected(reader: StreamReader, writer: StreamWriter) -> None:
+        with contextlib.closing(writer), contextlib.suppress(OSError):
+            await _join(reader, writer, way)
+
+    def change() -> None:
+        try:
+            new: _Way = changes.recv()
+        except EOFError:
+            raise SystemExit from None  # the test is no more
+        way.target, way.delay = new.target, new.delay
+        changes.send(None)
+
+    async with await asyncio.start_server(connected, sock=listener) as server:
+        asyncio.get_running_loop().add_reader(changes.fileno(), change)
+        await server.serve_forever()
+
+
+async def _join(reader: StreamReader, writer: StreamWriter, way: _Way) -> None:
+    if isinstance(way.target, int):
+        answers, server = await asyncio.open_connection("127.0.0.1", way.target)
+    else:
+        answers, server = await asyncio.open_unix_connection(way.target)
+    held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+    await asyncio.gather(
+        _pass(reader, server), _hold(answers, held, way), _return(held, writer), return_exceptions=True
+    )
+
+
+async def _pass(reader: StreamReader, server: StreamWriter) -> None:
+    """Ends the server's side when the client has ended."""
+    with contextlib.closing(server):
+        while data := await reader.read(_BLOCK):
+            server.write(data)
+            await server.drain()
+
+
+async def _hold(answers: StreamReader, held: "asyncio.Queue[tuple[float, bytes]]", way: _Way) -> None:
+    data = b"-"
+    while data:
+        try:
+            data = await answers.read(_BLOCK)
+        except OSError:
+            data = b""
+        held.put_nowait((asyncio.get_running_loop().time() + way.delay, data))
+
+
+async def _return(held: "asyncio.Queue[tuple[float, bytes]]", writer: StreamWriter) -> None:
+    """Ends the client's side when the server has ended, as late as any answer."""
+    with contextlib.closing(writer):
+        while True:
+            due, data = await held.get()
+            await asyncio.sleep(due - asyncio.get_running_loop().time())
+            if not data:
                 return
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            server = self._connected()
-            self._sockets += [client, server]
-            back: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
-            for work, given in (
-                (self._pass, (client, server)),
-                (self._hold, (server, back)),
-                (self._return, (back, client)),
-            ):
-                threading.Thread(target=work, args=given, daemon=True).start()
-
-    def _connected(self) -> socket.socket:
-        if isinstance(self._target, int):
-            return socket.create_connection(("127.0.0.1", self._target))
-        server = socket.socket(socket.AF_UNIX)
-        server.connect(str(self._target))
-        return server
-
-    @staticmethod
-    def _pass(source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_RDWR)
-
-    def _hold(self, source: socket.socket, back: "queue.SimpleQueue[tuple[float, bytes]]") -> None:
-        data = b"-"
-        while data:
-            try:
-                data = source.recv(65536)
-            except OSError:
-                data = b""
-            back.put((time.monotonic() + self.delay, data))
-
-    def _return(self, back: "queue.SimpleQueue[tuple[float, bytes]]", sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                due, data = back.get()
-                self._stopped.wait(due - time.monotonic())
-                if not data:
-                    break
-                sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_RDWR)
-
-
-def _end(each: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        each.shutdown(socket.SHUT_RDWR)
-    each.close()
+            writer.write(data)
+            await writer.drain()

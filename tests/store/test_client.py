@@ -126,7 +126,7 @@ def test_a_demoted_primary_is_left_for_the_one_that_took_its_address(
     with own_server.client() as own, serving(f"redis://127.0.0.1:{slow.port}", silence_s=PATIENT_S) as endpoint:
         client = endpoint.client(StoreDown)
         own.replicaof("127.0.0.1", 1)
-        slow._target = redis_server.socket
+        slow.lead_to(redis_server.socket)
 
         with pytest.raises(StoreDown, match="refuses"):
             change(client)
@@ -144,7 +144,7 @@ def test_a_demoted_primary_is_no_sign_of_life_of_the_one_that_took_its_address(
     with own_server.client() as own, serving(f"redis://127.0.0.1:{slow.port}", silence_s=PATIENT_S) as endpoint:
         endpoint.detector._ping()
         own.replicaof("127.0.0.1", 1)
-        slow._target = redis_server.socket
+        slow.lead_to(redis_server.socket)
         with pytest.raises(StoreDown, match="refuses"):
             write(endpoint.client(StoreDown))
         store.config_resetstat()

@@ -229,7 +229,7 @@ def test_the_subscription_follows_a_failover(
     replica = new_replica(f"redis://127.0.0.1:{slow.port}")
     with own_server.client() as own:
         own.replicaof("127.0.0.1", 1)
-        slow._target = redis_server.socket
+        slow.lead_to(redis_server.socket)
 
         with pytest.raises(QueueDown):
             replica.endpoint.client(QueueDown).eval("return redis.call('SET', KEYS[1], 'v')", 1, "k")
