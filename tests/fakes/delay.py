@@ -1,24 +1,14 @@
 """A TCP proxy whose answers come late: a Redis, or anything else, that has become slow."""
 
-import asyncio
 import contextlib
 import multiprocessing
+import queue
 import socket
-from asyncio import StreamReader, StreamWriter
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
+import threading
+import time
+from multiprocessing.managers import BaseManager
 from pathlib import Path
-
-ANSWERS_WITHIN_S = 60.0
-_BLOCK = 65536
-
-
-@dataclass
-class _Way:
-    """Where a proxy leads, and by how much what comes back is late, in seconds."""
-
-    target: Path | int
-    delay: float = 0.0
+from typing import Any
 
 
 class SlowProxy:
@@ -30,102 +20,102 @@ class SlowProxy:
 
     def __init__(self, target: Path | int) -> None:
         """`target` is the path of a unix socket, or a port."""
-        self._way = _Way(target)
-        context = multiprocessing.get_context("spawn")
-        self._changes, theirs = context.Pipe()
-        with socket.create_server(("127.0.0.1", 0)) as listener, theirs:
-            self.port: int = listener.getsockname()[1]
-            self._process = context.Process(target=_run, args=(listener, theirs), daemon=True)
-            self._process.start()
-        self._change()
+        self._delay = 0.0
+        self._process = _Process(ctx=multiprocessing.get_context("spawn"))
+        self._process.start()
+        self._way: Any = self._process.Way(target)  # type: ignore[attr-defined]
+        self.port: int = self._way.port()
 
     @property
     def delay(self) -> float:
         """How late each piece is that comes back from now on, in seconds."""
-        return self._way.delay
+        return self._delay
 
     @delay.setter
     def delay(self, seconds: float) -> None:
-        self._way.delay = seconds
-        self._change()
+        self._delay = seconds
+        self._way.be_late(seconds)
 
     def lead_to(self, target: Path | int) -> None:
         """Connect those who come from now on with another; the connections that stand stay."""
-        self._way.target = target
-        self._change()
+        self._way.lead_to(target)
 
     def close(self) -> None:
         """End every connection."""
-        self._process.terminate()
-        self._process.join()
-        self._changes.close()
-
-    def _change(self) -> None:
-        self._changes.send(self._way)
-        assert self._changes.poll(ANSWERS_WITHIN_S), "the proxy does not answer"
-        self._changes.recv()
+        self._process.shutdown()
 
 
-def _run(listener: socket.socket, changes: Connection) -> None:
-    asyncio.run(_serve(listener, changes))
+class _Way:
+    """The proxy, in its process."""
 
+    def __init__(self, target: Path | int) -> None:
+        self._delay = 0.0
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
 
-async def _serve(listener: socket.socket, changes: Connection) -> None:
-    way = _Way(0)
+    def port(self) -> int:
+        port: int = self._listener.getsockname()[1]
+        return port
 
-    async def connected(reader: StreamReader, writer: StreamWriter) -> None:
-        with contextlib.closing(writer), contextlib.suppress(OSError):
-            await _join(reader, writer, way)
+    def be_late(self, seconds: float) -> None:
+        self._delay = seconds
 
-    def change() -> None:
-        try:
-            new: _Way = changes.recv()
-        except EOFError:
-            raise SystemExit from None  # the test is no more
-        way.target, way.delay = new.target, new.delay
-        changes.send(None)
+    def lead_to(self, target: Path | int) -> None:
+        self._target = target
 
-    async with await asyncio.start_server(connected, sock=listener) as server:
-        asyncio.get_running_loop().add_reader(changes.fileno(), change)
-        await server.serve_forever()
-
-
-async def _join(reader: StreamReader, writer: StreamWriter, way: _Way) -> None:
-    if isinstance(way.target, int):
-        answers, server = await asyncio.open_connection("127.0.0.1", way.target)
-    else:
-        answers, server = await asyncio.open_unix_connection(way.target)
-    held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
-    await asyncio.gather(
-        _pass(reader, server), _hold(answers, held, way), _return(held, writer), return_exceptions=True
-    )
-
-
-async def _pass(reader: StreamReader, server: StreamWriter) -> None:
-    """Ends the server's side when the client has ended."""
-    with contextlib.closing(server):
-        while data := await reader.read(_BLOCK):
-            server.write(data)
-            await server.drain()
-
-
-async def _hold(answers: StreamReader, held: "asyncio.Queue[tuple[float, bytes]]", way: _Way) -> None:
-    data = b"-"
-    while data:
-        try:
-            data = await answers.read(_BLOCK)
-        except OSError:
-            data = b""
-        held.put_nowait((asyncio.get_running_loop().time() + way.delay, data))
-
-
-async def _return(held: "asyncio.Queue[tuple[float, bytes]]", writer: StreamWriter) -> None:
-    """Ends the client's side when the server has ended, as late as any answer."""
-    with contextlib.closing(writer):
+    def _accept(self) -> None:
         while True:
-            due, data = await held.get()
-            await asyncio.sleep(due - asyncio.get_running_loop().time())
-            if not data:
-                return
-            writer.write(data)
-            await writer.drain()
+            client, _ = self._listener.accept()
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            server = self._connected()
+            back: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+            for work, given in (
+                (self._pass, (client, server)),
+                (self._hold, (server, back)),
+                (self._return, (back, client)),
+            ):
+                threading.Thread(target=work, args=given, daemon=True).start()
+
+    def _connected(self) -> socket.socket:
+        if isinstance(self._target, int):
+            return socket.create_connection(("127.0.0.1", self._target))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(str(self._target))
+        return server
+
+    @staticmethod
+    def _pass(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def _hold(self, source: socket.socket, back: "queue.SimpleQueue[tuple[float, bytes]]") -> None:
+        data = b"-"
+        while data:
+            try:
+                data = source.recv(65536)
+            except OSError:
+                data = b""
+            back.put((time.monotonic() + self._delay, data))
+
+    @staticmethod
+    def _return(back: "queue.SimpleQueue[tuple[float, bytes]]", sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                due, data = back.get()
+                time.sleep(max(0.0, due - time.monotonic()))
+                if not data:
+                    break
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+
+class _Process(BaseManager):
+    """Where it runs."""
+
+
+_Process.register("Way", _Way)
